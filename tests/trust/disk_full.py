@@ -15,7 +15,7 @@ from pathlib import Path
 from trust.attempt import measure
 from trust.interruptions import TRACEBACK
 from trust.outcome import Outcome
-from trust.small_study import UnbrokenRun, differences, finish
+from trust.small_study import UnbrokenRun, differences
 
 DISK_BYTES = 64 << 20
 
@@ -77,7 +77,7 @@ def fill_disk_in_each_stage(
                 for room in rooms:
                     run, log = folder / "disk" / "run", folder / f"{stage.replace('/', '-')}-{room}.log"
                     code = FULL_BEFORE_STAGE.format(target=stage, room=room, limit=0 if is_mounted else max(room, 64))
-                    status = finish(unbroken.study, run, log, ("-c", code))
+                    status = unbroken.finish(run, log, code)
                     text = log.read_text(encoding="utf-8", errors="replace")
                     where = f"{stage} with {room} bytes left"
                     outcome.tries["full disks"] += 1
@@ -86,7 +86,7 @@ def fill_disk_in_each_stage(
                     if status == 0:
                         outcome.notes.append(f"{where}: the stage needed no more room")
                     (run / ".filler").unlink(missing_ok=True)
-                    status = finish(unbroken.study, run, folder / "resumed.log")
+                    status = unbroken.finish(run, folder / "resumed.log")
                     if status or (different := differences(run, unbroken)):
                         outcome.failures.append(f"{where}, resumed: status {status}, {different if not status else ''}")
                     shutil.rmtree(run, ignore_errors=True)

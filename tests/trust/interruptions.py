@@ -13,7 +13,7 @@ import psutil
 
 from trust.attempt import measure
 from trust.outcome import Outcome
-from trust.small_study import UnbrokenRun, descendants, differences, end, finish, start
+from trust.small_study import Process, UnbrokenRun, descendants, differences, end
 
 SECONDS_TO_END = 10.0
 """Within this time everything that a dead run started has to end."""
@@ -41,7 +41,7 @@ def kill_at_random_moments(unbroken: UnbrokenRun, folder: Path, seed: int, n_kil
             orphans: list[psutil.Process] = []
             for _ in range(min(rng.randint(1, MAX_KILLS_PER_RUN), n_kills - outcome.tries["kills"])):
                 moments.append(round(rng.uniform(0, unbroken.seconds), 2))
-                process = start(unbroken.study, run, log)
+                process = unbroken.start(run, log)
                 if not _wait(process, moments[-1]):
                     break
                 children = descendants(process)
@@ -50,7 +50,7 @@ def kill_at_random_moments(unbroken: UnbrokenRun, folder: Path, seed: int, n_kil
                 orphans += children
                 outcome.tries["kills"] += 1
                 outcome.tries["processes left behind"] += len(children)
-            status = finish(unbroken.study, run, log)
+            status = unbroken.finish(run, log)
             where = f"run {rounds - 1}, killed after {moments} s"
             outcome.failures += [f"{where}: {fault}" for fault in _faults(status, log, run, unbroken)]
             outcome.failures += [f"{where}: process {pid} of a killed run still runs" for pid in _alive(orphans)]
@@ -68,7 +68,7 @@ def stop_by_signals(unbroken: UnbrokenRun, folder: Path, seed: int, n_signals: i
             run, log = folder / f"run-{number}", folder / f"run-{number}.log"
             sent = list(STOPPED)[number % len(STOPPED)]
             moment = round(rng.uniform(2, unbroken.seconds), 2)
-            process = start(unbroken.study, run, log)
+            process = unbroken.start(run, log)
             where = f"{sent.name} after {moment} s"
             if _wait(process, moment):
                 members = descendants(process)
@@ -89,7 +89,7 @@ def stop_by_signals(unbroken: UnbrokenRun, folder: Path, seed: int, n_signals: i
                 if status and RESUME not in log.read_text(encoding="utf-8", errors="replace"):
                     outcome.failures.append(f"{where}: no message that says how to resume")
                 outcome.failures += [f"{where}: process {pid} still runs" for pid in _alive(members)]
-            status = finish(unbroken.study, run, log)
+            status = unbroken.finish(run, log)
             outcome.failures += [f"{where}: {fault}" for fault in _faults(status, log, run, unbroken)]
             shutil.rmtree(run, ignore_errors=True)
     return outcome
@@ -105,7 +105,7 @@ def run_at_once(unbroken: UnbrokenRun, folder: Path, seed: int, n_rounds: int, n
             logs = [folder / f"run-{number}-{index}.log" for index in range(n_processes)]
             processes = []
             for log in logs:
-                processes.append(start(unbroken.study, run, log))
+                processes.append(unbroken.start(run, log))
                 time.sleep(rng.uniform(0, 2 / n_processes))
             for index, (process, log) in enumerate(zip(processes, logs, strict=True)):
                 status = process.wait()
@@ -114,14 +114,14 @@ def run_at_once(unbroken: UnbrokenRun, folder: Path, seed: int, n_rounds: int, n
                 text = log.read_text(encoding="utf-8", errors="replace")
                 if status not in (0, 2) or TRACEBACK in text:
                     outcome.failures.append(f"round {number}, process {index}: status {status}: {text[-MAX_LOG:]}")
-            status = finish(unbroken.study, run, folder / f"run-{number}.log")
+            status = unbroken.finish(run, folder / f"run-{number}.log")
             faults = _faults(status, folder / f"run-{number}.log", run, unbroken)
             outcome.failures += [f"round {number}: {fault}" for fault in faults]
             shutil.rmtree(run, ignore_errors=True)
     return outcome
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
+def _wait(process: Process, seconds: float) -> bool:
     """Waits; returns whether the process still runs."""
     try:
         process.wait(seconds)

@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from support.preloaded import PreloadedProcess
 from support.signals import receive_signals
 from support.study_files import study_of, write_sources
 from support.tiny_model import write_tiny_model
@@ -20,6 +20,8 @@ from unipref.core import yaml_files
 
 STEP = {"max_steps": 6, "per_device_train_batch_size": 4, "learning_rate": 1e-3, "checkpoint": {"every": 2}}
 LIMIT_SECONDS = 600
+
+Process = subprocess.Popen[bytes] | PreloadedProcess
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,22 @@ class UnbrokenRun:
         folder: the run folder.
         facts: as `read_facts` returns them.
         seconds: run time.
+        is_preloaded: whether runs start with the libraries imported, as this one did.
     """
 
     study: Path
     folder: Path
     facts: dict[str, Any]
     seconds: float
+    is_preloaded: bool
+
+    def start(self, run: Path, log: Path, code: str | None = None) -> Process:
+        """Starts a run of the study, as the function `start` does."""
+        return start(self.study, run, log, code, is_preloaded=self.is_preloaded)
+
+    def finish(self, run: Path, log: Path, code: str | None = None) -> int:
+        """Runs the study to its end and returns the exit status."""
+        return finish(self.study, run, log, code, is_preloaded=self.is_preloaded)
 
 
 def write_study(folder: Path, *, more_rows: int = 0) -> Path:
@@ -50,7 +62,7 @@ def write_study(folder: Path, *, more_rows: int = 0) -> Path:
     with open(folder / "pairs.jsonl", "a", encoding="utf-8") as file:
         for number in range(more_rows):
             row = {"prompt": f"Count to {number}.", "chosen": f"One to {number}.", "rejected": "No."}
-            row["padding"] = "x" * 1200  # files below a megabyte are read together, without worker processes
+            row["padding"] = "x" * (1_200_000 // more_rows)  # files below a megabyte are read without worker processes
             file.write(f"\n{json.dumps(row)}")
     study = study_of(folder, write_tiny_model(folder / "model"))
     study["train"] = [{"sft": {**STEP, "lora": {"r": 4}}}, {"dpo": {**STEP, "from": "sft"}}]
@@ -60,46 +72,66 @@ def write_study(folder: Path, *, more_rows: int = 0) -> Path:
     return path
 
 
-def run_unbroken(folder: Path, more_rows: int = 1000) -> UnbrokenRun:
+def run_unbroken(folder: Path, more_rows: int = 1000, *, is_preloaded: bool = False) -> UnbrokenRun:
     """Writes the study into a new folder and runs it once.
+
+    Args:
+        folder: created.
+        more_rows: as for `write_study`.
+        is_preloaded: whether runs start with the libraries imported, which takes a third of the time.
 
     Raises:
         RuntimeError: the run failed.
     """
     folder.mkdir(parents=True)
     study, run, log = write_study(folder, more_rows=more_rows), folder / "run", folder / "log"
-    started = time.monotonic()
-    if status := finish(study, run, log):
+    process = start(study, run, log, is_preloaded=is_preloaded)
+    started = time.monotonic()  # the first preloaded process starts when the libraries have been imported
+    if status := _wait_to_end(process):
         raise RuntimeError(f"the unbroken run ended with status {status}: {log.read_text(encoding='utf-8')}")
-    return UnbrokenRun(study, run, read_facts(run), time.monotonic() - started)
+    return UnbrokenRun(study, run, read_facts(run), time.monotonic() - started, is_preloaded)
 
 
-def start(study: Path, run: Path, log: Path, command: Sequence[str] = ("-m", "unipref")) -> subprocess.Popen[bytes]:
-    """Starts `unipref run` in a process group of its own; its output goes to `log`."""
+def start(study: Path, run: Path, log: Path, code: str | None = None, *, is_preloaded: bool = False) -> Process:
+    """Starts `unipref run` in a process group of its own; its output goes to `log`.
+
+    Args:
+        study: the study file.
+        run: the run folder.
+        log: appended to.
+        code: Python code that runs the command line, in place of `python -m unipref`.
+        is_preloaded: whether the process starts with the libraries imported.
+    """
     settings = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "NO_COLOR": "1", "PYTHONFAULTHANDLER": "1"}
-    environment = {**os.environ, **settings}
+    words = ["run", str(study), "-o", str(run)]
+    if is_preloaded:
+        return PreloadedProcess(words, log, settings, code)
+    command = ["-m", "unipref"] if code is None else ["-c", code]
     with open(log, "ab") as out:
         return subprocess.Popen(
-            [sys.executable, *command, "run", str(study), "-o", str(run)],
+            [sys.executable, *command, *words],
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=environment,
+            env={**os.environ, **settings},
             start_new_session=True,
             preexec_fn=receive_signals,
         )
 
 
-def finish(study: Path, run: Path, log: Path, command: Sequence[str] = ("-m", "unipref")) -> int:
+def finish(study: Path, run: Path, log: Path, code: str | None = None, *, is_preloaded: bool = False) -> int:
     """Runs the study to its end and returns the exit status."""
-    process = start(study, run, log, command)
+    return _wait_to_end(start(study, run, log, code, is_preloaded=is_preloaded))
+
+
+def _wait_to_end(process: Process) -> int:
     try:
         return process.wait(LIMIT_SECONDS)
     finally:
         end(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: Process) -> None:
     """Ends a process, if it still runs, and everything it started."""
     members = descendants(process)
     if process.poll() is None:
@@ -110,7 +142,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
             member.kill()
 
 
-def descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def descendants(process: Process) -> list[psutil.Process]:
     """Returns the processes that a process has started, directly or not."""
     try:
         return psutil.Process(process.pid).children(recursive=True)

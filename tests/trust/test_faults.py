@@ -1,4 +1,4 @@
-"""A small part of the campaigns that disturb a run."""
+"""A small part of the campaigns that disturb a run. Here the libraries are imported before a run starts."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> UnbrokenRun:
-    return run_unbroken(tmp_path_factory.mktemp("trust") / "unbroken")
+    return run_unbroken(tmp_path_factory.mktemp("trust") / "unbroken", more_rows=200, is_preloaded=True)
 
 
 def test_a_killed_run_resumes_and_ends_the_same(unbroken: UnbrokenRun, tmp_path: Path) -> None:
