@@ -1,33 +1,48 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# Compiled modules are kept: tests start hundreds of processes.
+# Python compiles a module when it first imports it and keeps the result. To compile all 20,000 modules of the
+# libraries during the installation takes two minutes, and most of them are never imported.
+unexport PYTHONDONTWRITEBYTECODE
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 # One torch thread in each of the two test processes: more threads than free cores slow each other down.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
+PYTEST := env OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: help demo test check trust lint types format docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-.venv/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable .
 	touch $@
 
-.venv/installed-dev: .venv/installed
+.venv/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
-	touch $@
+	touch .venv/installed $@
 
 demo: .venv/installed  ## run the demo study; prints a table and the path of the report
 	$(BIN)/unipref demo
 
-test: .venv/installed-dev lint types  ## run lint, type checks and all tests
-	$(PYTEST)
+# Runs tests while mypy, which uses one core for a minute, checks the types; its output comes after that of the tests.
+# The status is 0 only if both succeed.
+define test_beside_types
+	@$(BIN)/mypy > .venv/types.log 2>&1 & types=$$!; \
+	trap 'kill $$types 2> /dev/null; exit 130' INT TERM; \
+	$(PYTEST) $(1); tests=$$?; \
+	wait $$types; types=$$?; \
+	echo "$(BIN)/mypy"; cat .venv/types.log; \
+	test $$tests -eq 0 && test $$types -eq 0
+endef
 
-check: .venv/installed-dev lint types  ## run lint, type checks and the fast tests
-	$(PYTEST) -m "not slow"
+test: .venv/installed-dev lint  ## run lint, type checks and all tests
+	$(call test_beside_types)
+
+check: .venv/installed-dev lint  ## run lint, type checks and the fast tests
+	$(call test_beside_types,-m "not slow")
 
 trust: .venv/installed-dev  ## run the campaigns of docs/trust.md, about two hours (TRUST="--scale 0.1 --only kills")
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONPATH=tests $(BIN)/python -m trust --out trust.json $(TRUST)
