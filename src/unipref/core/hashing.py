@@ -1,6 +1,6 @@
 """Hashes of files, folders, JSON values and code, from which the cache keys of stages are computed."""
 
-import contextlib
+import functools
 import json
 from importlib import metadata
 from pathlib import Path
@@ -64,8 +64,14 @@ def code_key(*modules: str, package: Path = PACKAGE) -> str:
 
 def find_versions(*packages: str) -> dict[str, str]:
     """Returns package -> version, for those packages that are installed."""
-    installed = {}
-    for package in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            installed[package] = metadata.version(package)
-    return installed
+    versions = {package: _find_version(package) for package in packages}
+    return {package: version for package, version in versions.items() if version is not None}
+
+
+@functools.cache
+def _find_version(package: str) -> str | None:
+    """Returns the version of an installed package. Each call reads the package's metadata, which takes milliseconds."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
