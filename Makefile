@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 # One torch thread in each of the two test processes: more threads than free cores slow each other down.
 PYTEST := env OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test check trust lint types format docs clean
+.PHONY: help demo test check trust lint types durations format docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -41,8 +41,11 @@ endef
 test: .venv/installed-dev lint  ## run lint, type checks and all tests
 	$(call test_beside_types)
 
-check: .venv/installed-dev lint  ## run lint, type checks and the fast tests
-	$(call test_beside_types,-m "not slow")
+check: .venv/installed-dev lint  ## run lint, type checks and the tests of at most .5 CPU seconds per function
+	$(call test_beside_types,-m "not slow" --fast)
+
+durations: .venv/installed-dev  ## measure which tests `make check` leaves out (tests/cpu_seconds.json)
+	$(PYTEST) --write-seconds
 
 trust: .venv/installed-dev  ## run the campaigns of docs/trust.md, about two hours (TRUST="--scale 0.1 --only kills")
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONPATH=tests $(BIN)/python -m trust --out trust.json $(TRUST)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from support import cpu_seconds
 from support.tiny_model import write_tiny_model
 from unipref.core import search_path
 
@@ -19,6 +20,15 @@ sys.dont_write_bytecode = False
 # How long an example takes depends on what else the machine does: a limit would fail good code.
 settings.register_profile("unipref", deadline=None)
 settings.load_profile("unipref")
+
+pytest_addoption = cpu_seconds.add_options
+pytest_collection_modifyitems = cpu_seconds.leave_out_long_functions
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("write_seconds"):
+        config.pluginmanager.register(cpu_seconds.Recorder())
+
 
 MANY_MODULES = 300
 """As many modules as a large library has."""
