@@ -327,7 +327,8 @@ def test_what_passes_unscored_counts_as_kept_for_deita():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 6])
-def test_facility_location_agrees_with_apricot(seed):
+def test_facility_location_agrees_with_apricot(seed, monkeypatch):
+    monkeypatch.setattr(pytest.importorskip("numba").config, "DISABLE_JIT", 1)  # compiling takes longer than counting
     apricot = pytest.importorskip("apricot")
     dice = np.random.default_rng(seed)
     vectors = unit(dice.normal(size=(60, 4)))
