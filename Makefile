@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 # One torch thread in each of the two test processes: more threads than free cores slow each other down.
 PYTEST := env OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test check trust lint types durations format docs clean
+.PHONY: help demo test check trust trials lint types durations format docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -49,6 +49,9 @@ durations: .venv/installed-dev  ## measure which tests `make check` leaves out (
 
 trust: .venv/installed-dev  ## run the campaigns of docs/trust.md, about two hours (TRUST="--scale 0.1 --only kills")
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONPATH=tests $(BIN)/python -m trust --out trust.json $(TRUST)
+
+trials: .venv/installed-dev  ## run the tests on random inputs with several times as many inputs as in `make test`
+	UNIPREF_TRIALS=full $(PYTEST) $$(grep -rl --include='test_*.py' trials.count tests)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

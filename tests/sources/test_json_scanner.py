@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support import trials
 from unipref.core.records import Reject
 from unipref.sources.json_rows import lines, read_json, read_json_lines
 from unipref.sources.json_scanner import JsonText
@@ -21,7 +22,7 @@ def cut(content: bytes, size: int) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials.count(30, 200), deadline=None)
 @given(st.lists(VALUES, max_size=6), st.integers(1, 40), st.sampled_from([None, 1]), st.booleans())
 def test_elements_of_an_array(values: list[Any], size: int, indent: int | None, ascii_only: bool) -> None:
     text = json.dumps(values, indent=indent, ensure_ascii=ascii_only)
@@ -30,14 +31,14 @@ def test_elements_of_an_array(values: list[Any], size: int, indent: int | None, 
     assert [json.loads(raw) for _, raw in found] == values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials.count(30, 200), deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=6), st.integers(1, 40), st.sampled_from([None, 1]))
 def test_values_one_after_another(values: list[Any], size: int, indent: int | None) -> None:
     text = "\n".join(json.dumps(value, indent=indent) for value in values)
     assert [value for value, _ in JsonText(cut(text.encode(), size)).values()] == values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials.count(30, 200), deadline=None)
 @given(st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=6), st.integers(1, 40), st.data())
 def test_a_cut_off_array_gives_a_beginning_of_its_rows(
     rows: list[dict[str, Any]], size: int, data: st.DataObject
@@ -55,7 +56,7 @@ def test_a_cut_off_array_gives_a_beginning_of_its_rows(
     assert found == rows[: len(found)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials.count(30, 200), deadline=None)
 @given(st.lists(st.sampled_from([b"", b"a", b"bc\r", b"d" * 30]), max_size=12), st.integers(1, 40))
 def test_lines_wherever_the_blocks_are_cut(wanted: list[bytes], size: int) -> None:
     content = b"\n".join(wanted)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support import trials
 from unipref.core import registry
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError
@@ -123,7 +124,7 @@ VALUES = (
 
 
 @every_trainer
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=trials.count(25, 200), derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_a_setting_holds_it_is_made_or_refused_in_words(trainer: type[Trainer], data: st.DataObject) -> None:
     names = sorted(config_fields(trainer) | set(trainer.model_fields) | {"name", "from"})

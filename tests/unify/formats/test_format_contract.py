@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support import trials
 from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import Format, read_all
@@ -167,7 +168,7 @@ def damaged_rows(draw: Any, form: type[Format]) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 @every_format
-@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=trials.count(20, 100), derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=["extra", *list(form.example["rows"][0])])
@@ -193,7 +194,7 @@ def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObj
 
 
 @every_format
-@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=trials.count(10, 100), derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=list(form.example["rows"][0]))
@@ -207,7 +208,7 @@ def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.Dat
 
 
 @every_format
-@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=trials.count(10, 100), derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_recognising_never_fails(form: type[Format], data: st.DataObject) -> None:
     assert issubclass(form, Mapped)

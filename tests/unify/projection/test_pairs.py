@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support import trials
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.order import build_order
@@ -145,7 +146,7 @@ def ordered(scores: dict[str, float], tie: float) -> dict[str, float]:
     return {a + b: scores[a] - scores[b] for a, b in pairs if scores[a] - scores[b] > tie}
 
 
-@settings(deadline=None, derandomize=True, max_examples=80)
+@settings(deadline=None, derandomize=True, max_examples=trials.count(40, 200))
 @given(scores=SCORES, tie=TIES, cap=CAPS)
 def test_all_gives_every_pair_widest_first_up_to_the_cap(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
@@ -156,7 +157,7 @@ def test_all_gives_every_pair_widest_first_up_to_the_cap(scores: dict[str, float
     assert kept(rated(scores), "all", cap, tie) == everything[:cap]
 
 
-@settings(deadline=None, derandomize=True, max_examples=80)
+@settings(deadline=None, derandomize=True, max_examples=trials.count(40, 200))
 @given(scores=SCORES, tie=TIES, cap=CAPS)
 def test_every_method_chooses_only_pairs_of_the_data(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
@@ -172,7 +173,7 @@ def test_every_method_chooses_only_pairs_of_the_data(scores: dict[str, float], t
     assert scores[drawn[0]] == max(scores.values())
 
 
-@settings(deadline=None, derandomize=True, max_examples=80)
+@settings(deadline=None, derandomize=True, max_examples=trials.count(40, 200))
 @given(scores=SCORES, tie=TIES)
 def test_adjacent_pairs_imply_all_pairs_of_the_data(scores: dict[str, float], tie: float) -> None:
     if not (gaps := ordered(scores, tie)):
@@ -206,7 +207,7 @@ def test_neither_the_order_of_rows_nor_the_direction_of_the_scale_matters(
 VOTES = st.lists(st.permutations("abcd").map(lambda four: four[0] + four[1]), min_size=1, max_size=14)
 
 
-@settings(deadline=None, derandomize=True, max_examples=80)
+@settings(deadline=None, derandomize=True, max_examples=trials.count(40, 200))
 @given(votes=VOTES, seed=st.integers(0, 99))
 def test_the_order_of_votes_and_answers_does_not_matter(votes: list[str], seed: int) -> None:
     draw = random.Random(seed)
