@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import unipref
+from support.preloaded import PreloadedProcess
 from support.study_files import study_of, write_sources
 from unipref.core import hashing, stage_cache, yaml_files
 
@@ -40,11 +39,10 @@ def test_a_run_killed_in_each_step_ends_as_the_unbroken_one(tmp_path: Path, tiny
     study["train"] = [{"sft": {**STEP, "lora": {"r": 4}}}, {"reward": STEP}, {"dpo": {**STEP, "from": "sft"}}]
     (tmp_path / "study.yaml").write_text(yaml_files.write(study))
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    run = tmp_path / "killed"
+    run, log = tmp_path / "killed", tmp_path / "log"
     for step in ("sft", "reward", "dpo"):
-        given = [sys.executable, "-c", KILLED, str(tmp_path / "study.yaml"), str(run), step]
-        died = subprocess.run(given, env={**os.environ, **threads}, capture_output=True, check=False)
-        assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+        process = PreloadedProcess([str(tmp_path / "study.yaml"), str(run), step], log, threads, KILLED)
+        assert process.wait(600) == -signal.SIGKILL, log.read_text(encoding="utf-8")
         (checkpoint_dir,) = (run / "train/main/0").glob(f".{step}.*.checkpoints")
         assert sorted(path.name for path in checkpoint_dir.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
         assert not (run / "train/main/0" / step).exists()
