@@ -310,9 +310,22 @@ class TrlTrainer(Trainer):
             return int(args.max_steps * each_step)
         return math.ceil(float(args.num_train_epochs) * rows)
 
-    def count_frozen_copies(self) -> int:
-        """Counts the frozen models of the same size that are held beside the trained one."""
+    def count_frozen_copies(self, with_images: bool = False) -> int:
+        """Counts the frozen models of the same size that are held beside the trained one.
+
+        Args:
+            with_images: whether rows hold images that the step reads.
+        """
         return 0
+
+    def explain_no_images(self) -> str | None:
+        """Explains why the trainer reads no images; None if it does."""
+        return f"TRL's {self.trl_config.removesuffix('Config')} takes none"
+
+    @property
+    def fetches_images(self) -> bool:
+        """Whether images that are addresses are fetched."""
+        return False
 
     def find_max_length(self, model: str, context: int) -> int:
         """Finds the longest dialogue allowed, in tokens, by the settings and the model.
@@ -373,3 +386,24 @@ class LengthLimited(TrlTrainer):
                 mend=f"Set max_length to {context} or less, or leave it out.",
             )
         return self.max_length or context
+
+
+class ImageTrainer(LengthLimited):
+    """A trainer on whole dialogues whose prompts may hold images."""
+
+    own_fields: ClassVar[frozenset[str]] = LengthLimited.own_fields | {"image_urls"}
+
+    image_urls: bool = False
+    """Fetch images that are addresses (`https://...`) before training. False: preferences with such images are left
+    out. Only models that read images use any; it needs `pip install 'unipref[vision]'`."""
+
+    def explain_no_images(self) -> str | None:
+        """Explains why the settings exclude images; None if they do not."""
+        if (self.model_extra or {}).get("packing"):
+            return "packed rows hold none; take 'packing' out"
+        return "take 'special_tokens: as_text' out" if self.special_tokens == "as_text" else None
+
+    @property
+    def fetches_images(self) -> bool:
+        """Whether images that are addresses are fetched."""
+        return self.image_urls
