@@ -12,7 +12,9 @@ FILES: dict[str, Maker] = {}
 file = collector(FILES)
 
 
-def talk(t: Texts, speakers: tuple[str, str], key: str = "role", text: str = "content") -> tuple[list[dict[str, Any]], bool]:
+def talk(
+    t: Texts, speakers: tuple[str, str], key: str = "role", text: str = "content"
+) -> tuple[list[dict[str, Any]], bool]:
     """A talk of one to three exchanges that ends well or badly, and whether it does."""
     is_good = t.is_less(0.5)
     turns = []
@@ -47,7 +49,10 @@ def helpful_per_turn() -> Made:
         turns = []
         for item in t.draw(t.number(1, 3)):
             answer, mark = t.pick((item.good, True), (item.poor, False), (item.fair, None))
-            turns += [{"role": "user", "content": item.question, "helpful": None}, {"role": "assistant", "content": answer, "helpful": mark}]
+            turns += [
+                {"role": "user", "content": item.question, "helpful": None},
+                {"role": "assistant", "content": answer, "helpful": mark},
+            ]
         rows.append({"session": f"s{n}", "turns": turns})
     return Made("sessions.json", as_json(rows), judged(
         "helpful true, false or null on turns of the assistant", HAND,
@@ -61,7 +66,9 @@ def conversations_inside_data() -> Made:
     rows = []
     for n in range(12):
         turns, is_good = talk(t, ("user", "assistant"))
-        rows.append({"uid": f"u{n}", "messages": turns, "feedback": {"thumb": "up" if is_good else "down", "at": t.time()}})
+        rows.append(
+            {"uid": f"u{n}", "messages": turns, "feedback": {"thumb": "up" if is_good else "down", "at": t.time()}}
+        )
     return Made("dump.json", as_json({"exported": t.time(), "data": {"conversations": rows}}), judged(
         "talks in a list inside the file, each with thumb up or down", HAND,
         inside("data.conversations", reading(["thumbs", "ratings"], messages="messages", label="feedback.thumb", codes={"up": "good", "down": "bad"})),
@@ -74,7 +81,17 @@ def log_lines_of_a_bot() -> Made:
     rows = []
     for item in t.draw(20):
         answer, mark = t.pick((item.good, "thumbs_up"), (item.poor, "thumbs_down"), (item.fair, ""))
-        rows.append({"timestamp": t.time(), "level": "INFO", "user_id": f"u{t.number(1, 9)}", "user_text": item.question, "bot_text": answer, "latency": t.number(100, 900), "user_feedback": mark})
+        rows.append(
+            {
+                "timestamp": t.time(),
+                "level": "INFO",
+                "user_id": f"u{t.number(1, 9)}",
+                "user_text": item.question,
+                "bot_text": answer,
+                "latency": t.number(100, 900),
+                "user_feedback": mark,
+            }
+        )
     return Made("bot.csv", table(rows), judged(
         "a bot's log with thumbs in words and empty cells", HAND,
         thumbs("user_text", "bot_text", "user_feedback", thumbs_up="good", thumbs_down="bad"),
@@ -87,7 +104,13 @@ def transcripts_resolved() -> Made:
     rows = []
     for n in range(18):
         turns, is_good = talk(t, ("Client", "Agent"))
-        rows.append({"n°": n, "transcription": "\n".join(f"{turn['role']} : {turn['content']}" for turn in turns), "satisfait": "oui" if is_good else "non"})
+        rows.append(
+            {
+                "n°": n,
+                "transcription": "\n".join(f"{turn['role']} : {turn['content']}" for turn in turns),
+                "satisfait": "oui" if is_good else "non",
+            }
+        )
     return Made("appels.csv", table(rows), judged(
         "French transcripts in one cell, satisfied yes or no", HAND,
         reading(["thumbs", "ratings"], messages="transcription", label="satisfait", codes={"oui": "good", "non": "bad"}),
@@ -112,7 +135,15 @@ def reaction_lists() -> Made:
     rows = []
     for item in t.draw(18):
         answer, mark = t.pick((item.good, "+1"), (item.poor, "-1"))
-        rows.append({"thread": t.uuid(), "question": item.question, "reply": answer, "vote": mark, "voter": t.pick("ann", "bo", "cy")})
+        rows.append(
+            {
+                "thread": t.uuid(),
+                "question": item.question,
+                "reply": answer,
+                "vote": mark,
+                "voter": t.pick("ann", "bo", "cy"),
+            }
+        )
     return Made("threads.jsonl", jsonl(rows), judged(
         "votes +1 and -1 as texts, and who voted", HAND,
         thumbs("question", "reply", "vote", **{"+1": "good", "-1": "bad"}),
@@ -122,7 +153,10 @@ def reaction_lists() -> Made:
 @file
 def users_without_answers() -> Made:
     t = Texts(458, SUPPORT)
-    rows = [{"id": t.uuid(), "message": item.question, "sent": t.time(), "priority": t.pick("P1", "P2", "P3")} for item in t.draw(20)]
+    rows = [
+        {"id": t.uuid(), "message": item.question, "sent": t.time(), "priority": t.pick("P1", "P2", "P3")}
+        for item in t.draw(20)
+    ]
     return Made("inbox.csv", table(rows), nothing("messages of customers with a priority, without answers"))  # fmt: skip
 
 
@@ -132,7 +166,12 @@ def clarity_of_each_answer() -> Made:
     rows = []
     for item in t.draw(14):
         for answer, mark in ((item.good, t.number(80, 100)), (item.poor, t.number(5, 40))):
-            rows.append({"dialog": [{"speaker": "human", "text": item.question}, {"speaker": "bot", "text": answer}], "clarity_percent": mark})
+            rows.append(
+                {
+                    "dialog": [{"speaker": "human", "text": item.question}, {"speaker": "bot", "text": answer}],
+                    "clarity_percent": mark,
+                }
+            )
     return Made("clarity.jsonl", jsonl(rows), judged(
         "clarity in per cent of whole dialogues", HAND,
         reading("ratings", messages="dialog", scores={"clarity_percent": "high"}),

@@ -22,7 +22,15 @@ def preference_francaise() -> Made:
     rows = []
     for item in t.draw(20):
         a, b, best = sides(t, item)
-        rows.append({"Question": item.question, "Réponse A": a, "Réponse B": b, "Préférence": t.pick("AB"[best], "AB"[best], "AB"[best], "égalité"), "Juge": t.pick("Léa", "Paul")})
+        rows.append(
+            {
+                "Question": item.question,
+                "Réponse A": a,
+                "Réponse B": b,
+                "Préférence": t.pick("AB"[best], "AB"[best], "AB"[best], "égalité"),
+                "Juge": t.pick("Léa", "Paul"),
+            }
+        )
     return Made("préférences.csv", table(rows, ";"), judged(
         "French: A, B or égalité under 'preference'", HAND,
         pair("Question", "Réponse A", "Réponse B", "Préférence", A="first", B="second", égalité="tie"),
@@ -36,7 +44,15 @@ def left_is_better() -> Made:
     for item in t.draw(20):
         a, b, best = sides(t, item)
         mark = ("left is better", "right is better")[best]
-        rows.append({"q": item.question, "left_answer": a, "right_answer": b, "verdict": t.pick(mark, mark, mark, "about the same"), "user": t.pick("ann", "raj")})
+        rows.append(
+            {
+                "q": item.question,
+                "left_answer": a,
+                "right_answer": b,
+                "verdict": t.pick(mark, mark, mark, "about the same"),
+                "user": t.pick("ann", "raj"),
+            }
+        )
     return Made("verdicts.jsonl", jsonl(rows), judged(
         "left is better, right is better, about the same", HAND,
         pair("q", "left_answer", "right_answer", "verdict", **{"left is better": "first", "right is better": "second", "about the same": "tie"}),
@@ -49,7 +65,15 @@ def better_answer_number() -> Made:
     rows = []
     for item in t.draw(20):
         a, b, best = sides(t, item)
-        rows.append({"Prompt": item.question, "Answer 1": a, "Answer 2": b, "Better answer": t.pick(best + 1, best + 1, best + 1, 0), "Rated on": t.time("d")})
+        rows.append(
+            {
+                "Prompt": item.question,
+                "Answer 1": a,
+                "Answer 2": b,
+                "Better answer": t.pick(best + 1, best + 1, best + 1, 0),
+                "Rated on": t.time("d"),
+            }
+        )
     return Made("compare.xlsx", workbook(rows), judged(
         "the number of the better answer; 0 is not explained", HAND,
         pair("Prompt", "Answer 1", "Answer 2", "Better answer", **{"1": "first", "2": "second", "0": "ask"}),
@@ -72,7 +96,15 @@ def arrows() -> Made:
 @file
 def preferred_dispreferred() -> Made:
     t = Texts(435)
-    rows = [{"instruction": item.question, "preferred_completion": item.good, "dispreferred_completion": item.poor, "annotated": t.time()} for item in t.draw(18)]
+    rows = [
+        {
+            "instruction": item.question,
+            "preferred_completion": item.good,
+            "dispreferred_completion": item.poor,
+            "annotated": t.time(),
+        }
+        for item in t.draw(18)
+    ]
     return Made("dpo.parquet", parquet(rows), judged(
         "a preferred and a dispreferred completion", HAND,
         reading("pairs", prompt="instruction", chosen="preferred_completion", rejected="dispreferred_completion"),
@@ -86,7 +118,17 @@ def picked_model() -> Made:
     for item in t.draw(20):
         a, b, best = sides(t, item)
         names = t.pick(["falcon", "llama"], ["llama", "falcon"], ["falcon", "phi"])
-        rows.append({"prompt": item.question, "system_a": names[0], "output_a": a, "system_b": names[1], "output_b": b, "picked": names[best], "who": t.pick("ann", "bo")})
+        rows.append(
+            {
+                "prompt": item.question,
+                "system_a": names[0],
+                "output_a": a,
+                "system_b": names[1],
+                "output_b": b,
+                "picked": names[best],
+                "who": t.pick("ann", "bo"),
+            }
+        )
     names = {"first": "system_a", "second": "system_b"}
     return Made("picked.csv", table(rows), judged(
         "which system a person picked, by its name", HAND,
@@ -114,7 +156,15 @@ def korean_better() -> Made:
     rows = []
     for item in t.draw(20):
         a, b, best = sides(t, item)
-        rows.append({"질문": item.question, "답변 A": a, "답변 B": b, "더 나은 답변": t.pick("AB"[best], "AB"[best], "비슷함"), "평가자": t.pick("민수", "지영")})
+        rows.append(
+            {
+                "질문": item.question,
+                "답변 A": a,
+                "답변 B": b,
+                "더 나은 답변": t.pick("AB"[best], "AB"[best], "비슷함"),
+                "평가자": t.pick("민수", "지영"),
+            }
+        )
     return Made("평가.csv", table(rows, encoding="utf-8-sig"), judged(
         "Korean: the better answer is A, B, or they are alike", HAND,
         pair("질문", "답변 A", "답변 B", "더 나은 답변", A="first", B="second", 비슷함="tie"),
@@ -127,8 +177,23 @@ def slider_of_pairs() -> Made:
     rows = []
     for item in t.draw(20):
         a, b, best = sides(t, item)
-        rows.append({"prompt": item.question, "answer_a": a, "answer_b": b, "slider": (1 if best else -1) * t.number(1, 3), "seconds": t.number(5, 90)})
-    right = reading(["pairs", "votes", "graded_pair"], prompt="prompt", first="answer_a", second="answer_b", label="slider", codes={str(n): "ask" for n in (-3, -2, -1, 1, 2, 3)})
+        rows.append(
+            {
+                "prompt": item.question,
+                "answer_a": a,
+                "answer_b": b,
+                "slider": (1 if best else -1) * t.number(1, 3),
+                "seconds": t.number(5, 90),
+            }
+        )
+    right = reading(
+        ["pairs", "votes", "graded_pair"],
+        prompt="prompt",
+        first="answer_a",
+        second="answer_b",
+        label="slider",
+        codes={str(n): "ask" for n in (-3, -2, -1, 1, 2, 3)},
+    )
     return Made("slider.csv", table(rows), judged(
         "a slider from -3 to 3: the rows do not say which side is A", HAND, right,
         judgements=["slider"], never=["seconds"]))  # fmt: skip
@@ -137,7 +202,15 @@ def slider_of_pairs() -> Made:
 @file
 def gruener_und_roter_text() -> Made:
     t = Texts(440, GERMAN)
-    rows = [{"Aufgabe": item.question, "bessere Antwort": item.good, "schlechtere Antwort": item.poor, "Bearbeiter": t.pick("Uwe", "Eva")} for item in t.draw(16)]
+    rows = [
+        {
+            "Aufgabe": item.question,
+            "bessere Antwort": item.good,
+            "schlechtere Antwort": item.poor,
+            "Bearbeiter": t.pick("Uwe", "Eva"),
+        }
+        for item in t.draw(16)
+    ]
     return Made("paare.csv", table(rows, ";"), judged(
         "German: the better and the worse answer", HAND,
         reading("pairs", prompt="Aufgabe", chosen="bessere Antwort", rejected="schlechtere Antwort"),
@@ -151,7 +224,11 @@ def places_one_to_three() -> Made:
     for item in t.draw(18):
         answers = [item.good, item.fair, item.poor]
         order = t.random.sample(range(3), 3)
-        rows.append({"task": item.question} | {f"solution {k + 1}": answers[n] for k, n in enumerate(order)} | {f"place {k + 1}": n + 1 for k, n in enumerate(order)})
+        rows.append(
+            {"task": item.question}
+            | {f"solution {k + 1}": answers[n] for k, n in enumerate(order)}
+            | {f"place {k + 1}": n + 1 for k, n in enumerate(order)}
+        )
     return Made("places.csv", table(rows), judged(
         "three solutions and the place of each", HAND,
         reading(["ranking", "rated_list"], prompt="task", answers=[f"solution {k}" for k in (1, 2, 3)], ranks=[f"place {k}" for k in (1, 2, 3)], better="low"),

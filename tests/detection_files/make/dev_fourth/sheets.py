@@ -39,7 +39,15 @@ def puan_yildiz() -> Made:
     rows = []
     for item in t.draw(20):
         for answer, mark in ((item.good, t.number(4, 5)), (item.poor, t.number(1, 2))):
-            rows.append({"Tarih": t.time("d"), "Soru": item.question, "Yanıt": answer, "Puan": mark, "Değerlendiren": t.pick("Ayşe", "Mehmet", "Elif")})
+            rows.append(
+                {
+                    "Tarih": t.time("d"),
+                    "Soru": item.question,
+                    "Yanıt": answer,
+                    "Puan": mark,
+                    "Değerlendiren": t.pick("Ayşe", "Mehmet", "Elif"),
+                }
+            )
     return Made("puanlar.csv", table(rows, ";", "utf-8-sig"), judged(
         "Turkish points from 1 to 5, two answers to each question, three people", HAND,
         *rated("Soru", "Yanıt", "Puan", "high", "1", "3", "5"),
@@ -52,7 +60,15 @@ def ceska_znamka() -> Made:
     rows = []
     for n, item in enumerate(t.draw(24)):
         answer, mark = t.pick((item.good, 1), (item.good, 2), (item.fair, 3), (item.poor, 5))
-        rows.append({"č.": n + 1, "Otázka": item.question, "Odpověď": answer, "Známka": mark, "Hodnotil": t.pick("Jana", "Petr")})
+        rows.append(
+            {
+                "č.": n + 1,
+                "Otázka": item.question,
+                "Odpověď": answer,
+                "Známka": mark,
+                "Hodnotil": t.pick("Jana", "Petr"),
+            }
+        )
     return Made("znamky.xlsx", workbook(rows, "List1"), judged(
         "Czech school marks: 1 is the best, 5 the worst", HAND,
         *rated("Otázka", "Odpověď", "Známka", "low", "5", "3", "1"),
@@ -65,7 +81,14 @@ def ocenka_plus_minus() -> Made:
     rows = []
     for item in t.draw(24):
         answer, mark = t.pick((item.good, "+"), (item.poor, "-"))
-        rows.append({"Вопрос": item.question, "Ответ": answer, "Оценка": t.pick(mark, mark, mark, ""), "Проверил": t.pick("Иван", "Ольга")})
+        rows.append(
+            {
+                "Вопрос": item.question,
+                "Ответ": answer,
+                "Оценка": t.pick(mark, mark, mark, ""),
+                "Проверил": t.pick("Иван", "Ольга"),
+            }
+        )
     return Made("оценки.csv", table(rows), judged(
         "Russian: + and - and empty cells under 'mark'", HAND,
         thumbs("Вопрос", "Ответ", "Оценка", **{"+": "good", "-": "bad"}),
@@ -91,7 +114,9 @@ def ok_hand_and_thumb() -> Made:
     rows = []
     for item in t.draw(24):
         answer, mark = t.pick((item.good, "👌"), (item.poor, "👎"), (item.fair, "🤷"))
-        rows.append({"when": t.time(), "ask": item.question, "bot": answer, "reaction": mark, "channel": t.pick("web", "app")})
+        rows.append(
+            {"when": t.time(), "ask": item.question, "bot": answer, "reaction": mark, "channel": t.pick("web", "app")}
+        )
     return Made("reactions.jsonl", jsonl(rows), judged(
         "an OK hand, a thumb down and a shrug", HAND,
         thumbs("ask", "bot", "reaction", **{"👌": "good", "👎": "bad", "🤷": "neutral"}),
@@ -105,7 +130,9 @@ def quality_with_gaps() -> Made:
     for n, item in enumerate(t.draw(18)):
         for answer, mark in ((item.good, t.number(7, 10)), (item.poor, t.number(1, 4))):
             score = "N/A" if n % 7 == 3 else "" if n % 7 == 5 else mark
-            rows.append({"prompt": item.question, "model_answer": answer, "answered_at": t.time(" "), "quality_score": score})
+            rows.append(
+                {"prompt": item.question, "model_answer": answer, "answered_at": t.time(" "), "quality_score": score}
+            )
     return Made("quality.csv", table(rows), judged(
         "scores from 1 to 10 with N/A and empty cells, and a time between answer and score", HAND,
         *rated("prompt", "model_answer", "quality_score", "high", "1", "5", "10"),
@@ -118,7 +145,14 @@ def frustration_zero_to_ten() -> Made:
     rows = []
     for item in t.draw(18):
         for answer, mark in ((item.good, t.number(0, 3)), (item.poor, t.number(7, 10))):
-            rows.append({"customer_message": item.question, "agent_reply": answer, "frustration": mark, "reviewer": t.pick("kim", "lou")})
+            rows.append(
+                {
+                    "customer_message": item.question,
+                    "agent_reply": answer,
+                    "frustration": mark,
+                    "reviewer": t.pick("kim", "lou"),
+                }
+            )
     return Made("frustration.jsonl", jsonl(rows), judged(
         "frustration from 0 to 10: the higher, the worse", HAND,
         *rated("customer_message", "agent_reply", "frustration", "low", "10", "5", "0"),
@@ -144,7 +178,9 @@ def marks_by_jo_and_ann() -> Made:
     rows = []
     for item in t.draw(14):
         for answer, mark in ((item.good, t.number(7, 10)), (item.poor, t.number(1, 5))):
-            rows.append({"by": t.pick("jo", "ann", "raj"), "question": item.question, "answer": answer, "marks out of 10": mark})
+            rows.append(
+                {"by": t.pick("jo", "ann", "raj"), "question": item.question, "answer": answer, "marks out of 10": mark}
+            )
     return Made("marks.csv", table(rows), judged(
         "marks out of 10, and who gave them, under 'by'", HAND,
         *rated("question", "answer", "marks out of 10", "high", "1", "6", "10"),
@@ -170,7 +206,9 @@ def ocena_szkolna() -> Made:
     rows = []
     for item in t.draw(20):
         answer, mark = t.pick((item.good, 6), (item.good, 5), (item.fair, 3), (item.poor, 1))
-        rows.append({"Pytanie": item.question, "Odpowiedź": answer, "Ocena (1-6)": mark, "Sprawdzający": t.pick("Ewa", "Jan")})
+        rows.append(
+            {"Pytanie": item.question, "Odpowiedź": answer, "Ocena (1-6)": mark, "Sprawdzający": t.pick("Ewa", "Jan")}
+        )
     return Made("oceny.csv", table(rows, ";"), judged(
         "Polish school marks: 6 is the best", HAND,
         *rated("Pytanie", "Odpowiedź", "Ocena (1-6)", "high", "1", "3", "6"),
