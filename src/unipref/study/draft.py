@@ -9,6 +9,7 @@ from typing import Any
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
+from unipref.unify.detection.unread import describe_ignored
 from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, source_name, source_questions
 
 PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
@@ -46,7 +47,7 @@ def draft_study(paths: Sequence[Path | str]) -> str:
             label = _find_unused_name(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
             prompts[label] = frozenset().union(*(file.prompts for file in (first, *others)))
-            ignored = [line for file in (first, *others) for line in file.describe_ignored()]
+            ignored = [line for file in (first, *others) for line in describe_ignored(file.ignored)]
             comments += dict.fromkeys(ignored)
             unanswered = [f"sources.{label}.{question}" for question in source_questions(first.source)]
             comments += [f"open questions, marked '?': {', '.join(unanswered)}"] * bool(unanswered)
@@ -102,7 +103,7 @@ def _study(sources: list[dict[str, Any]], files: list[Inspection], is_judged_tog
         "sources": sources,
         **({"unify": {"aggregate": "latent", "overruled": "leave_out"}} if is_judged_together else {}),
         "split": {"dev": 0.1, "test": 0.1},
-        "select": {"cluster_quality": {"fraction": 0.6}},
+        "select": {"all": {}},
         "train": train,
         "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, files)) else PERPLEXITY],
         "seeds": [0],

@@ -24,7 +24,13 @@ from unipref.unify.detection.nesting import find_inner_rows
 from unipref.unify.detection.shared_ids import find_shared_ids
 from unipref.unify.detection.shared_prompts import hash_prompts
 from unipref.unify.detection.title_lines import find_title_line
-from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, list_ignored, used_paths
+from unipref.unify.detection.unread import (
+    MAX_CONFIDENCE,
+    account_for_columns,
+    describe_ignored,
+    list_ignored,
+    used_paths,
+)
 from unipref.unify.example_rows import open_questions, render_examples
 from unipref.unify.mapping.images import is_missing
 from unipref.unify.mapping.paths import get_path
@@ -91,13 +97,6 @@ class Inspection:
         """Returns the inspection as JSON values; of the prompts, their number."""
         return asdict(self) | {"prompts": len(self.prompts)}
 
-    def describe_ignored(self) -> list[str]:
-        """Names the fields that are not read, if any."""
-        if not self.ignored:
-            return []
-        more = f" and {len(self.ignored) - MAX_FIELDS} more" if len(self.ignored) > MAX_FIELDS else ""
-        return [f"not read: {', '.join(map(show_name, self.ignored[:MAX_FIELDS]))}{more}"]
-
     def as_text(self) -> str:
         """Returns the inspection as text for the terminal."""
         lines = [self.file]
@@ -113,7 +112,7 @@ class Inspection:
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
-        lines += [f"  {line}" for line in self.describe_ignored()]
+        lines += [f"  {line}" for line in describe_ignored(self.ignored)]
         lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  {describe_catalog_match(self.known)}"] if self.known and "dataset" not in self.source else []
         questions = source_questions(self.source)

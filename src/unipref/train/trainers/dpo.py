@@ -12,7 +12,7 @@ from unipref.train.data.pair_columns import make_pair_view, make_probability_col
 from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
-from unipref.train.trl_trainer import ImageTrainer
+from unipref.train.image_trainer import ImageTrainer
 
 SMOOTHED_LOSSES = ("robust", "exo_pair", "aot", "aot_unpaired")
 """TRL's losses that use label smoothing; the others silently ignore it."""

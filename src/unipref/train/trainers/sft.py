@@ -9,7 +9,7 @@ from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.train.data.epochs import RowOrder
 from unipref.train.data.rows import DEMONSTRATIONS, View
 from unipref.train.fit import fit
-from unipref.train.trl_trainer import ImageTrainer
+from unipref.train.image_trainer import ImageTrainer
 
 
 class Sft(ImageTrainer):
