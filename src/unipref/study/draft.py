@@ -9,7 +9,7 @@ from typing import Any
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
-from unipref.unify.detection.unread import describe_ignored
+from unipref.unify.detection.ignored import describe_ignored
 from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, source_name, source_questions
 
 PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}

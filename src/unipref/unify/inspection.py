@@ -20,17 +20,12 @@ from unipref.sources.limits import without_advice
 from unipref.sources.reading_notes import collect_notes
 from unipref.unify.detection.deciding_axis import find_deciding_axis
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, find_scores
+from unipref.unify.detection.ignored import describe_ignored, list_ignored
 from unipref.unify.detection.nesting import find_inner_rows
 from unipref.unify.detection.shared_ids import find_shared_ids
 from unipref.unify.detection.shared_prompts import hash_prompts
 from unipref.unify.detection.title_lines import find_title_line
-from unipref.unify.detection.unread import (
-    MAX_CONFIDENCE,
-    account_for_columns,
-    describe_ignored,
-    list_ignored,
-    used_paths,
-)
+from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.example_rows import open_questions, render_examples
 from unipref.unify.mapping.images import is_missing
 from unipref.unify.mapping.paths import get_path
@@ -282,11 +277,14 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
     if proposal.format is None:
         return Inspection(label, len(rows), why=proposal.why, doubts=proposal.doubts, export=named.name)
     source: dict[str, Any] = {"name": source_name(path), "path": label}
+    which: list[str] = []
     if named.kind == "dataset":
         source["dataset"] = named.name
         records = None if named.name == PLACEHOLDER else catalog.dataset(named.name, label).records
     else:
-        source |= {"format": proposal.format, "map": proposal.map, **proposal.source, "objective": "instruction"}
+        axis, which = find_deciding_axis(proposal.map)
+        source |= {"format": proposal.format, "map": proposal.map, **axis, **proposal.source}
+        source["objective"] = "instruction"
         records = proposal.source.get("records")
     inner = rows_inside(rows, records)
     columns = Columns(inner)
@@ -301,7 +299,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         map=proposal.map,
         confidence=proposal.confidence,
         why=proposal.why,
-        doubts=[*proposal.doubts, *account.doubts, *_doubt_missing_images(columns, proposal.map, str(path))],
+        doubts=[*proposal.doubts, *which, *account.doubts, *_doubt_missing_images(columns, proposal.map, str(path))],
         examples=examples,
         source=source,
         known=named.name if named.kind == "dataset" else None,

@@ -4,7 +4,7 @@ Such a field is a doubt. It keeps the confidence low, and where the proposal tak
 entry gets a question, so that it cannot run.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,6 @@ MAX_WORDS = 4
 """Most different words that may be verdicts in a language that is not known."""
 KNOWN_NAMES = METADATA_NAMES | METADATA_FOLDERS | TAG_NAMES | COUNT_NAMES | SORT_NAMES
 """Words in the names of fields that sort rows."""
-MAX_IGNORED = 20
-"""Most fields without a doubt to name."""
 MAX_DOUBTS = 8
 """Most unread fields to name."""
 MIN_COUPLES = 20
@@ -246,21 +244,6 @@ def _iterate_paths(value: Any) -> Iterator[Any]:
         yield from (leaf for one in value for leaf in _iterate_paths(one))
     else:
         yield value
-
-
-def list_ignored(columns: Columns, mapping: dict[str, Any], doubts: Iterable[str]) -> list[str]:
-    """Lists the filled fields that a mapping does not read and no doubt names."""
-    used, doubted = set(used_paths(mapping)), "\n".join(doubts)
-    named = (column.path for column in columns.all if column.kind != "empty" and f"'{column.path}'" not in doubted)
-    return [path for path in named if not is_used(path, used) and not any(one.startswith(f"{path}.") for one in used)]
-
-
-def describe_ignored(ignored: Sequence[str]) -> list[str]:
-    """Names fields that are not read, if any."""
-    if not ignored:
-        return []
-    more = f" and {len(ignored) - MAX_IGNORED} more" if len(ignored) > MAX_IGNORED else ""
-    return [f"not read: {', '.join(map(show_name, ignored[:MAX_IGNORED]))}{more}"]
 
 
 def is_used(path: str, used: set[str]) -> bool:
