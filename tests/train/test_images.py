@@ -23,6 +23,7 @@ from unipref.core.records import preference_schema
 from unipref.core.template_turns import takes_images, takes_list
 from unipref.models import image_processor
 from unipref.models.loading import load_policy, load_tokenizer
+from unipref.train.checks.preflight import PreflightRequest, preflight
 from unipref.train.data.rows import PAIRS, write_rows
 from unipref.train.image_reading import open_reader
 from unipref.train.trainers.dpo import Dpo
@@ -274,6 +275,24 @@ def test_a_loss_depends_on_the_images(llava: Path, image_rows: list[Row], make_j
     other = copy.deepcopy(image_rows[0])
     other["prompt"][0]["images"] = [{"ref": "green.png", "sha256": sha, "at": 0}]
     assert first_loss([other], "green") != red
+
+
+@needs_pillow
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, {"r": 2}])
+def test_the_checks_before_training_count_images(
+    lora: dict[str, int] | None, llava: Path, image_rows: list[Row], tmp_path: Path
+) -> None:
+    file = write_preferences(tmp_path / "train.parquet", image_rows[:8])
+    steps: dict[str, Any] = {"sft": Sft(), "dpo": Dpo(lora=lora), "kto": Kto()}
+    with pytest.raises(UserError, match="8 with images, which the step does not read \\(TRL's KTO takes none\\)"):
+        preflight(PreflightRequest(str(llava), steps, file, file, data_root=tmp_path))
+    del steps["kto"]
+    checked = preflight(PreflightRequest(str(llava), steps, file, file, data_root=tmp_path))
+    assert [checked["steps"][name]["used"] for name in steps] == [8, 8]
+    assert any("8 of 8 preferences hold images" in warning for warning in checked["warnings"])
+    # TRL holds a second copy of the model, unless it is the model without its adapter.
+    assert (checked["steps"]["dpo"]["memory"]["copies"] > 0) == (lora is None)
 
 
 @needs_pillow
