@@ -23,6 +23,8 @@ NOT_IMPORTED = {
     "import-linter": "a command",
 }
 """Declared, though no code imports it -> why."""
+IMPORTED_AS = {"PIL": "pillow"}
+"""The name by which an extra is imported -> its own, where they differ."""
 
 
 def canonical(name: str) -> str:
@@ -59,7 +61,8 @@ def imported_by(folder: str) -> dict[str, set[str]]:
                 continue
             for top in {module.split(".")[0] for module in modules} - sys.stdlib_module_names - OWN:
                 # An extra that is not installed is known by the name it is imported by.
-                files[canonical(distributions.get(top, [top])[0])].add(str(path.relative_to(ROOT)))
+                own = IMPORTED_AS.get(top, top)
+                files[canonical(distributions.get(top, [own])[0])].add(str(path.relative_to(ROOT)))
     return files
 
 

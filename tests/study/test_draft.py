@@ -174,3 +174,29 @@ def test_no_demonstration_is_drafted_over_a_judgement_without_a_question(here: P
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(study, here / "run")
     assert caught.value.where == "sources.0 (graded).map.where.grade"
+
+
+def write_rated(path: Path, first: int, name: str) -> None:
+    rows = [
+        {"question": f"What is number {n}?", "answer": f"{name} says that it is {n}, {mark}.", "stars": mark, "ts": n}
+        for n in range(first, first + 12)
+        for mark in (5, 2)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_sources_that_share_prompts_are_named(here: Path) -> None:
+    write_rated(here / "one.jsonl", 0, "Ann")
+    write_rated(here / "two.jsonl", 6, "Bo")
+    study, comments = drafted("one.jsonl", "two.jsonl")
+    assert "# Sources with the same prompts: one and two (6 of the first 12 and 12)." in comments
+    assert study["unify"] == {"aggregate": "latent", "overruled": "leave_out"}
+    write_rated(here / "two.jsonl", 100, "Bo")
+    study, comments = drafted("one.jsonl", "two.jsonl")
+    assert not [line for line in comments if "same prompts" in line]
+    assert "unify" not in study
+
+
+def test_fields_that_are_not_read_are_listed(here: Path) -> None:
+    write_rated(here / "one.jsonl", 0, "Ann")
+    assert "# one: not read: ts" in drafted("one.jsonl")[1]

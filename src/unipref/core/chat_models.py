@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from unipref.core.errors import UserError, first_line, legible
 from unipref.core.records import Messages
-from unipref.core.template_turns import WORDS, find_unrendered, to_turns
+from unipref.core.template_turns import IMAGES, WORDS, find_unrendered, to_turns, to_turns_with_images
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -31,7 +31,12 @@ class UnrenderedPart(RefusedDialogue):
 
 
 def render(
-    tokenizer: "PreTrainedTokenizerBase", messages: Messages, *, to_answer: bool = False, where: str | None = None
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Messages,
+    *,
+    to_answer: bool = False,
+    where: str | None = None,
+    with_images: bool = False,
 ) -> str:
     """Renders a dialogue with the tokenizer's chat template; `special_tokens.encode_texts` takes the text.
 
@@ -40,15 +45,16 @@ def render(
         messages: the dialogue.
         to_answer: whether the assistant's turn begins at the end.
         where: the model's name, for the error.
+        with_images: whether the caller passes the images to the model; the template marks their places then.
 
     Raises:
         RefusedDialogue: the template refuses it.
     """
     mend = "Leave out such dialogues, or give the tokenizer a chat template that renders them."
-    if (part := find_unrendered(tokenizer, messages)) is not None:
+    if (part := find_unrendered(tokenizer, messages, rendered=(IMAGES,) if with_images else ())) is not None:
         raise UnrenderedPart(part, where)
     try:
-        turns, tools = to_turns(tokenizer, messages)
+        turns, tools = (to_turns_with_images if with_images else to_turns)(tokenizer, messages)
         given = {"tools": tools} if tools else {}
         apply = tokenizer.apply_chat_template
         if isinstance(apply, functools.partial):  # made for TRL: it expects messages, not turns

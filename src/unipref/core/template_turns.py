@@ -3,6 +3,10 @@
 A template may ignore tools, tool calls or their results without a word. `find_unrendered` renders a short dialogue once
 per tokenizer to see what the template writes.
 
+Templates of models that read images iterate over a list of parts: a plain text would be rendered as nothing. Such a
+template gets every content as a list. Only
+`to_turns_with_images` puts images into it: who renders without it passes no images to the model.
+
 By default a model reads and writes answers without their reasoning. A model trained with it has `TRAINED` in its
 tokenizer's configuration, under `SETTING`; all code that renders dialogues reads that setting.
 """
@@ -61,7 +65,8 @@ def to_turns(
         tools: definitions, if they are not in the first turn.
     """
     if not tools and not have_parts(messages):
-        return protect(tokenizer, [drop_empty_parts(message) for message in messages]), None  # type: ignore[return-value]
+        plain: Any = protect(tokenizer, [drop_empty_parts(message) for message in messages])
+        return (list(map(_split_content, plain)) if _abilities_of(tokenizer).takes_list else plain), None
     last_user = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=-1)
     is_kept = keeps_reasoning(tokenizer)
     turns = [_to_turn(tokenizer, message, is_kept, is_answer=at > last_user) for at, message in enumerate(messages)]
@@ -69,7 +74,49 @@ def to_turns(
     tools = parse_json(own) if own else tools or None
     if keeps_as_text(tokenizer):
         turns, tools = ([_protect(tokenizer, turn) for turn in turns], replace_texts(tools, _protector(tokenizer)))
+    return (list(map(_split_content, turns)) if _abilities_of(tokenizer).takes_list else turns), tools
+
+
+def _split_content(turn: dict[str, Any], places: Iterable[int] = ()) -> dict[str, Any]:
+    """Returns a turn with its text as a list of parts, and an image at each place, in characters of the text."""
+    text, parts, begin = turn["content"], list[dict[str, Any]](), 0
+    for at in places:
+        if begin < at:
+            parts.append({"type": "text", "text": text[begin:at]})
+        parts.append({"type": "image"})
+        begin = at
+    if text[begin:] or not parts:
+        parts.append({"type": "text", "text": text[begin:]})
+    return {**turn, "content": parts}
+
+
+def to_turns_with_images(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> tuple[list[dict[str, Any]], Any]:
+    """As `to_turns`, with a mark for each image of a message.
+
+    Args:
+        tokenizer: with a chat template that `takes_images`; it does not keep special tokens as text, because their
+            marks would move the places of images.
+        messages: the dialogue.
+    """
+    turns, tools = to_turns(tokenizer, messages)
+    for at, message in enumerate(messages):
+        if images := message.get("images"):
+            content = turns[at]["content"]
+            text = content if isinstance(content, str) else "".join(part["text"] for part in content)
+            # Reasoning may stand before the text.
+            before = len(text) - len(message["content"])
+            turns[at] = _split_content({**turns[at], "content": text}, [before + image["at"] for image in images])
     return turns, tools
+
+
+def takes_list(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether the chat template takes a text only as a list of parts."""
+    return _abilities_of(tokenizer).takes_list
+
+
+def takes_images(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether the chat template writes a mark for an image in a list of parts."""
+    return _abilities_of(tokenizer).marks_images
 
 
 def _to_turn(
@@ -107,19 +154,22 @@ def _protect(tokenizer: "PreTrainedTokenizerBase", turn: dict[str, Any]) -> dict
     }
 
 
-def find_unrendered(tokenizer: "PreTrainedTokenizerBase", messages: Messages, tools: Any = None) -> str | None:
+def find_unrendered(
+    tokenizer: "PreTrainedTokenizerBase", messages: Messages, tools: Any = None, rendered: Iterable[str] = ()
+) -> str | None:
     """Finds a part of the dialogue that the chat template does not render; None if it renders all.
 
     Args:
         tokenizer: with a chat template.
         messages: the dialogue; its first turn may hold the tools.
         tools: definitions, if they are not in the first turn.
+        rendered: further parts that the caller renders.
     """
     if not tools and not have_parts(messages) and all(message["role"] != "tool" for message in messages):
         return None
     abilities = _abilities_of(tokenizer)
     for part in _list_parts(messages, tools):
-        if part not in abilities.parts:
+        if part not in abilities.parts and part not in rendered:
             return part
     return None
 
@@ -147,12 +197,16 @@ class _Abilities:
         parts: of dialogues.
         reasoning: the key of reasoning; None if it renders none.
         takes_text: whether it takes the arguments of calls as JSON text, not as data.
+        takes_list: whether it renders a text only as a list of parts.
+        marks_images: whether it writes something for an image in a list of parts.
     """
 
     template: str
     parts: frozenset[str]
     reasoning: str | None
     takes_text: bool
+    takes_list: bool
+    marks_images: bool
 
 
 _ABILITIES: "weakref.WeakKeyDictionary[Any, _Abilities]" = weakref.WeakKeyDictionary()
@@ -168,28 +222,49 @@ def _abilities_of(tokenizer: "PreTrainedTokenizerBase") -> _Abilities:
 
 def _probe(tokenizer: "PreTrainedTokenizerBase", template: str) -> _Abilities:
     """Renders short dialogues to see which parts the template writes."""
-    user = {"role": "user", "content": "a"}
+    takes_list, marks_images = _probe_lists(tokenizer)
+    user = _wrap({"role": "user", "content": "a"}, takes_list)
     parts = {TOOLS} if _renders(tokenizer, [user], [_make_tool(PROBE)]) else set()
     takes_text = False
     for arguments in ({"x": 1}, '{"x": 1}'):
-        rendered = set(_probe_calls(tokenizer, user, arguments))
+        rendered = set(_probe_calls(tokenizer, user, arguments, takes_list))
         if CALLS in rendered or not takes_text:
             takes_text = isinstance(arguments, str) and CALLS in rendered
             parts |= rendered
         if CALLS in rendered:
             break
-    for key in REASONING_KEYS:
-        if _renders(tokenizer, [user, {"role": "assistant", "content": "b", key: PROBE}], None):
-            return _Abilities(template, frozenset(parts), key, takes_text)
-    return _Abilities(template, frozenset(parts), None, takes_text)
+    answer = _wrap({"role": "assistant", "content": "b"}, takes_list)
+    reasoning = (key for key in REASONING_KEYS if _renders(tokenizer, [user, {**answer, key: PROBE}], None))
+    return _Abilities(template, frozenset(parts), next(reasoning, None), takes_text, takes_list, marks_images)
 
 
-def _probe_calls(tokenizer: "PreTrainedTokenizerBase", user: dict[str, Any], arguments: Any) -> Iterable[str]:
+def _probe_lists(tokenizer: "PreTrainedTokenizerBase") -> tuple[bool, bool]:
+    """Returns whether the template takes a text only as a list of parts, and whether it marks an image in such a list.
+
+    A template for texts alone may write the list itself, with its keys.
+    """
+    text = {"type": "text", "text": PROBE}
+    plain, alone, behind = (
+        _render(tokenizer, [{"role": "user", "content": content}], None)
+        for content in (PROBE, [text], [{"type": "image"}, text])
+    )
+    if PROBE not in alone or "'type'" in alone or '"type"' in alone:
+        return False, False
+    return PROBE not in plain, PROBE in behind and behind != alone
+
+
+def _wrap(turn: dict[str, Any], takes_list: bool) -> dict[str, Any]:
+    return _split_content(turn) if takes_list else turn
+
+
+def _probe_calls(
+    tokenizer: "PreTrainedTokenizerBase", user: dict[str, Any], arguments: Any, takes_list: bool
+) -> Iterable[str]:
     """Yields which of calls and results the template renders."""
-    result = {"role": "tool", "content": PROBE, "tool_call_id": CALL_ID, "name": "other"}
+    result = _wrap({"role": "tool", "content": PROBE, "tool_call_id": CALL_ID, "name": "other"}, takes_list)
     for part, name, later in ((CALLS, PROBE, []), (RESULTS, "other", [result])):
         call = {"id": CALL_ID, "type": "function", "function": {"name": name, "arguments": arguments}}
-        turns = [user, {"role": "assistant", "content": "", "tool_calls": [call]}, *later]
+        turns = [user, {**_wrap({"role": "assistant", "content": ""}, takes_list), "tool_calls": [call]}, *later]
         if any(_renders(tokenizer, turns, tools) for tools in ([_make_tool("other")], None)):
             yield part
 
@@ -200,11 +275,16 @@ def _make_tool(name: str) -> dict[str, Any]:
 
 
 def _renders(tokenizer: "PreTrainedTokenizerBase", turns: list[dict[str, Any]], tools: Any) -> bool:
+    return PROBE in _render(tokenizer, turns, tools)
+
+
+def _render(tokenizer: "PreTrainedTokenizerBase", turns: list[dict[str, Any]], tools: Any) -> str:
+    """Renders turns; empty if the template refuses them."""
     try:
         # Of the class: an object's own method may be the one that calls this module.
         apply = type(tokenizer).apply_chat_template
-        return PROBE in str(apply(tokenizer, turns, tools=tools, tokenize=False))
+        return str(apply(tokenizer, turns, tools=tools, tokenize=False))
     except MemoryError:
         raise
     except Exception:  # the template is code that came with the model: it may raise anything
-        return False
+        return ""

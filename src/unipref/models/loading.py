@@ -184,7 +184,8 @@ def is_reward_model(name: str) -> bool:
 
 def context_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
     """Maximum sequence length in tokens, from the configurations of the model and its tokenizer."""
-    limits = [getattr(model.config, key, None) for key in ("max_position_embeddings", "n_positions")]
+    config = model.config.get_text_config()
+    limits = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions")]
     limits.append(tokenizer.model_max_length)
     return min([limit for limit in limits if isinstance(limit, int) and 0 < limit < NO_LIMIT], default=NO_LIMIT)
 

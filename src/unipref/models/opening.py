@@ -149,11 +149,28 @@ def open_empty_model(config: Any, head: str, name: str) -> Any:
         name: the model's name, for errors.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    kind = AutoModelForSequenceClassification if head == "reward" else AutoModelForCausalLM
     with explain(name, f"its configuration fits no {_kind(head)}"), torch.device("meta"):
-        return kind.from_config(config, trust_remote_code=False)
+        return _find_loader(config, head).from_config(config, trust_remote_code=False)
+
+
+def _find_loader(config: Any, head: str) -> Any:
+    """Finds the class of transformers that opens a model; one that reads images keeps its image tower."""
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForSequenceClassification
+
+    if head == "reward":
+        return AutoModelForSequenceClassification
+    return AutoModelForImageTextToText if reads_images(config) else AutoModelForCausalLM
+
+
+def reads_images(config: Any) -> bool:
+    """Whether a configuration is that of a model that reads images beside text and writes text."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        return False
+    name = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)].__name__
+    return type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING or name in (getattr(config, "architectures", None) or ())
 
 
 def open_weights(name: str, head: str) -> Any:
@@ -166,7 +183,7 @@ def open_weights(name: str, head: str) -> Any:
     Raises:
         UserError: it cannot be opened, or some of its weights are missing.
     """
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     name = gguf.open_as_folder(name)
@@ -174,12 +191,12 @@ def open_weights(name: str, head: str) -> Any:
     if folder.is_dir():
         folder_checks.check_model_files(folder)
     logging.disable_progress_bar()  # a bar per loaded model would hide the run's own progress
-    loader, labels = AutoModelForCausalLM, dict[str, Any]()
-    if head == "reward":
-        loader, labels = AutoModelForSequenceClassification, {"num_labels": 1}
+    labels: dict[str, Any] = {"num_labels": 1} if head == "reward" else {}
+    place = str(folder) if folder.is_dir() else name
     with explain(name, f"it cannot be opened as a {_kind(head)}"):
+        loader = _find_loader(AutoConfig.from_pretrained(place, trust_remote_code=False), head)
         model, about = loader.from_pretrained(
-            str(folder) if folder.is_dir() else name,
+            place,
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,

@@ -32,15 +32,16 @@ class TurnFinder:
 
     Args:
         tokenizer: with a chat template.
+        with_images: whether the images of a dialogue are passed to the model.
     """
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", with_images: bool = False) -> None:
+        self.tokenizer, self.with_images = tokenizer, with_images
         self._texts: dict[tuple[tuple[str, ...], bool], list[str] | None] = {}
 
     def render(self, messages: Messages, is_prompt: bool = False) -> str:
         """Renders a dialogue, as the model sees it; a prompt goes up to where the assistant starts to write."""
-        return render(self.tokenizer, messages, to_answer=is_prompt)
+        return render(self.tokenizer, messages, to_answer=is_prompt, with_images=self.with_images)
 
     def find_contents(
         self, messages: Messages, rendered: str, add_generation_prompt: bool = False

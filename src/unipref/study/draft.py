@@ -2,17 +2,22 @@
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
+from unipref.unify.detection.ignored import describe_ignored
 from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, source_name, source_questions
 
 PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
 """The benchmark for data without pairs: the perplexity of the good answers in the test split."""
+
+
+MOST_COUPLES = 4
+"""Most couples of sources with the same prompts that a comment names."""
 
 
 def draft_study(paths: Sequence[Path | str]) -> str:
@@ -30,6 +35,7 @@ def draft_study(paths: Sequence[Path | str]) -> str:
     if not any(file.source for file, _ in groups):
         raise UserError("no format fits any of the files.", mend="See why with: unipref inspect FILES")
     sources: list[dict[str, Any]] = []
+    prompts: dict[str, frozenset[str]] = {}
     lines = ["# Written by unipref init. Check every source: unipref inspect FILE shows how its rows are read."]
     for first, others in groups:
         label = first.file
@@ -40,6 +46,9 @@ def draft_study(paths: Sequence[Path | str]) -> str:
         else:
             label = _find_unused_name(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
+            prompts[label] = frozenset().union(*(file.prompts for file in (first, *others)))
+            ignored = [line for file in (first, *others) for line in describe_ignored(file.ignored)]
+            comments += dict.fromkeys(ignored)
             unanswered = [f"sources.{label}.{question}" for question in source_questions(first.source)]
             comments += [f"open questions, marked '?': {', '.join(unanswered)}"] * bool(unanswered)
             comments += [
@@ -48,15 +57,38 @@ def draft_study(paths: Sequence[Path | str]) -> str:
                 if name
             ]
         lines += [" ".join(f"# {label}: {comment}".split()) for comment in comments]
-    return "\n".join(lines) + "\n" + yaml_files.write(_study(sources, [file for file, _ in groups if file.source]))
+    shared = _describe_shared_prompts(prompts)
+    lines += [f"# {line}" for line in shared]
+    study = _study(sources, [file for file, _ in groups if file.source], is_judged_together=bool(shared))
+    return "\n".join(lines) + "\n" + yaml_files.write(study)
 
 
-def _study(sources: list[dict[str, Any]], files: list[Inspection]) -> dict[str, Any]:
+def _describe_shared_prompts(prompts: Mapping[str, frozenset[str]]) -> list[str]:
+    """Says which sources have prompts in common, and what unify does with them.
+
+    Args:
+        prompts: source -> hashes of its first prompts.
+    """
+    couples = [(a, b, len(prompts[a] & prompts[b])) for a, b in itertools.combinations(prompts, 2)]
+    shared = [f"{a} and {b} ({n} of the first {len(prompts[a])} and {len(prompts[b])})" for a, b, n in couples if n]
+    if not shared:
+        return []
+    more = [f"and {len(shared) - MOST_COUPLES} more"] if len(shared) > MOST_COUPLES else []
+    return [
+        f"Sources with the same prompts: {', '.join([*shared[:MOST_COUPLES], *more])}.",
+        "unify brings all judgements of the same answers together and gives each preference a confidence; it",
+        "needs the sources' annotators by name ('annotator') and one 'objective'. See docs/judges.md. The scorer",
+        "'confidence' can select by it: select: {quality: {quality: [confidence]}}.",
+    ]
+
+
+def _study(sources: list[dict[str, Any]], files: list[Inspection], is_judged_together: bool = False) -> dict[str, Any]:
     """The study, with training steps and a benchmark that fit the sources.
 
     Args:
         sources: entries of the study file.
         files: the inspection of each source's first file.
+        is_judged_together: whether several sources may judge the same answers; then the study names the aggregate.
     """
     kinds = {_format(file).feedback_kind for file in files}
     train: list[dict[str, Any]] = [{"sft": {}}]
@@ -69,8 +101,9 @@ def _study(sources: list[dict[str, Any]], files: list[Inspection]) -> dict[str, 
         "model": "Qwen/Qwen2.5-0.5B",
         "data_root": ".",
         "sources": sources,
+        **({"unify": {"aggregate": "latent", "overruled": "leave_out"}} if is_judged_together else {}),
         "split": {"dev": 0.1, "test": 0.1},
-        "select": {"cluster_quality": {"fraction": 0.6}},
+        "select": {"all": {}},
         "train": train,
         "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, files)) else PERPLEXITY],
         "seeds": [0],

@@ -18,6 +18,7 @@ from unipref.sources.oriented_rows import Orient
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.projection.order import STRENGTH
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
@@ -54,7 +55,8 @@ class Source(Settings):
     join: list[Join] = []
     """Other tables to join, by id or by row number, before the mapping."""
     axis: str | dict[str, float] | None = None
-    """The axis that decides which answer is better, if there are several; or axis -> weight for a weighted mean."""
+    """The axis that decides which answer is better; or axis -> weight for a weighted mean. None: the only axis, or
+    the one that is called as the objective. The order of the axes decides nothing."""
     tie_within: float = Field(default=0.0, ge=0.0)
     """Largest gap, in the axis' units, at which two answers count as equally good."""
     accept_polarity: bool = False
@@ -85,12 +87,14 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
     if not isinstance(form, Format):
         raise AssertionError(f"{name} is not a Format")
     axes = form.axes()
+    objective = source.objective or (entry.objective if entry else "instruction")
     projection = Projection(
         source=source.name,
         kind=form.name(),
-        objective=hide_secrets(source.objective or (entry.objective if entry else "instruction")),
+        objective=hide_secrets(objective),
         licence=hide_secrets(source.licence or (entry.licence if entry else UNKNOWN)),
-        axis=_resolve_axis(entry.axis if entry and source.axis is None else source.axis, axes, where),
+        axis=_resolve_axis(entry.axis if entry and source.axis is None else source.axis, axes, where)
+        or _find_deciding_axis(axes, objective, where),
         axes=axes,
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
@@ -152,9 +156,9 @@ def mark_in_memory(source: ResolvedSource) -> ResolvedSource:
 
 
 def _resolve_axis(axis: str | dict[str, float] | None, axes: Mapping[str, Axis], where: str) -> str | None:
-    """The name of the axis that decides."""
+    """The name of the axis that the settings let decide; None if they name none."""
     if axis is None:
-        return next(iter(axes), None)
+        return None
     if isinstance(axis, dict):
         if not axis:
             mend = "Give axis -> weight or the name of one axis, or remove 'axis'."
@@ -172,3 +176,22 @@ def _resolve_axis(axis: str | dict[str, float] | None, axes: Mapping[str, Axis],
         mend = near_name(axis, axes) or "This format has no axes; remove 'axis'."
         raise UserError(f"unknown axis '{axis}'.", where=f"{where}.axis", mend=mend)
     return axis
+
+
+def _find_deciding_axis(axes: Mapping[str, Axis], objective: str, where: str) -> str | None:
+    """Finds the axis that decides where the settings name none; None if there are no axes.
+
+    Raises:
+        UserError: there are several. The order of their names in the study file says nothing.
+    """
+    if len(axes) < 2 or STRENGTH in axes:
+        return STRENGTH if STRENGTH in axes else next(iter(axes), None)
+    if objective in axes:
+        return objective
+    names = sorted(axes)
+    raise UserError(
+        f"there are {len(names)} axes ({', '.join(names)}), and no setting says which of them decides.",
+        where=f"{where}.axis",
+        mend=f"Set 'axis' to the one that decides, such as 'axis: {names[0]}', or to weights for their weighted mean, "
+        f"such as 'axis: {{{names[0]}: 1, {names[1]}: 1}}'.",
+    )

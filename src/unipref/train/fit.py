@@ -21,9 +21,11 @@ from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
+from unipref.train.data.images import ImageReader
 from unipref.train.data.pair_columns import PROBABILITY, fill_probabilities
 from unipref.train.data.row_usage import RowUsage, describe_rare_numbers, describe_special_tokens
 from unipref.train.data.rows import View, join_tools, write_rows
+from unipref.train.image_reading import make_image_arguments, open_reader
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
 from unipref.train.monitor.checkpoints import choose_checkpoint, count_passes_done, parse_step, read_progress
 from unipref.train.monitor.collapse import Collapse, Guard, find_last_good
@@ -51,6 +53,7 @@ class PreparedStep:
         limit: longest dialogue in tokens.
         checkpoint: where an earlier attempt stopped; None: the step starts at the beginning.
         warnings: on damaged checkpoints.
+        images: reads the rows' images; None: the rows hold none that the step reads.
     """
 
     start: Start
@@ -62,6 +65,7 @@ class PreparedStep:
     limit: int
     checkpoint: Path | None
     warnings: list[str]
+    images: ImageReader | None = None
 
 
 def fit(
@@ -92,7 +96,10 @@ def fit(
         arguments |= _load_datasets(ready)
         ordering = OrderedRows(trainer, ready.usage.facts, arguments["args"], job.seed)
         arguments["train_dataset"] = ordering.select_for_tokenising(arguments["train_dataset"])
-        arguments |= mask_other_speakers(arguments)
+        if ready.images is None:
+            arguments |= mask_other_speakers(arguments)
+        else:
+            arguments |= make_image_arguments(trainer, arguments, ready.images)
         hf = _build_trainer(build, arguments)
         hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:
@@ -223,14 +230,17 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
     rows = work / "train.arrow"
     room = trainer.count_reserved_tokens()
     leaves_out = trainer.special_tokens == "leave_out"
-    usage = write_rows(job.preferences, rows, view, start.tokenizer, limit, room, trainer.later_turns, leaves_out)
+    images, why = open_reader(trainer, start.policy, start.tokenizer, job.preferences, job.data_root, work)
+    later = trainer.later_turns
+    usage = write_rows(job.preferences, rows, view, start.tokenizer, limit - room, later, leaves_out, images)
+    usage.why_no_images = why or usage.why_no_images
     if not usage.used:
         raise UserError(
             f"no rows are left to train '{trainer.name()}' on: {usage.explain(limit - room)}.",
             where=str(job.preferences),
         )
     trainer.check_numbers(usage.facts, rows)
-    dev_usage = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
+    dev_usage = write_dev_rows(trainer, job, start, work / "dev.arrow", limit, images)
     checkpoint, warnings = choose_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else (None, [])
     return PreparedStep(
         start,
@@ -242,6 +252,7 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
         limit,
         checkpoint,
         warnings,
+        images,
     )
 
 
@@ -254,6 +265,9 @@ def _read_probes(trainer: TrlTrainer, ready: PreparedStep) -> list[list[int]]:
     with pa.OSFile(str(ready.rows)) as source:
         rows = next(iter(pa.ipc.open_stream(source))).slice(0, PROBES).to_pylist()
     tokenizer, view = ready.start.tokenizer, trainer.view()
+    if ready.images is not None:  # the rows are texts
+        texts = [row["prompt"] + row[side] for row in rows for side in ready.sides][:PROBES]
+        return list(encode_texts(tokenizer, texts).values())
     dialogues = [dialogue for row in rows for dialogue in view.dialogues(join_tools(row))][:PROBES]
     texts = [render(tokenizer, dialogue, to_answer=view.prompts_only) for dialogue in dialogues]
     ids = encode_texts(tokenizer, texts)

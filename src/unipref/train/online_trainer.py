@@ -172,7 +172,7 @@ class Online(TrlTrainer):
         """The longest answer."""
         return self.max_completion_length
 
-    def count_frozen_copies(self) -> int:
+    def count_frozen_copies(self, with_images: bool = False) -> int:
         """Counts the models that the rewards use, and the reference unless it is the model without its adapter."""
         models = len({model.name for model in self.model_dependencies()}) + self.needs_reward_model
         return models + (self.lora is None and self.beta > 0)

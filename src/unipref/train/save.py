@@ -7,9 +7,9 @@ from typing import Any
 from unipref.core import attempts
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
-from unipref.models import adapter_merge, opening
+from unipref.models import adapter_merge, image_processor, opening
 from unipref.models.adapter_merge import MergeDifference, Probes, Sequences
-from unipref.models.loading import load_model
+from unipref.models.loading import base_model, load_model
 from unipref.train import processes
 from unipref.train.start import Start
 from unipref.train.trl_trainer import TrlTrainer
@@ -46,6 +46,7 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
     # Without the wrapper for mixed precision, so that both models are measured in the precision of their weights.
     model = hf.accelerator.unwrap_model(hf.model, keep_fp32_wrapper=False)
     start.tokenizer.save_pretrained(job.out)
+    image_processor.copy_files(base_model(start.policy), job.out)
     if trainer.lora is None:
         _write(model, job.out, gathered)
         return None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError
 from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_text, remove_marks
-from unipref.core.template_turns import TRAINED, keep_reasoning, to_turns
-from unipref.models import adapter_merge, gguf, opening
+from unipref.core.template_turns import TRAINED, keep_reasoning, takes_list, to_turns
+from unipref.models import adapter_merge, gguf, image_processor, opening
 from unipref.models.loading import base_model, context_length, is_reward_model, load_merged, load_tokenizer
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def open_start(
         folder = str(work / "start")
         _save_start(model, head, Path(folder), name)
         tokenizer.save_pretrained(folder)
+        image_processor.copy_files(base_model(name), Path(folder))
     return Start(folder, name, tokenizer, context_length(SimpleNamespace(config=config), tokenizer), grown, merged)
 
 
@@ -109,10 +110,11 @@ def use_in_trl(tokenizer: "PreTrainedTokenizerBase", has_parts: bool = False) ->
     """Makes TRL, which tokenises dialogues itself, render them as unipref does.
 
     Args:
-        tokenizer: changed in place if it keeps special tokens in texts as text, or if messages have parts.
+        tokenizer: changed in place if it keeps special tokens in texts as text, if messages have parts, or if its
+            template takes texts only as lists of parts.
         has_parts: whether messages have parts besides role and content, such as tool calls.
     """
-    if keeps_as_text(tokenizer) or has_parts:
+    if keeps_as_text(tokenizer) or has_parts or takes_list(tokenizer):
         # An attribute of this object alone: a subclass would be saved by a name that transformers does not know.
         tokenizer.apply_chat_template = functools.partial(_apply_chat_template, tokenizer)
 

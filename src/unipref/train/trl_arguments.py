@@ -10,6 +10,7 @@ from unipref.core.attempts import final_name
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError, first_line, near_name
 from unipref.models.loading import NO_LIMIT
+from unipref.train.data.images import ImageReader
 from unipref.train.data.row_usage import RowFacts, RowUsage
 from unipref.train.data.rows import write_rows
 from unipref.train.start import Start
@@ -127,10 +128,13 @@ def report_beside_model(out: Path) -> Iterator[None]:
         del os.environ[TENSORBOARD]
 
 
-def write_dev_rows(trainer: TrlTrainer, job: TrainJob, start: Start, path: Path, limit: int) -> RowUsage:
+def write_dev_rows(
+    trainer: TrlTrainer, job: TrainJob, start: Start, path: Path, limit: int, images: ImageReader | None = None
+) -> RowUsage:
     """Writes the dev rows to `path`, and returns which are used: none if the settings ask for no evaluation."""
     if str(trainer.build_trl_settings().get("eval_strategy", "no")) == "no":
         return RowUsage()
     room = trainer.count_reserved_tokens()
     leaves_out = trainer.special_tokens == "leave_out"
-    return write_rows(job.held_out, path, trainer.view(), start.tokenizer, limit, room, trainer.later_turns, leaves_out)
+    later = trainer.later_turns
+    return write_rows(job.held_out, path, trainer.view(), start.tokenizer, limit - room, later, leaves_out, images)

@@ -310,9 +310,22 @@ class TrlTrainer(Trainer):
             return int(args.max_steps * each_step)
         return math.ceil(float(args.num_train_epochs) * rows)
 
-    def count_frozen_copies(self) -> int:
-        """Counts the frozen models of the same size that are held beside the trained one."""
+    def count_frozen_copies(self, with_images: bool = False) -> int:
+        """Counts the frozen models of the same size that are held beside the trained one.
+
+        Args:
+            with_images: whether rows hold images that the step reads.
+        """
         return 0
+
+    def explain_no_images(self) -> str | None:
+        """Explains why the trainer reads no images; None if it does."""
+        return f"TRL's {self.trl_config.removesuffix('Config')} takes none"
+
+    @property
+    def fetches_images(self) -> bool:
+        """Whether images that are addresses are fetched."""
+        return False
 
     def find_max_length(self, model: str, context: int) -> int:
         """Finds the longest dialogue allowed, in tokens, by the settings and the model.

@@ -18,9 +18,12 @@ from unipref.core.values import value_key
 from unipref.sources import UnreadFiles, catalog, parts, peek, read, rows_inside, unusual_delimiter
 from unipref.sources.limits import without_advice
 from unipref.sources.reading_notes import collect_notes
+from unipref.unify.detection.deciding_axis import find_deciding_axis
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, find_scores
+from unipref.unify.detection.ignored import describe_ignored, list_ignored
 from unipref.unify.detection.nesting import find_inner_rows
 from unipref.unify.detection.shared_ids import find_shared_ids
+from unipref.unify.detection.shared_prompts import hash_prompts
 from unipref.unify.detection.title_lines import find_title_line
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.example_rows import open_questions, render_examples
@@ -63,6 +66,8 @@ class Inspection:
         examples: up to three rows as prompt, chosen and rejected, or as a reject; or their raw fields if the mapping
             still contains a question.
         notes: what a run would not read of these rows.
+        ignored: fields that the entry does not read, and of which no doubt speaks: ids, times and the like.
+        prompts: hashes of the first rows' prompts, if one field holds them.
         source: an entry for `sources:` of a study file; empty if no format fits.
         known: the known dataset whose fields these rows have, if any.
         export: the tool that exported these rows, if unipref knows it.
@@ -80,10 +85,12 @@ class Inspection:
     known: str | None = None
     export: str | None = None
     notes: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    prompts: frozenset[str] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the inspection as JSON values."""
-        return asdict(self)
+        """Returns the inspection as JSON values; of the prompts, their number."""
+        return asdict(self) | {"prompts": len(self.prompts)}
 
     def as_text(self) -> str:
         """Returns the inspection as text for the terminal."""
@@ -100,6 +107,7 @@ class Inspection:
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
+        lines += [f"  {line}" for line in describe_ignored(self.ignored)]
         lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  {describe_catalog_match(self.known)}"] if self.known and "dataset" not in self.source else []
         questions = source_questions(self.source)
@@ -228,6 +236,7 @@ def _describe(
     """
     columns, name = proposed.columns, proposed.format or ""
     source = {"name": source_name(path), "path": label, "format": name, "map": proposed.map}
+    axis, which = find_deciding_axis(proposed.map)
     with count_unread_fields() as unread:
         examples = render_examples(name, proposed.map, columns, columns.raw_rows, str(path))
     notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []
@@ -238,11 +247,13 @@ def _describe(
         map=proposed.map,
         confidence=proposed.confidence,
         why=proposed.why,
-        doubts=[*proposed.doubts, *_doubt_missing_images(columns, proposed.map, str(path))],
+        doubts=[*proposed.doubts, *which, *_doubt_missing_images(columns, proposed.map, str(path))],
         examples=examples,
-        source={**source, **settings, "objective": "instruction"},
+        source={**source, **axis, **settings, "objective": "instruction"},
         known=None if rows is None else _find_known_dataset(name, rows),
         notes=notes,
+        ignored=list_ignored(columns, proposed.map, proposed.doubts),
+        prompts=hash_prompts(columns, proposed.map),
     )
 
 
@@ -266,11 +277,14 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
     if proposal.format is None:
         return Inspection(label, len(rows), why=proposal.why, doubts=proposal.doubts, export=named.name)
     source: dict[str, Any] = {"name": source_name(path), "path": label}
+    which: list[str] = []
     if named.kind == "dataset":
         source["dataset"] = named.name
         records = None if named.name == PLACEHOLDER else catalog.dataset(named.name, label).records
     else:
-        source |= {"format": proposal.format, "map": proposal.map, **proposal.source, "objective": "instruction"}
+        axis, which = find_deciding_axis(proposal.map)
+        source |= {"format": proposal.format, "map": proposal.map, **axis, **proposal.source}
+        source["objective"] = "instruction"
         records = proposal.source.get("records")
     inner = rows_inside(rows, records)
     columns = Columns(inner)
@@ -285,7 +299,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         map=proposal.map,
         confidence=proposal.confidence,
         why=proposal.why,
-        doubts=[*proposal.doubts, *account.doubts, *_doubt_missing_images(columns, proposal.map, str(path))],
+        doubts=[*proposal.doubts, *which, *account.doubts, *_doubt_missing_images(columns, proposal.map, str(path))],
         examples=examples,
         source=source,
         known=named.name if named.kind == "dataset" else None,

@@ -8,9 +8,10 @@ from typing import Any
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
+from unipref.unify.detection.annotators import find_annotator
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.concerned_mappings import doubt_names
-from unipref.unify.detection.context import doubt_images, find_annotator, find_context, find_end
+from unipref.unify.detection.context import doubt_images, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
 from unipref.unify.detection.kinds import is_usual_transcript
 from unipref.unify.detection.row_states import can_be_where, find_row_states, where_path
@@ -76,7 +77,8 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     """Adds the system text, earlier turns and literals to a guess, and accounts for the fields that it leaves."""
     context, why = find_context(columns, guess.map)
     end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
-    people, who = find_annotator(columns, guess.map) if form.feedback_kind != "demonstrations" else ({}, [])
+    judges = form.feedback_kind != "demonstrations"
+    people, who, unsure = find_annotator(columns, guess.map) if judges else ({}, [], [])
     mapping, why = {**guess.map, **context, **end, **people}, [*why, *more, *who]
     mapping |= _literals_setting(columns, mapping)
     mapping |= _marks_setting(columns, mapping) if "marks" in form.model_fields else {}
@@ -97,7 +99,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
         for d in account.doubts
         if not any(f"'{s}' " in d for s in states) and not any(_quoted_name(d) in question for question in asking)
     ]
-    doubts = [*guess.doubts, *concerns, *unread_doubts, *doubts]
+    doubts = [*guess.doubts, *concerns, *unread_doubts, *doubts, *unsure]
     doubts += [] if _is_judging(form) else _advise_thumbs(columns, unread)
     doubts += doubt_images(columns, mapping)
     return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*dict.fromkeys(doubts)])

@@ -79,8 +79,8 @@ def test_the_limit_is_exact_and_counts_bos_and_eos_once(job: Job, tmp_path: Path
     assert write_rows(given.preferences, arrow, PAIRS, tokenizer, longest).used == 1
     assert write_rows(given.preferences, arrow, PAIRS, tokenizer, longest - 1).left_out == {"too_long": 1}
     prompt = len(tokenizer.encode("<s>Question: Who?\n\nAnswer:", add_special_tokens=False))
-    assert write_rows(given.preferences, arrow, PROMPTS, tokenizer, prompt + 5, room=5).used == 1
-    assert write_rows(given.preferences, arrow, PROMPTS, tokenizer, prompt + 5, room=6).used == 0
+    assert write_rows(given.preferences, arrow, PROMPTS, tokenizer, prompt).used == 1
+    assert write_rows(given.preferences, arrow, PROMPTS, tokenizer, prompt - 1).used == 0
 
 
 def test_a_role_that_the_template_refuses_costs_only_its_row(job: Job, tmp_path: Path, row: Any) -> None:

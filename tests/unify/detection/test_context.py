@@ -42,7 +42,7 @@ def test_a_mark_in_the_prompts_says_that_they_have_images() -> None:
         ("rater_count", [3, 5, 4], False),
         ("judge_confidence", [0.9, 0.2], False),
         ("reviewer_time", [12.5, 80.0], False),
-        ("user_id", ["u1", "u2", "u3"], False),
+        ("user_id", [f"u{n}" for n in range(40)], False),
     ],
 )
 def test_only_names_of_people_are_annotators(name: str, values: list[Any], is_annotator: bool) -> None:

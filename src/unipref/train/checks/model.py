@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from unipref.core.chat_models import RefusedDialogue, RewardModel, render
 from unipref.core.errors import UserError, first_line
 from unipref.core.records import Row
+from unipref.core.special_tokens import keeps_as_text
 from unipref.core.stats.wilson import wilson
+from unipref.core.template_turns import takes_images
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import is_reward_model, load_policy, load_reward_model
 
@@ -75,12 +77,13 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], wh
         UserError: the template loses answers, or refuses every dialogue.
     """
     dialogues = [(row["prompt"], row["chosen"] or row["rejected"]) for row in rows[:TEMPLATE_ROWS]]
+    with_images = takes_images(tokenizer) and not keeps_as_text(tokenizer)
     lost = without_eos = changed_prompts = refused = 0
     message = ""
     for prompt, answer in dialogues:
         try:
-            whole = render(tokenizer, [*prompt, *answer])
-            before = render(tokenizer, prompt, to_answer=True)
+            whole = render(tokenizer, [*prompt, *answer], with_images=with_images)
+            before = render(tokenizer, prompt, to_answer=True, with_images=with_images)
         except RefusedDialogue as error:
             refused, message = refused + 1, first_line(error.__cause__ or error)
             continue

@@ -34,6 +34,7 @@ from unipref.train.data.prompt_file import use_prompt_file
 from unipref.train.data.row_usage import SAME_TOKENS, RowUsage, describe_special_tokens
 from unipref.train.data.rows import write_rows
 from unipref.train.data.sample import pairs_of, write_sample
+from unipref.train.image_reading import open_reader
 from unipref.train.monitor.callback import silence_libraries
 from unipref.train.start import give_own_pad, open_config, open_tokenizer, set_reasoning, set_special_tokens
 from unipref.train.trl_arguments import device_defaults, make_config
@@ -180,7 +181,8 @@ class _StepCheck:
         longest = max(usage.lengths, default=0) + self.trainer.count_reserved_tokens()
         tokens = self.settings["per_device_train_batch_size"] * self.trainer.sequences_per_row * longest
         quantised = self.trainer.quantization is not None
-        needed = compute_memory_need(shape, self.settings, tokens, self.trainer.count_frozen_copies(), quantised)
+        copies = self.trainer.count_frozen_copies(with_images=usage.images > 0)
+        needed = compute_memory_need(shape, self.settings, tokens, copies, quantised)
         free, of = measure_free_memory(bool(self.settings["use_cpu"]))
         if self.request.is_sharded or self.trainer.is_sharded:
             warnings.append("its memory is not checked: the weights are spread over the processes")
@@ -249,7 +251,10 @@ class _StepCheck:
         limit = self._longest()
         path = self.work / f"{self.name}.arrow"
         tokenizer, leaves_out = self._open_tokenizer(), self.trainer.special_tokens == "leave_out"
-        usage = write_rows(sample, path, view, tokenizer, limit, room, self.trainer.later_turns, leaves_out)
+        root, later = self.request.data_root, self.trainer.later_turns
+        images, why = open_reader(self.trainer, self.request.model, tokenizer, sample, root, self.work)
+        usage = write_rows(sample, path, view, tokenizer, limit - room, later, leaves_out, images)
+        usage.why_no_images = why or usage.why_no_images
         if not usage.used:
             raise UserError(
                 f"no rows are left to train on: {usage.explain(limit - room)}.",

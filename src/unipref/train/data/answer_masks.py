@@ -73,7 +73,8 @@ def mask_other_speakers(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def match_pad_token(hf: Any) -> None:
     """Sets the model's pad token to the tokenizer's, as TRL does unless it is given a collator."""
-    pad = hf.processing_class.pad_token_id
+    # The processor of a model that reads images holds its tokenizer.
+    pad = getattr(hf.processing_class, "tokenizer", hf.processing_class).pad_token_id
     hf.model.config.get_text_config().pad_token_id = pad
     hf.model.generation_config.pad_token_id = pad
 

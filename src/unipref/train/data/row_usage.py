@@ -11,6 +11,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import Reason, Row
 from unipref.core.special_tokens import keeps_as_text
 from unipref.models.answer_tokens import AnswerTokens
+from unipref.train.data import images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ NO_TOOLS = "tools_not_rendered"
 RESULTS_NOT_MASKED = "tool_results_not_masked"
 """Left out because an answer holds results of tools, which the trainer or the chat template does not let be masked."""
 NO_IMAGES = "images_not_read"
-"""Left out because unipref passes no images to a trainer, also if the model reads them."""
+"""Left out because the step reads no images."""
 NO_MARGIN = "no_margin"
 """Left out because the trainer needs a margin and the row has none."""
 NO_RULE = "no_rule"
@@ -107,6 +108,7 @@ class RowUsage:
             the turns cannot be told apart.
         tool_results: used preferences whose answers hold results of tools, which are masked.
         reasoning: used preferences whose answers hold reasoning.
+        images: used preferences with images; why_no_images: why the step reads none, in words.
         special: source -> special token of the tokenizer -> preferences that hold it in a text, those left out for it
             included.
         others: number of a trainer's row -> for each of its dialogues with later turns, where others speak
@@ -122,6 +124,8 @@ class RowUsage:
     cut: int = 0
     tool_results: int = 0
     reasoning: int = 0
+    images: int = 0
+    why_no_images: str = "the model reads none"
     special: dict[str, Counter[str]] = field(default_factory=dict)
     others: dict[int, list[list[int]]] = field(default_factory=dict)
 
@@ -142,7 +146,8 @@ class RowUsage:
             SPECIAL_TOKENS: "with special tokens in their texts",
             NO_TOOLS: "with tools or tool calls, which the model's chat template does not render",
             RESULTS_NOT_MASKED: "with results of tools inside an answer, which cannot be masked",
-            NO_IMAGES: "with images, which unipref does not pass to a trainer",
+            NO_IMAGES: f"with images, which the step does not read ({self.why_no_images})",
+            **{reason: f"left out because {why}" for reason, why in images.WORDS.items()},
             NO_MARGIN: "without a margin",
             NO_RULE: "without a rule to check answers by",
         }
@@ -183,10 +188,16 @@ class RowUsage:
                 f"{n} of {self.rows} preferences are left out: their answers hold results of tools, which cannot be "
                 "masked: the chat template changes texts, or the trainer takes no mask"
             )
-        if n := self.left_out[NO_IMAGES]:
+        causes = {NO_IMAGES: f"they hold images, which the step does not read: {self.why_no_images}", **images.WORDS}
+        lines += [
+            f"{n} of {self.rows} preferences are left out: {why}"
+            for reason, why in causes.items()
+            if (n := self.left_out[reason])
+        ]
+        if self.images:
             lines.append(
-                f"{n} of {self.rows} preferences are left out: they hold images, which unipref does not pass "
-                "to a trainer"
+                f"{self.images} of {self.rows} preferences hold images, which the step reads; training with images has "
+                "been tried on tiny random models only"
             )
         return lines
 

@@ -170,7 +170,9 @@ class Watcher:
         if self.dev is None or not self.dev.is_due(state.global_step, state.max_steps):
             return
         model = self.hf.accelerator.unwrap_model(self.hf.model)
-        step, tokenizer = state.global_step, self.hf.processing_class
+        # The processor of a model that reads images holds its tokenizer.
+        step = state.global_step
+        tokenizer = getattr(self.hf.processing_class, "tokenizer", self.hf.processing_class)
         scores = processes.run_in_first(lambda: self.dev.measure(step, model, tokenizer))  # type: ignore[union-attr]
         self._stop_if_collapsed(self.guard.check_dev_scores(step, scores), control)
 

@@ -12,7 +12,7 @@ from unipref.train.data.pair_columns import make_pair_view, make_probability_col
 from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
-from unipref.train.trl_trainer import LengthLimited
+from unipref.train.image_trainer import ImageTrainer
 
 SMOOTHED_LOSSES = ("robust", "exo_pair", "aot", "aot_unpaired")
 """TRL's losses that use label smoothing; the others silently ignore it."""
@@ -24,7 +24,7 @@ MAX_SMOOTHING = 0.49
 """A label that is wrong half of the time says nothing, and the robust loss divides by 1 - 2 label_smoothing."""
 
 
-class Dpo(LengthLimited):
+class Dpo(ImageTrainer):
     """Direct preference optimisation: the policy learns from pairs alone, held near the model it starts from (ref).
 
     Loss: - log sigmoid(beta (log p(chosen)/ref(chosen) - log p(rejected)/ref(rejected))), each p of the whole answer.
@@ -41,7 +41,7 @@ class Dpo(LengthLimited):
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5
     sequences_per_row: ClassVar[int] = 2
-    own_fields: ClassVar[frozenset[str]] = LengthLimited.own_fields | {"soft_labels", "missing_confidence"}
+    own_fields: ClassVar[frozenset[str]] = ImageTrainer.own_fields | {"soft_labels", "missing_confidence"}
 
     beta: float = Field(default=0.1, ge=0)
     """How strongly the policy is held near the reference."""
@@ -108,9 +108,18 @@ class Dpo(LengthLimited):
         """Both answers; with `soft_labels`, the probability of their label too."""
         return make_pair_view(make_probability_column(self.missing_confidence)) if self.soft_labels else PAIRS
 
-    def count_frozen_copies(self) -> int:
-        """Counts the reference, unless it is the model without its adapter, or runs only once before training."""
-        return 0 if self.lora or self.precompute_ref_log_probs else 1
+    def count_frozen_copies(self, with_images: bool = False) -> int:
+        """Counts the reference, unless it is the model without its adapter, or runs only once before training.
+
+        TRL computes no log-probabilities of images beforehand.
+        """
+        return 0 if self.lora or (self.precompute_ref_log_probs and not with_images) else 1
+
+    def explain_no_images(self) -> str | None:
+        """Explains why the settings exclude images; None if they do not."""
+        if self.soft_labels:
+            return "'soft_labels' needs the reference's log-probabilities beforehand, and TRL computes none of images"
+        return super().explain_no_images()
 
     def fit(self, job: TrainJob) -> dict[str, Any]:
         """Trains on the pairs; returns as `Trainer.fit`."""

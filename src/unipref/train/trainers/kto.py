@@ -67,7 +67,7 @@ class Kto(LengthLimited):
         """Each answer alone, with its label."""
         return JUDGED
 
-    def count_frozen_copies(self) -> int:
+    def count_frozen_copies(self, with_images: bool = False) -> int:
         """Counts the reference, unless it is the model without its adapter, or runs only once before training."""
         return 0 if self.lora or (self.model_extra or {}).get("precompute_ref_log_probs") else 1
 

@@ -9,10 +9,10 @@ from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.train.data.epochs import RowOrder
 from unipref.train.data.rows import DEMONSTRATIONS, View
 from unipref.train.fit import fit
-from unipref.train.trl_trainer import LengthLimited
+from unipref.train.image_trainer import ImageTrainer
 
 
-class Sft(LengthLimited):
+class Sft(ImageTrainer):
     """Supervised fine-tuning: the policy learns to write the chosen answer.
 
     Loss: - sum over the answer's tokens, eos included, of log p(token | prompt, tokens before); the prompt and

@@ -1,22 +1,12 @@
-"""What other fields add to a dialogue: system texts, earlier turns, where it ends, and who judged it."""
+"""What other fields add to a dialogue: system texts, earlier turns, and where it ends."""
 
 import re
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
-from unipref.unify.detection.names import PEOPLE
 from unipref.unify.detection.unread import used_paths
 
-USERS = {"user", "participant", "respondent", "voter", "person", "member", "username", "email", "session", "subject"}
-"""Words in the names of fields that name a person who may have judged."""
-PERSON_WORDS = {
-    *(*PEOPLE, *USERS, "id", "ids", "uid", "uuid", "name", "no", "number", "key", "code", "hash", "login", "handle"),
-    *("model", "by", "human", "mail", "address", "the", "of"),
-}
-"""Words that the name of a field that names people may have."""
-MAX_NAME = 60
-"""Most characters, on average, of what names a person."""
 DEFINITION_FIELDS = {"description", "parameters", "input_schema", "parametersJsonSchema", "arguments_schema"}
 """Fields of the definition of a tool."""
 IMAGE = re.compile(r"^\S+\.(png|jpe?g|gif|webp|bmp|tiff?)(\?\S*)?$", re.IGNORECASE)
@@ -124,45 +114,6 @@ def find_end(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, Any],
         why = f"'{numbers[0].path}' is the number of a turn in '{dialogues[0].path}', with which the dialogue ends"
         return {"until": {"turn": numbers[0].path}}, [why]
     return {}, []
-
-
-def find_annotator(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """Returns the setting `annotator` if a field names who judged each row, and the reason.
-
-    The name of the field says it, such as `rater_id`; or it is a user, and several users judged the same two answers.
-    """
-    used = set(used_paths(mapping))
-    # A row that lacks the field would be rejected, so all rows must have it.
-    free = [c for c in columns.all if c.path not in used and c.n_distinct > 1 and c.share == 1 and _can_be_names(c)]
-    if "annotator" in mapping:
-        return {}, []
-    for column in free:
-        if {*column.words} & {*PEOPLE} and {*column.words} <= PERSON_WORDS:
-            return {"annotator": column.path}, [f"'{column.path}' names who judged, according to its name"]
-    for column in free:
-        if {*column.words} & USERS and {*column.words} <= PERSON_WORDS and _judge_together(columns, mapping, column):
-            return {"annotator": column.path}, [f"'{column.path}' differs where the same two answers are judged again"]
-    return {}, []
-
-
-def _can_be_names(column: Column) -> bool:
-    """Whether the values can name people: short texts or whole numbers."""
-    if column.kind == "flag" or column.kind not in ("text", "code", "number"):
-        return False
-    return column.mean_length <= MAX_NAME and all(number == int(number) for number in column.numbers)
-
-
-def _judge_together(columns: Columns, mapping: dict[str, Any], people: Column) -> bool:
-    """Whether the same two answers stand in several rows, each time with another person."""
-    answers = [columns.find(str(mapping.get(side, ""))) for side in ("first", "second")]
-    texts = [dict(zip(c.rows, map(str, c.values), strict=True)) for c in answers if c is not None]
-    if len(texts) < len(answers):
-        return False
-    groups: dict[tuple[str | None, ...], list[str]] = {}
-    for row, value in zip(people.rows, map(str, people.values), strict=True):
-        groups.setdefault(tuple(text.get(row) for text in texts), []).append(value)
-    several = [names for names in groups.values() if len(names) > 1]
-    return bool(several) and all(len({*names}) == len(names) for names in several)
 
 
 def _is_single(column: Column) -> bool:

@@ -167,7 +167,7 @@ TECHNICAL_FOLDERS = {"moderation", "config", "usage", "params", "timings", "tele
 """Names of mappings that a program wrote: their fields may judge an answer, but no person judged it there."""
 PEOPLE = (
     *("annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller", "grader", "assessor"),
-    *("coder", "voter", "expert", "crowdworker"),
+    *("coder", "voter", "expert", "crowdworker", "marker"),
 )
 """Words in the names of fields that name who judged."""
 GROUPS_OF_PEOPLE = {

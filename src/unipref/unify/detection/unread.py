@@ -99,7 +99,7 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
         if {*column.words} & asked:
             continue
         listed = path.split(".*.")[0] if ".*." in path else ""
-        if _is_used(path, used) or column.kind == "empty" or (listed and listed in named_lists and role in NOUNS):
+        if is_used(path, used) or column.kind == "empty" or (listed and listed in named_lists and role in NOUNS):
             continue
         judges = role in ("judgement", "unknown", "score")
         if judges and not listed and any(_say_the_same(column, other) for other in read):
@@ -246,7 +246,7 @@ def _iterate_paths(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _is_used(path: str, used: set[str]) -> bool:
+def is_used(path: str, used: set[str]) -> bool:
     """Whether a mapping names a path, or a mapping or a list of plain values around it."""
     if path in used:
         return True

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from unipref.core.values import value_key
 from unipref.unify.detection.columns import Column
 from unipref.unify.detection.concerns import ANSWER_WORDS, judges_prompt
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
+from unipref.unify.detection.kinds import read_score_text
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES, NEGATIONS
 from unipref.unify.detection.roles import FLAG_WORDS
@@ -148,9 +150,9 @@ def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tupl
         doubts = [*doubts, f"1 in '{label.path}' counts as thumbs up and -1 as thumbs down"]
     if not polarity or may_be_of_prompt(label):
         return {"up": PLACEHOLDER, "down": PLACEHOLDER}, [*doubts, _doubt_about_values(label)]
-    high: Any = [max(numbers)]
-    low: Any = [min(numbers)]
-    neutral = {"neutral": [0]} if is_signed and 0 in numbers else {}
+    high: Any = _spell(label, max(numbers))
+    low: Any = _spell(label, min(numbers))
+    neutral = {"neutral": _spell(label, 0)} if is_signed and 0 in numbers else {}
     if {*label.words} & (GOOD_NAMES | BAD_NAMES):
         doubts = [*doubts, f"{max(numbers)} in '{label.path}' counts as thumbs {'up' if polarity > 0 else 'down'}"]
     if not is_signed and _can_be_silent(label):
@@ -158,6 +160,14 @@ def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tupl
         low = PLACEHOLDER
     up, down = (high, low) if polarity > 0 else (low, high)
     return {"up": up, "down": down, **neutral}, doubts
+
+
+def _spell(label: Column, number: int) -> list[Any]:
+    """Returns a number as the rows write it: a text such as '+1' is another value than 1."""
+    written = {v.strip() for v in label.values if isinstance(v, str) and read_score_text(v) == number}
+    others: list[Any] = sorted(text for text in written if value_key(text) != str(number))
+    is_plain = len(others) < len(written) or any(v == number for v in label.values if not isinstance(v, str))
+    return [number] * (is_plain or not others) + others
 
 
 def _can_be_silent(label: Column) -> bool:

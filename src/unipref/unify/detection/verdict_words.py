@@ -55,8 +55,18 @@ _SIGNS = {
     "😀": 1.0, "😃": 1.0, "😄": 1.0, "😊": 1.0, "🙂": 1.0, "😍": 2.0, "❤": 1.0, "🎉": 1.0, "👏": 1.0, "💯": 2.0,
     "😐": 0.0, "😞": -1.0, "😟": -1.0, "🙁": -1.0, "☹": -1.0, "😡": -2.0, "😠": -2.0, "😢": -1.0, "💩": -2.0, "🤷": 0.0,
     ":+1:": 1.0, ":-1:": -1.0, "+1": 1.0, ":thumbsup:": 1.0, ":thumbsdown:": -1.0,
-    ":thumbs_up:": 1.0, ":thumbs_down:": -1.0, ":)": 1.0, ":-)": 1.0, ":(": -1.0, ":-(": -1.0,
+    ":thumbs_up:": 1.0, ":thumbs_down:": -1.0, ":)": 1.0, ":-)": 1.0, ":(": -1.0, ":-(": -1.0, "👌": 1.0,
 }  # fmt: skip
+_SIGNS |= {
+    "daumen hoch": 1.0, "daumen runter": -1.0, "pouce levé": 1.0, "pouce baissé": -1.0, "pouce en l'air": 1.0,
+    "pouce vers le haut": 1.0, "pouce vers le bas": -1.0, "pulgar arriba": 1.0, "pulgar abajo": -1.0,
+    "pulgar hacia arriba": 1.0, "pulgar hacia abajo": -1.0, "pollice su": 1.0, "pollice giù": -1.0,
+    "pollice in su": 1.0, "pollice in giù": -1.0, "polegar para cima": 1.0, "polegar para baixo": -1.0,
+    "duim omhoog": 1.0, "duim omlaag": -1.0, "tumme upp": 1.0, "tumme ner": -1.0, "kciuk w górę": 1.0,
+    "kciuk w dół": -1.0, "палец вверх": 1.0, "палец вниз": -1.0, "いいね": 1.0,
+    "よくないね": -1.0, "赞": 1.0, "踩": -1.0,
+}  # fmt: skip
+"""Thumbs in the words of other languages."""
 _STRONG = {"strongly", "very", "extremely", "highly", "completely", "totally", "fully", "really", "absolutely"}
 _WEAK = {"somewhat", "slightly", "partially", "partly", "fairly", "rather", "moderately", "mildly", "mostly", "mainly"}
 _NEGATIONS = {"not", "no", "non", "isn't", "never"}

@@ -8,6 +8,14 @@ from unipref.core.records import Row
 from unipref.unify.detection.export_rows import have_paths, items_at, values_at
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"
+_HEAD = {
+    "conversationId": "c1",
+    "endpoint": "openAI",
+    "title": "Moons",
+    "exportAt": "10:11:12 GMT, Sat Nov 28 2026",
+    "branches": True,
+}
+"""What the exports of the examples hold besides the messages."""
 
 
 def _message(
@@ -50,11 +58,7 @@ class Librechat(Export):
         "preferences": [("Io.", "The Sun.")],
         "rows": [
             {
-                "conversationId": "c1",
-                "endpoint": "openAI",
-                "title": "Moons",
-                "exportAt": "10:11:12 GMT, Sat Nov 28 2026",
-                "branches": True,
+                **_HEAD,
                 "recursive": False,
                 "messages": [
                     _message("m1", NO_PARENT, "Name a moon of Jupiter.", is_user=True),
@@ -71,11 +75,7 @@ class Librechat(Export):
             "preferences": [("Io.", "The Sun.")],
             "rows": [
                 {
-                    "conversationId": "c1",
-                    "endpoint": "openAI",
-                    "title": "Moons",
-                    "exportAt": "10:11:12 GMT, Sat Nov 28 2026",
-                    "branches": True,
+                    **_HEAD,
                     "recursive": True,
                     "messages": [
                         _message(

@@ -37,6 +37,8 @@ DRAFT_NAMES, FINAL_NAMES = (
     ("final", "improved", "sent", "fixed", "polished"),
 )
 """Words in which the names of a text before and after an edit differ."""
+VERSIONS = {"version", "text", "answer", "reply", "response", "copy"}
+"""Words that say nothing beside `final`, if the other name says that its text is a draft."""
 MIN_OVERLAP = 0.55
 """Least overlap of two texts for one to count as an edit of the other."""
 MIN_SHARE = 0.5
@@ -156,7 +158,9 @@ def _find_draft(texts: list[Column]) -> tuple[Column, Column] | None:
     for before in texts:
         for after in texts:
             drafts, finals = {*before.words} & {*DRAFT_NAMES}, {*after.words} & {*FINAL_NAMES}
-            if drafts and finals and {*before.words} - drafts == {*after.words} - finals:
+            rest = {*before.words} - drafts, {*after.words} - finals
+            is_draft = bool(drafts & {*BEFORE_NAMES, "unedited", "raw"})
+            if drafts and finals and (rest[0] == rest[1] or (is_draft and rest[0] | rest[1] <= VERSIONS)):
                 return before, after
     return None
 

@@ -1,5 +1,6 @@
 """A question with options, one of which is right, as in WinoGrande. The right option is preferred to all others."""
 
+import itertools
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,8 @@ MIN_ANSWER_LENGTH = 60
 """Mean length in characters from which two texts are answers rather than options."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
 LETTER = re.compile(r"[A-Za-z]")
+MIN_FILLED = 0.9
+"""Least share of rows with an option whose name is a letter or a number."""
 OPTION_LISTS = ("options", "choices", "endings")
 """Words in the names of lists of options."""
 RIGHT_ANSWER_NAMES = ("answer", "label", "correct", "gold", "target", "solution")
@@ -61,6 +64,8 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     question = question or max(prose, key=lambda c: c.mean_length, default=None)
     if question is None:
         return None
+    if len(numbered) < 2:
+        numbered = _find_options_by_name(columns, answer)
     if len(numbered) < 2 and is_winner_name(answer):
         numbered = find_series(columns)
     if len(numbered) < 2 and (listed := _find_list_of_options(columns, answer, OPTION_LISTS)) is not None:
@@ -79,6 +84,17 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
         return question.path, [c.path for c in numbered], len(numbered)
     listed = _find_list_of_options(columns, answer)
     return None if listed is None else (question.path, *listed)
+
+
+def _find_options_by_name(columns: Columns, answer: Column) -> list[Column]:
+    """Returns texts whose names are letters or numbers in a row, from the first on, if the answers are such names."""
+    texts = {c.path.upper(): c for c in columns.of_kind("text", "code") if c is not answer and c.share > MIN_FILLED}
+    values = {str(to_code(value)).upper() for value in answer.values}
+    for names in (string.ascii_uppercase, "123456789"):
+        row = list(itertools.takewhile(lambda name: name in texts, names))
+        if len(row) > 1 and values <= {*row}:
+            return [texts[name] for name in row]
+    return []
 
 
 def _find_list_of_options(columns: Columns, answer: Column, names: Sequence[str] = ()) -> tuple[str, int] | None:
@@ -191,9 +207,13 @@ class MultipleChoice(Mapped):
                 continue
             prompt, options, count = choices
             values = sorted({to_code(v) for v in answer.values})
-            are_options = isinstance(options, str) or all(OPTION_WORD.search(option.lower()) for option in options)
-            is_told = len(values) == count and named is not None and (are_options or not has_several_answers(columns))
-            first: Any = values[0] if is_told else PLACEHOLDER
+            are_named = not isinstance(options, str) and {*values} <= {*options}
+            are_options = (
+                isinstance(options, str) or are_named or all(OPTION_WORD.search(option.lower()) for option in options)
+            )
+            fits = are_named or len(values) == count
+            is_told = fits and named is not None and (are_options or not has_several_answers(columns))
+            first: Any = (options[0] if are_named else values[0]) if is_told else PLACEHOLDER
             mapping = {
                 "prompt": prompt,
                 "options": options,

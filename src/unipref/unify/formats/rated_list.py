@@ -165,7 +165,8 @@ class RatedList(SeveralAnswers):
     """A prompt and several answers with their scores on one or many axes, all in one row."""
 
     scores: dict[str, ListAxis] = Field(min_length=1)
-    """Axis name -> where its scores are. The first axis decides unless the source sets `axis`."""
+    """Axis name -> where its scores are. Of several, the source's `axis` says which
+    decides."""
 
     example: ClassVar[dict[str, Any]] = {
         "settings": {

@@ -109,7 +109,8 @@ class Ratings(OneAnswer):
     """
 
     scores: dict[str, AxisSpec] = Field(min_length=1)
-    """Axis name -> where its score is. The first axis decides unless the source sets `axis`."""
+    """Axis name -> where its score is. Of several, the source's `axis` says which
+    decides."""
 
     grouping: ClassVar[Grouping] = "prompt"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a number that scores it")

@@ -50,8 +50,8 @@ def describe_parts(counts: Mapping[str, int], rows: int, tools: str = "'tools'")
         )
     if n := counts.get(IMAGES):
         yield (
-            f"in {n} of {rows} rows, messages hold images: their references are kept, and training leaves such rows "
-            "out, because unipref passes no images to a trainer"
+            f"in {n} of {rows} rows, messages hold images: their references are kept; 'sft' and 'dpo' read them if "
+            "the model does, and other trainers leave such rows out"
         )
     if n := counts.get(NO_TOOLS):
         yield f"{n} of {rows} rows have nothing at the path of {tools}"
