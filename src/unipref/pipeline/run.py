@@ -154,7 +154,7 @@ class Run:
             return
         if (main := context.resolved.study).model is not None:
             origin = None if context.cache.is_dry_run else gguf.read_origin(gguf.open_as_folder(main.model))
-            context.manifest.record_model(context.base_model(main).key, origin and origin.describe())
+            context.manifest.record_model(context.base_model(main).key, origin.describe() if origin else None)
         policies = {}
         for variant, (study, cleaned, selected) in data.items():
             if study.model is None:
