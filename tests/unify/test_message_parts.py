@@ -409,6 +409,22 @@ def test_images_are_kept_by_reference_with_the_hash_of_local_files(tmp_path: Pat
     assert "set 'images:'" in rejects[1]["detail"]
 
 
+def test_an_image_outside_data_root_is_not_read(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "root", tmp_path / "private.png"
+    inside.mkdir()
+    outside.write_bytes(b"secret")
+    (inside / "own.png").write_bytes(b"own")
+    (inside / "link.png").symlink_to(outside)
+    names = ("own.png", "../private.png", str(outside), outside.as_uri(), "link.png", str(inside / "own.png"))
+    rows = image_rows(*([{"type": "image", "path": name}, {"type": "text", "text": name}] for name in names))
+    preferences, _ = unified(inside, rows, "demonstration", {"messages": "messages"})
+    kept = sorted(message["content"] for row in preferences for message in row["prompt"])
+    assert kept == sorted(["own.png", str(inside / "own.png")])
+    rejects = pq.read_table(inside / "out" / "rejects.parquet").to_pylist()
+    assert len(rejects) == 4
+    assert all("lies outside data_root" in reject["detail"] for reject in rejects)
+
+
 def test_images_in_a_field_go_to_their_marks(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(name.encode())

@@ -81,7 +81,7 @@ def hash_images(feedback: Feedback, file: str | None, origin: str) -> None:
         origin: that file's name in origins.
 
     Raises:
-        Reject: an image is no file, or a mark has no image.
+        Reject: an image is no file, lies outside `data_root` and the folder of its row, or a mark has no image.
     """
     for message in _list_messages(feedback):
         if images := message.get("images"):
@@ -116,6 +116,7 @@ def _resolve(image: Image, file: str | None, origin: str) -> Image:
     if (found := _find_file(ref, file)) is None:
         return image
     path, status = found
+    _refuse_outside(path, ref, file, origin)
     folder = posixpath.dirname(origin.partition("!")[0])
     if REMOTE.match(ref):
         ref = urllib.parse.unquote(urllib.parse.urlsplit(ref).path)
@@ -145,6 +146,25 @@ def _find_file(ref: str, file: str | None) -> tuple[Path, os.stat_result] | None
     if status is None or not stat.S_ISREG(status.st_mode):
         raise Reject(Reason.MISSING_FILE, f"the image {ref[:200]!r} is no file in the folder of its row")
     return path, status
+
+
+def _refuse_outside(path: Path, ref: str, file: str | None, origin: str) -> None:
+    """Refuses an image that a row of a file names outside `data_root`: the file may come from elsewhere.
+
+    Rows in memory come from the user's own program, so their images may lie anywhere.
+
+    Raises:
+        Reject: the image, links followed, lies neither in `data_root` nor in the folder of its row.
+    """
+    if file is None:
+        return
+    own, place = Path(file).parent, Path(os.path.abspath(file)).as_posix()
+    name = "/" + origin.partition("!")[0]
+    root = Path(place.removesuffix(name) or "/") if place.endswith(name) else own
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(folder)) for folder in (root, own)):
+        detail = f"the image {ref[:200]!r} lies outside data_root and the folder of its row, so it is not read"
+        raise Reject(Reason.MISSING_FILE, detail)
 
 
 @functools.lru_cache(maxsize=65536)
