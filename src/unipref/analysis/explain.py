@@ -234,9 +234,9 @@ def _describe_label(preference: dict[str, Any]) -> str:
         facts.append(f"margin {margin:.3f} in utility")
     if confidence is not None:
         facts.append(f"confidence {confidence:.3f}")
-    facts.append(f"{preference['n_judgements']} judgements")
-    if preference["n_annotators"] is not None:
-        facts.append(f"{preference['n_annotators']} named annotators")
+    for name, what in (("n_judgements", "judgement"), ("n_annotators", "named annotator")):
+        if (count := preference[name]) is not None:
+            facts.append(f"{count} {what}{'' if count == 1 else 's'}")
     return ", ".join(facts)
 
 

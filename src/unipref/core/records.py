@@ -133,6 +133,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         judge: whose judgement this is: the annotator, or the hash of the raw row. The same judgement of the same judge
             on the same answers counts once.
         annotator: who gave all judgements of the row, if the source names them.
+        shown_first: index of the one of two responses that the judges saw first; None if this is not known.
     """
 
     prompt: Messages
@@ -143,6 +144,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
     judge: str | None = None
     annotator: str | None = None
+    shown_first: int | None = None
 
 
 class Axis(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -24,7 +24,8 @@ def describe_source_judges(judges: SourceJudges) -> Iterator[Line]:
         counts = judges.overruled
         fates = {"left out": counts.left_out, "turned": counts.turned, "kept": counts.kept}
         text = ", ".join(f"{n:,} {fate}" for fate, n in fates.items() if n)
-        text = f"{counts.all:,} preferences contradict all judgements taken together: {text}"
+        subject = "1 preference contradicts" if counts.all == 1 else f"{counts.all:,} preferences contradict"
+        text = f"{subject} all judgements taken together: {text}"
         yield "overruled", text, "yellow"
     for place, scale in enumerate(judges.scales):
         yield "" if place else "scales", _describe_scale(scale), "red" if scale.is_inverted else ""
@@ -37,12 +38,15 @@ def _describe_scale(scale: JudgedScale) -> str:
     if scale.slope is not None and scale.low is not None and scale.high is not None:
         slope = f"slope {scale.slope:.2f} [{scale.low:.2f}, {scale.high:.2f}]"
     slope += ", INVERTED" if scale.is_inverted else ""
-    counts = f"{scale.n_overlapping:,} of {scale.n_judgements:,} judgements overlap"
+    number = scale.n_judgements
+    counts = f"{scale.n_overlapping:,} of {number:,} judgement{'' if number == 1 else 's'} overlap"
+    counts += "s" if scale.n_overlapping == 1 else ""
     return f"{_name(scale.kind, scale.axis)}: {slope}, {counts}"
 
 
 def _describe_agreement(agreement: SourceAgreement) -> str:
     unit = "pairs" if agreement.kind == "pair" else "answers"
+    unit = unit if agreement.units != 1 else unit.removesuffix("s")
     counts = f"{agreement.values:,} judgements of {agreement.units:,} {unit} judged more than once"
     if agreement.alpha is None:
         return f"{_name(agreement.kind, agreement.axis)}: alpha not defined, {counts}"
@@ -66,6 +70,8 @@ def describe_judges(judges: JudgesAudit) -> Iterator[Line]:
         yield "" if place else "inverted", text, "yellow"
     if judges.inverted > len(judges.most_inverted):
         yield "", f"and {judges.inverted - len(judges.most_inverted):,} more", "yellow"
+    for place, sentence in enumerate(judges.odd):
+        yield "" if place else "remarks", sentence, "yellow"
     if judges.contradictions:
         yield from _describe_contradictions(judges.contradictions)
     for place, note in enumerate(judges.notes):
@@ -78,7 +84,7 @@ def _describe_fit(judges: JudgesAudit) -> str:
         end = "converged" if judges.convergence.has_converged else "NOT converged"
         text += f", {end} after {judges.convergence.steps} steps"
     if judges.judgements is not None:
-        text += f": {judges.judgements:,} judgements"
+        text += f": {judges.judgements:,} judgement{'' if judges.judgements == 1 else 's'}"
     if judges.overlapping is not None:
         text += f", {judges.overlapping:,} on answers that others judged too"
     return text

@@ -155,6 +155,17 @@ def _scale_table(judging: Judging) -> Table | None:
     return make_table("Scales", heads, rows, note)
 
 
+def _remark(one: AnnotatorReport) -> str:
+    """Returns what a reader should know of an annotator."""
+    remarks = ["judges against the others"] if one.is_inverted else ["near chance"] if one.is_near_chance else []
+    if one.favours_place and one.chose_first is not None:
+        share = one.chose_first if one.favours_place == "first" else 1 - one.chose_first
+        remarks.append(f"chose the answer shown {one.favours_place} in {share:.0%} of {one.n_shown} pairs")
+    if one.n_opposite:
+        remarks.append(f"{one.n_opposite} judgements contradict each other")
+    return "; ".join(remarks)
+
+
 def _annotator_table(judging: Judging) -> Table | None:
     shown = sorted(judging.annotators, key=_by_reliability)[:MOST_ANNOTATORS]
     rows: list[list[str | Cell]] = [
@@ -165,7 +176,7 @@ def _annotator_table(judging: Judging) -> Table | None:
             Cell(format_number(one.reliability), format_interval(one.low, one.high)),
             "–" if one.agreement is None else f"{100 * one.agreement:.1f} %",
             format_count(one.n_compared),
-            "judges against the others" if one.is_inverted else "",
+            _remark(one),
         ]
         for one in shown
     ]

@@ -10,6 +10,7 @@ from unipref.core.errors import ResourceError
 from unipref.core.judgements import read_judgements
 from unipref.core.workers.local import Progress
 from unipref.unify.judging.evidence import EvidenceFinder
+from unipref.unify.judging.opposites import find_opposites
 from unipref.unify.judging.summary import summarise_judging
 from unipref.unify.projection.project import Projection
 
@@ -50,9 +51,11 @@ def aggregate_judgements(
 
     show_step(0, 1)
     judgements = read_judgements(out / "judgements.parquet", used)
-    aggregation = aggregate.aggregate(judgements, show_step)
+    is_opposite = find_opposites(judgements)
+    consistent = judgements.take(~is_opposite) if is_opposite.any() else judgements
+    aggregation = aggregate.aggregate(consistent, show_step)
     finder = EvidenceFinder(judgements, aggregation, projections)
-    return finder, summarise_judging(aggregate.name(), judgements, aggregation, unused)
+    return finder, summarise_judging(aggregate.name(), judgements, aggregation, unused, is_opposite)
 
 
 def _check_memory(judgements: int) -> None:

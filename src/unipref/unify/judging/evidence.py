@@ -23,7 +23,7 @@ NO_ANSWER = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class PreferenceEvidence:
     """What is known of k preferences with two answers.
 
     Attributes:
@@ -37,7 +37,7 @@ class Evidence:
     n_annotators: Ints
 
     @classmethod
-    def unknown(cls, count: int) -> "Evidence":
+    def unknown(cls, count: int) -> "PreferenceEvidence":
         """Makes the evidence of so many preferences of which nothing is known."""
         return cls(np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=np.int64))
 
@@ -58,14 +58,19 @@ class EvidenceFinder:
         self._axis_code = {str(name): code for code, name in enumerate(judgements.axes.tolist())}
         self._blocks = (judgements.blocks[:, 0] * max(len(judgements.axes), 1) + judgements.blocks[:, 1]).tolist()
         self._judged_by = _tabulate_annotators(judgements)
+        self._reliability = {one.name: one.reliability for one in aggregation.annotators}
         self._weights: dict[tuple[str, str], tuple[tuple[str, float], ...]] = {}
 
-    def find(self, part: Path) -> Evidence:
+    def reliability_of(self, annotator: str) -> float | None:
+        """Returns an annotator's reliability; None if it is not known."""
+        return self._reliability.get(annotator)
+
+    def find(self, part: Path) -> PreferenceEvidence:
         """Returns the evidence on the preferences of a reduce task's file, in order."""
         import pyarrow.parquet as pq
 
         table = pq.read_table(part, columns=list(COLUMNS))
-        result = Evidence.unknown(len(table))
+        result = PreferenceEvidence.unknown(len(table))
         for axes, rows in self._group_by_axes(table).items():
             self._fill(result, table, dict(axes), np.asarray(rows, dtype=np.int64))
         if np.isfinite(self._aggregation.pair_probability).any():
@@ -104,7 +109,7 @@ class EvidenceFinder:
             self._weights[source, objective] = tuple(weights.items())
         return self._weights[source, objective]
 
-    def _fill(self, result: Evidence, table: "pa.Table", weights: Mapping[str, float], rows: Ints) -> None:
+    def _fill(self, result: PreferenceEvidence, table: "pa.Table", weights: Mapping[str, float], rows: Ints) -> None:
         """Fills in the evidence on the preferences that these axes decide."""
         keys = [table[name].take(rows).to_pylist() for name in KEY_COLUMNS]
         parts = [(weight, *self._find_answers(axis, keys)) for axis, weight in weights.items()]

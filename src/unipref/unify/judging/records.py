@@ -1,7 +1,7 @@
 """Turns the feedback of rows into judgements: the rows of `judgements.parquet`, one per judgement."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -150,9 +150,23 @@ class _Reader:
         is_one_person: bool = True,
     ) -> Judgement:
         # Where a row holds the judgements of several people, its annotator is none of them, or not known to be.
+        shown = None
+        if self.part.shown_first is not None and len(answers) == 2:
+            first = self.keys[self.part.shown_first]
+            shown = [int(key != first) for key in answers]
         who = annotator or (self.part.annotator if is_one_person and count == 1 else None)
         return Judgement(
-            self.group, answers, axis or self.objective, kind, value, places, None, who, self.source, count, self.origin
+            self.group,
+            answers,
+            axis or self.objective,
+            kind,
+            value,
+            places,
+            shown,
+            who,
+            self.source,
+            count,
+            self.origin,
         )
 
 
@@ -230,7 +244,7 @@ class JudgementWriter:
         self._flush()
         self._file.close()
 
-    def add(self, judgements: Iterator[Judgement], judge: str | None) -> int:
+    def add(self, judgements: Iterable[Judgement], judge: str | None) -> int:
         """Adds the judgements of one row, unless the same judge gave the same in another row; returns how many.
 
         Args:
