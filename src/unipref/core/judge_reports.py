@@ -47,6 +47,8 @@ class AnnotatorReport:
             not estimated.
         favours_place: 'first' or 'last' if the annotator chooses the answer shown there clearly more often than the
             others do, else None.
+        inverted_source: the only source that the annotator judges in, if its scale is inverted or it is opposed to
+            another source: whether the person or the source is the wrong way round is then not known.
     """
 
     name: str
@@ -62,6 +64,7 @@ class AnnotatorReport:
     chose_first: float | None = None
     shift: float | None = None
     favours_place: str | None = None
+    inverted_source: str | None = None
 
     @property
     def is_inverted(self) -> bool | None:

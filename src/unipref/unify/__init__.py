@@ -178,7 +178,14 @@ def _write_preferences(
             if count and choose_alternatives(others, chosen, finder, settings.overruled_below, open_groups.schema):
                 again[bucket] = chosen
     writer = PreferenceWriter(
-        settings.min_margin, settings.overruled, settings.overruled_below, evidence, open_groups, again, schema
+        settings.min_margin,
+        settings.overruled,
+        settings.overruled_below,
+        evidence,
+        open_groups,
+        again,
+        schema,
+        settings.aggregate is not None and settings.aggregate.has_shares,
     )
     return writer.write(work, out)
 

@@ -67,6 +67,7 @@ class PreferenceWriter:
         open_groups: orders the groups that contradict themselves.
         again: bucket -> its preferences that replace overruled ones.
         schema: of the preferences.
+        has_shares: whether the confidence of a preference with one answer is the share of its votes.
     """
 
     min_margin: float
@@ -76,6 +77,7 @@ class PreferenceWriter:
     open_groups: OpenGroups
     again: Mapping[int, Path]
     schema: "pa.Schema"
+    has_shares: bool
 
     def write(self, work: Path, out: Path) -> FileCounts:
         """Writes `preferences.parquet` and `rejects.parquet`, and to `work` the overruled preferences.
@@ -136,7 +138,7 @@ class PreferenceWriter:
         for batch in parquet.read_batches(part, rows_at_once=BATCH):
             rows = slice(start, start + len(batch))
             start += len(batch)
-            evidence = PreferenceEvidence(of_part.confidence[rows], of_part.margin[rows], of_part.n_annotators[rows])
+            evidence = of_part.take(rows)
             filled = self._set_columns(batch, evidence, percentile[rows])
             is_overruled = self._is_overruled(evidence) & (self.overruled == "leave_out")
             is_low = np.nan_to_num(percentile[rows].astype(np.float32), nan=1.0) < self.min_margin
@@ -148,7 +150,7 @@ class PreferenceWriter:
             stays = ~is_out
             yield (
                 filled.filter(pa.array(stays)),
-                PreferenceEvidence(evidence.confidence[stays], evidence.margin[stays], evidence.n_annotators[stays]),
+                evidence.take(stays),
                 rejects,
                 filled.filter(pa.array(is_overruled & ~is_low)),
             )
@@ -160,12 +162,14 @@ class PreferenceWriter:
         import pyarrow as pa
 
         is_pair = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
-        votes = np.asarray(batch["confidence"].to_numpy(zero_copy_only=False), dtype=np.float64)
+        alone = evidence.verdict
+        if self.has_shares:
+            alone = np.asarray(batch["confidence"].to_numpy(zero_copy_only=False), dtype=np.float64)
         annotators = evidence.n_annotators
         columns = {
             "margin": _to_arrow(evidence.margin),
             "margin_percentile": _to_arrow(percentile),
-            "confidence": _to_arrow(np.where(is_pair, evidence.confidence, votes)),
+            "confidence": _to_arrow(np.where(is_pair, evidence.confidence, alone)),
             "n_annotators": pa.array(annotators.astype(np.int32), mask=annotators == 0),
         }
         batch = batch.drop_columns([*KEY_COLUMNS, NUMBER])

@@ -131,9 +131,9 @@ def test_odd_annotators_are_named_in_one_sentence_each() -> None:
     dora = report("dora", reliability=0.1, low=-0.1, high=0.3)
     emil = report("emil", reliability=0.0, low=-0.1, high=0.1, n_shown=160, chose_first=0.93, favours_place="first")
     finn = report("finn", reliability=-0.9, low=-1.0, high=-0.8)
-    gus = report("gus", reliability=0.9, low=0.8, high=1.0, n_opposite=1)
+    gus = report("gus", reliability=0.9, low=0.8, high=1.0, n_opposite=2)
     assert list(describe_odd_annotators([emil, dora, finn, gus])) == [
         "2 annotators judge about at random and hardly count: dora, emil",
         "emil chose the answer shown first in 93% of 160 pairs, clearly more often than the others",
-        "1 judgement of 1 annotator contradicts others of the same person and does not count: gus",
+        "2 judgements of 1 annotator contradict others of the same person and do not count: gus",
     ]

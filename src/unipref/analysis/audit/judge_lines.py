@@ -67,6 +67,7 @@ def describe_judges(judges: JudgesAudit) -> Iterator[Line]:
     for place, one in enumerate(judges.most_inverted):
         text = f"{shorten_name(one.name)} judges against the others: reliability {one.reliability:.2f} "
         text += f"[{one.low:.2f}, {one.high:.2f}]"
+        text += f"; judged only in {one.inverted_source}, which may be inverted" if one.inverted_source else ""
         yield "" if place else "inverted", text, "yellow"
     if judges.inverted > len(judges.most_inverted):
         yield "", f"and {judges.inverted - len(judges.most_inverted):,} more", "yellow"
@@ -102,10 +103,10 @@ def _describe_contradictions(counts: ContradictionCounts) -> Iterator[Line]:
 def describe_calibration(calibration: Calibration) -> Iterator[Line]:
     """Yields the reliability diagram: how often labels are right, by confidence."""
     if calibration.error is None or calibration.by_chance is None:
-        yield "pairs", "no gold entry decides on a preference with a confidence", ""
+        yield "pairs", "no true label decides on a preference with a confidence", ""
         return
     few = "" if calibration.has_enough else f"; fewer than {FEWEST} say little"
-    text = f"{calibration.count:,} with a confidence on which gold entries decide{few}"
+    text = f"{calibration.count:,} with a confidence on which true labels decide{few}"
     yield "pairs", text, "yellow" if few else ""
     for one in calibration.bins:
         share = f"{one.right:,} of {one.count:,} right = {one.right / one.count:.2f} [{one.low:.2f}, {one.high:.2f}]"

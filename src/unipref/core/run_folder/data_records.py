@@ -159,6 +159,7 @@ class CleanCounts(msgspec.Struct):
         train, dev, test: preferences in each part.
         removed: reason -> preferences.
         by_source: source -> its `preferences` before, and reason -> those removed; see `before` and `removed_from`.
+        agreeing: source -> preferences removed because another source has the same label on the same answers.
         examples: reason -> the first ones that were removed.
         near: pairs `compared` and prompts `tied`, if clean searched for near-duplicates.
         redacted: source -> kind of personal data -> values replaced by placeholders.
@@ -171,6 +172,7 @@ class CleanCounts(msgspec.Struct):
     test: int | None = None
     removed: dict[str, int] = {}
     by_source: dict[str, dict[str, int]] = {}
+    agreeing: dict[str, int] = {}
     examples: dict[str, list[RemovedExample]] = {}
     benchmarks: dict[str, BenchmarkLeaks] = {}
     near: dict[str, int] | None = None

@@ -158,6 +158,8 @@ def _scale_table(judging: Judging) -> Table | None:
 def _remark(one: AnnotatorReport) -> str:
     """Returns what a reader should know of an annotator."""
     remarks = ["judges against the others"] if one.is_inverted else ["near chance"] if one.is_near_chance else []
+    if one.is_inverted and one.inverted_source:
+        remarks[0] += f", but only in {one.inverted_source}, which may be inverted"
     if one.favours_place and one.chose_first is not None:
         share = one.chose_first if one.favours_place == "first" else 1 - one.chose_first
         remarks.append(f"chose the answer shown {one.favours_place} in {share:.0%} of {one.n_shown} pairs")

@@ -1,7 +1,7 @@
 """What the judgements of a run tell of their annotators and sources, and how far they agree: `judging.json`."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from unipref.core import json_files
 from unipref.core.aggregation import Aggregation
 from unipref.core.display import shorten_name
 from unipref.core.judge_reports import AnnotatorReport, Convergence, SourceReport
-from unipref.core.judgements import PAIR, RATING, THUMB, Judgements
+from unipref.core.judgements import NOBODY, PAIR, RATING, THUMB, Judgements
 from unipref.core.run_folder import ContradictionCounts
 from unipref.core.stats.agreement import Level, find_contradictions, krippendorff_alpha
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
 from unipref.unify.judging.layout import group_places
-from unipref.unify.judging.odd_annotators import describe_odd_annotators
+from unipref.unify.judging.odd_annotators import describe_inverted, describe_odd_annotators
+from unipref.unify.judging.overlaps import distinct
 from unipref.unify.label_check import CRITICAL_Z, MIN_EVIDENCE
 
 JUDGING = "judging.json"
@@ -58,7 +59,11 @@ def summarise_judging(
         empty: dict[str, Any] = {"annotators": [], "scales": [], "agreement": [], "opposed": []}
         return {"aggregate": name, "notes": [note], **empty}
     pairs = imply_pairs(judgements)
+    opposed = _find_opposed_sources(judgements, pairs)
+    odd_sources = {one.source for one in aggregation.sources if one.is_inverted}
+    odd_sources |= {one[side] for one in opposed for side in ("first", "second")}
     annotators = _count_opposites(aggregation.annotators, judgements, is_opposite)
+    annotators = _name_inverted_sources(annotators, judgements, odd_sources)
     annotators.sort(key=lambda one: (-one.n_judgements, one.name))
     return {
         "aggregate": name,
@@ -76,7 +81,7 @@ def summarise_judging(
         "scales": [describe_scale(one) for one in aggregation.sources],
         "agreement": _measure_agreement(judgements),
         "contradictions": _count_contradictions(pairs),
-        "opposed": _find_opposed_sources(judgements, pairs),
+        "opposed": opposed,
     }
 
 
@@ -93,6 +98,24 @@ def _count_opposites(
         replace(one, n_judgements=one.n_judgements + number[one.name], n_opposite=number[one.name])
         for one in annotators
     ]
+
+
+def _name_inverted_sources(
+    annotators: Sequence[AnnotatorReport], judgements: Judgements, odd_sources: Collection[str]
+) -> list[AnnotatorReport]:
+    """Returns the reports, with the source of those who judge in one source alone that is the wrong way round."""
+    width = max(len(judgements.sources), 1)
+    named = judgements.annotator != NOBODY
+    cells = distinct(judgements.annotator[named] * width + judgements.source[named])
+    source_of = dict(zip((cells // width).tolist(), (cells % width).tolist(), strict=True))
+    number = np.bincount(cells // width, minlength=len(judgements.annotators))
+    code_of = {str(name): code for code, name in enumerate(judgements.annotators.tolist())}
+    result = []
+    for one in annotators:
+        code = code_of.get(one.name)
+        source = None if code is None or number[code] != 1 else str(judgements.sources[source_of[code]])
+        result.append(replace(one, inverted_source=source) if source in odd_sources else one)
+    return result
 
 
 def describe_scale(scale: SourceReport) -> dict[str, Any]:
@@ -116,18 +139,11 @@ def describe_judging(folder: Path) -> Iterator[str]:
             f"aggregate {summary['aggregate']}: not converged after {convergence.steps} steps; the last changed by "
             f"{convergence.change:.2g} on average, above the tolerance {convergence.tolerance:g}"
         )
-    inverted = [one for one in summary["annotators"] if one["is_inverted"]]
-    if inverted:
-        first = min(inverted, key=lambda one: (one["reliability"], one["name"]))
-        people = "1 annotator judges" if len(inverted) == 1 else f"{len(inverted)} annotators judge"
-        yield (
-            f"{people} against all others, so what they prefer counts as worse: {shorten_name(first['name'])} has the "
-            f"reliability {first['reliability']:.2f} (95 % interval {first['low']:.2f} to {first['high']:.2f})"
-        )
     reports = [
         AnnotatorReport(**{key: value for key, value in one.items() if key != "is_inverted"})
         for one in summary["annotators"]
     ]
+    yield from describe_inverted(reports)
     yield from describe_odd_annotators(reports)
 
 
