@@ -55,8 +55,9 @@ def test_ties_are_broken_by_id():
 
 def test_unscored_pass_or_are_sampled():
     candidates = hand_made([float("nan")] * 10 + [0.1 * i for i in range(10)])
-    kept = ClusterQuality(fraction=0.2, unscored="keep").select(candidates, 0).kept
-    assert kept.tolist() == [*range(10), 18, 19]
+    selection = ClusterQuality(fraction=0.2, unscored="keep").select(candidates, 0)
+    assert selection.kept.tolist() == [*range(10), 18, 19]
+    assert "10 unscored preferences are kept beyond the fraction of 0.2 (unscored: keep)" in selection.notes
     sampled = ClusterQuality(fraction=0.2, unscored="sample").select(candidates, 0).kept
     assert len(sampled) == 4
     assert sampled[2:].tolist() == [18, 19]

@@ -95,8 +95,11 @@ def cancel_opposites(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
 
     Where nothing else is left, the comparisons stay: they contradict each other, whoever gave them.
     """
+    named = [part for part in parts if _names_somebody(part)]
+    if sum(len(part.comparisons) + len(part.responses) * has_verdicts(part) for part in named) < 2:
+        return list(parts), 0
     both: dict[Any, set[bool]] = {}
-    for part in parts:
+    for part in named:
         for key, is_positive in (*_sides_of_comparisons(part), *_sides_of_verdicts(part)):
             if key is not None and is_positive is not None:
                 both.setdefault(key, set()).add(is_positive)
@@ -120,6 +123,10 @@ def cancel_opposites(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
     if any(part.comparisons for part in parts) and not any(part.comparisons for part in kept):
         return list(parts), count
     return kept, count
+
+
+def _names_somebody(part: Feedback) -> bool:
+    return part.annotator is not None or any(c.annotator or c.column for c in part.comparisons)
 
 
 def _sides_of_comparisons(part: Feedback) -> list[tuple[tuple[str, str, str] | None, bool | None]]:
