@@ -8,6 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,12 +177,12 @@ class OpenGroups:
         if not candidates.is_file():
             return
         found = self.find_evidence(candidates)
-        groups: dict[int, list[tuple[dict[str, Any], float, float]]] = {}
-        for place, row in enumerate(parquet.read_rows(candidates)):
-            pair = row, float(found.confidence[place]), float(found.margin[place])
-            groups.setdefault(row[NUMBER], []).append(pair)
+        rows_with_numbers = zip(
+            parquet.read_rows(candidates), found.confidence.tolist(), found.margin.tolist(), strict=True
+        )
         kept: list[dict[str, Any]] = []
-        for pairs in groups.values():
+        for _, group in groupby(rows_with_numbers, key=lambda one: one[0][NUMBER]):
+            pairs = list(group)
             first = pairs[0][0]
             ordered = self._choose(pairs)
             kept += ordered

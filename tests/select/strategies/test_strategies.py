@@ -438,7 +438,11 @@ def test_a_scorer_that_can_score_few_says_so_with_counts_and_what_scores_more():
     assert notes == (
         "the scorer margin can score 2 of 6 preferences (a: 2 of 3, b: 0 of 3); margin_percentile can score 3 of the "
         "others: name it as quality",
+        "1 unscored preference is kept beyond the fraction of 0.5 (unscored: keep)",
     )
-    assert Quality(fraction=0.5).select(candidates, 0).notes == ()
+    assert Quality(fraction=0.5, unscored="sample").select(candidates, 0).notes == ()
     none = Quality(fraction=0.5, quality="confidence").select(hand_made([nan] * 2), 0).notes
-    assert none == ("the scorer confidence can score 0 of 2 preferences (a: 0 of 2)",)
+    assert none == (
+        "the scorer confidence can score 0 of 2 preferences (a: 0 of 2)",
+        "2 unscored preferences are kept beyond the fraction of 0.5 (unscored: keep)",
+    )

@@ -352,6 +352,32 @@ def test_a_weighted_axis_counts_differences_in_score(tmp_path: Path) -> None:
     assert min(p["confidence"] for p in read(tmp_path / "out")) > 0.5
 
 
+@pytest.mark.parametrize("first", ["instruction", "help"])
+def test_a_weighted_axis_named_like_the_objective_meets_other_sources(tmp_path: Path, first: str) -> None:
+    """One unnamed rating per answer, and named votes on the same pairs. Without the name, a note says what to do."""
+    rows = [
+        {"q": f"Q{n}?", "a": f"{side} {n}", "s": {first: height, "harm": 5}}
+        for n in range(40)
+        for side, height in (("good", 8), ("bad", 3))
+    ]
+    scores = {name: {"field": f"s.{name}", "low": 0, "high": 10, "better": "high"} for name in (first, "harm")}
+    settings = {"prompt": "q", "response": "a", "scores": scores}
+    source = resolve_source("ratings", settings, write(tmp_path / "r.jsonl", rows), "rated")
+    weighted = replace(source, projection=replace(source.projection, axis=WEIGHTED, weights={first: 2.0, "harm": 0.0}))
+    run_unify([voters(tmp_path, votes(PEOPLE, 40)), weighted], tmp_path / "out", aggregate="latent")
+    judging = json.loads((tmp_path / "out/judging.json").read_text())
+    axes = {one["axis"] for one in judging["scales"] if one["source"] == "rated"}
+    notes = [note for note in judging["notes"] if note.startswith("source rated: ")]
+    if first == "instruction":
+        (scale,) = (s for s in judging["scales"] if (s["source"], s["axis"]) == ("rated", "instruction"))
+        assert scale["n_overlapping"] == 80
+        assert scale["slope"] > 0
+    else:
+        assert "instruction" not in axes
+        assert notes
+        assert all("to compare one with other sources, name it 'instruction'" in note for note in notes)
+
+
 def test_a_further_axis_named_like_the_objective_stays_apart(tmp_path: Path) -> None:
     rows = [
         {"q": f"Q{n}?", "a": f"{side} {n}", "s": {"quality": quality, "tone": 10 - quality}, "who": who}

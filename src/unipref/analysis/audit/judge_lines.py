@@ -27,6 +27,11 @@ def describe_source_judges(judges: SourceJudges) -> Iterator[Line]:
         subject = "1 preference contradicts" if counts.all == 1 else f"{counts.all:,} preferences contradict"
         text = f"{subject} all judgements taken together: {text}"
         yield "overruled", text, "yellow"
+        if judges.replacing:
+            yield "", f"{judges.replacing:,} of them for another pair of the same prompt", ""
+    if judges.ordered:
+        subject = "1 preference" if judges.ordered == 1 else f"{judges.ordered:,} preferences"
+        yield "ties", f"{subject} whose own judgements tie, ordered by all judgements", ""
     for place, scale in enumerate(judges.scales):
         yield "" if place else "scales", _describe_scale(scale), "red" if scale.is_inverted else ""
     for place, agreement in enumerate(judges.agreement):

@@ -26,12 +26,16 @@ class SourceJudges(msgspec.Struct, frozen=True):
         overruled: what became of the preferences that all judgements together contradict.
         scales: what the aggregate estimates of each kind of its judgements, on each axis.
         agreement: Krippendorff's alpha of each.
+        ordered: preferences whose own judgements tie, ordered by all judgements.
+        replacing: preferences that replace an overruled one.
     """
 
     confidence: ConfidenceCounts
     overruled: OverruledCounts | None
     scales: list[JudgedScale]
     agreement: list[SourceAgreement]
+    ordered: int = 0
+    replacing: int = 0
 
 
 class JudgesAudit(msgspec.Struct, frozen=True):
@@ -92,4 +96,6 @@ def describe_source(name: str, counts: SourceCounts, judging: Judging, confidenc
         overruled=counts.count_overruled(),
         scales=counts.scales,
         agreement=[one for one in judging.agreement if one.source == name],
+        ordered=counts.ordered_by_aggregate or 0,
+        replacing=counts.replacing or 0,
     )

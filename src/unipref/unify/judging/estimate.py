@@ -55,7 +55,23 @@ def aggregate_judgements(
     consistent = judgements.take(~is_opposite) if is_opposite.any() else judgements
     aggregation = aggregate.aggregate(consistent, show_step)
     finder = EvidenceFinder(judgements, aggregation, projections)
-    return finder, summarise_judging(aggregate.name(), judgements, aggregation, unused, is_opposite)
+    summary = summarise_judging(aggregate.name(), judgements, aggregation, unused, is_opposite)
+    summary["notes"] = [_add_remedy(note, projections) for note in summary["notes"]]
+    return finder, summary
+
+
+def _add_remedy(note: str, projections: Mapping[str, Projection]) -> str:
+    """Adds to a note on a source that meets no other one how the axes of its weighted mean can."""
+    for name, projection in projections.items():
+        if not note.startswith(f"source {name}: ") or not projection.weights:
+            continue
+        if projection.objective not in projection.weights:
+            axes = " and ".join(f"'{axis}'" for axis in projection.weights)
+            return (
+                f"{note} The axes {axes} of its weighted mean meet only axes of the same name: to compare one with "
+                f"other sources, name it '{projection.objective}'."
+            )
+    return note
 
 
 def _check_memory(judgements: int) -> None:

@@ -114,7 +114,7 @@ class EvidenceFinder:
             projection = self._projections[source]
             weights = {}
             for axis, weight in sorted(projection.weights.items()):
-                scale, name = projection.axes[axis], name_axis(axis, objective)
+                scale, name = projection.axes[axis], name_axis(axis, objective, projection.weights)
                 if scale.low is None or scale.high is None:
                     raise AssertionError("the study check requires both ends of a weighted axis")
                 spread = _measure_spread(self._judgements, source, name)
