@@ -247,10 +247,10 @@ class Preference(msgspec.Struct):
 
     One of `chosen` and `rejected` may be None: a demonstration has no `rejected`, a lone thumbs-down no `chosen`.
     The study's aggregate fills the next four columns, which are None where they cannot be known:
-    `confidence` is the probability that `chosen` is the better answer; of a one-sided preference, the share of the
-    votes. `margin` is the difference of the two utilities, in standard deviations of the utilities of a prompt's
-    answers. `n_annotators` counts the named people who judged both answers. `margin_percentile` is the percentile,
-    within source and axis, of the gap between the two scores.
+    `confidence` is the probability that `chosen` is the better answer; of a one-sided preference, that its verdict is
+    right (with `majority`, the share of the votes). `margin` is the difference of the two utilities, in standard
+    deviations of the utilities of a prompt's answers. `n_annotators` counts the named people who judged both answers.
+    `margin_percentile` is the percentile, within source and axis, of the gap between the two scores.
     """
 
     id: str

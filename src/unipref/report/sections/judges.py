@@ -112,7 +112,8 @@ def _confidence_table(sources: Mapping[str, SourceCounts], counts: Mapping[str, 
         "Confidence: the probability that the chosen answer is the better one, from all judgements. A pair has none if "
         "nothing tells how reliable its judgements are, as where each answer was judged once and nobody is named; "
         "majority has none for a single vote, mean none at all. Preferences with one answer only are not pairs; "
-        "their confidence is the share of the votes. Overruled: preferences whose confidence is below overruled_below, "
+        "their confidence is the probability that their verdict is right. Overruled: preferences whose confidence is "
+        "below overruled_below, "
         "so that all judgements together contradict them."
     )
     return make_table("Confidence of the preferences", heads, rows, note)
