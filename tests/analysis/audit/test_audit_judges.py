@@ -222,4 +222,4 @@ def test_an_entry_on_an_overruled_preference_is_no_wrong_conversion(make_run: Ma
     result = audit(run, gold=gold(tmp_path, range(1, 3), set()))
     assert result.gold is not None
     assert (result.gold.entries, result.gold.right, result.gold.overruled, result.gold.wrong) == (1, 1, 1, [])
-    assert "1 more entries are on preferences that were left out as overruled" in text_of(result)
+    assert "1 more entry is on a preference left out as overruled" in text_of(result)

@@ -184,7 +184,10 @@ def _describe_gold(gold: GoldAccuracy) -> Iterator[Line]:
     for place, (name, (right, n)) in enumerate(gold.by_file.items()):
         yield "" if place else "by file", f"{name} {right}/{n}", ""
     if gold.overruled:
-        yield "overruled", f"{gold.overruled:,} more entries are on preferences that were left out as overruled", ""
+        more = (
+            "1 more entry is on a preference" if gold.overruled == 1 else f"{gold.overruled:,} more entries are on ones"
+        )
+        yield "overruled", f"{more} left out as overruled", ""
     for wrong in gold.wrong[:MOST_WRONG]:
         yield "wrong", f"entry {wrong.entry}, {wrong.origin}: expected {wrong.expected}; found {wrong.found}", "red"
     if len(gold.wrong) > MOST_WRONG:
