@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.analysis import explain as explanation
+from unipref.core import yaml_files
 from unipref.core.errors import UserError
 from unipref.core.run_folder import STUDY
 from unipref.pipeline.examples import MAX_RAW_ROWS, show_row
@@ -36,7 +37,8 @@ def _find_parts(folder: Path, source: str) -> list[Part] | str:
     The run keeps the study, but not the folder that it was in. So relative paths are looked up in the working folder
     too.
     """
-    for overrides in ([], [f"data_root={Path.cwd()}"]):
+    why = "the run holds no study."
+    for overrides in _list_roots(folder):
         try:
             resolved = load(folder / STUDY, overrides)
         except UserError as error:
@@ -45,5 +47,16 @@ def _find_parts(folder: Path, source: str) -> list[Part] | str:
         of_source = [one for sources in resolved.sources.values() for one in sources if one.projection.source == source]
         if of_source:
             return list(of_source[0].parts)
-        why = f"the run's study has no source {source}"
+        why = f"the run's study has no source {source}."
     return f"the raw row cannot be read: {why} Run the command in the folder of the data."
+
+
+def _list_roots(folder: Path) -> list[list[str]]:
+    """Returns the overrides with which the study's files may be found: as it is, and below the working folder."""
+    try:
+        study = yaml_files.parse((folder / STUDY).read_text(encoding="utf-8"), STUDY)
+    except (OSError, UserError):
+        return []
+    root = study.get("data_root") if isinstance(study, dict) else None
+    below = [Path.cwd() / root] if isinstance(root, str) and not Path(root).is_absolute() else []
+    return [[], *([f"data_root={place}"] for place in (*below, Path.cwd()))]
