@@ -51,14 +51,15 @@ NOISES = {
 }
 
 RATED = {
-    "unknown, ratings of noise 0.5": (0.5, None),
-    "unknown, ratings of noise 1": (1.0, None),
-    "unknown, ratings of noise 2": (2.0, None),
-    "unknown, ratings, 20 % careless": (1.0, "any"),
-    "unknown, ratings, 20 % are 9": (1.0, "top"),
+    "unknown, ratings of noise 0.5": (0.5, None, 0.0),
+    "unknown, ratings of noise 1": (1.0, None, 0.0),
+    "unknown, ratings of noise 2": (2.0, None, 0.0),
+    "unknown, ratings, 20 % careless": (1.0, "any", 0.2),
+    "unknown, ratings, 20 % are 9": (1.0, "top", 0.2),
+    "unknown, ratings, 30 % are 9": (1.0, "top", 0.3),
 }
-"""Ratings without names: standard deviation of the noise, in those of the utilities, and how careless ratings are
-distributed: over all values, or all at the best one."""
+"""Ratings without names: standard deviation of the noise, in those of the utilities, how careless ratings are
+distributed (over all values, or all at the best one, the end of the scale), and their share."""
 
 
 def simulate_ratings(name: str, seed: int) -> tuple[list[dict[str, Any]], Floats]:
@@ -67,7 +68,7 @@ def simulate_ratings(name: str, seed: int) -> tuple[list[dict[str, Any]], Floats
     Equal ratings of an answer are one row with a count, as unify writes them.
     """
     rng = np.random.default_rng([seed, 55, list(RATED).index(name)])
-    noise, careless = RATED[name]
+    noise, careless, share = RATED[name]
     utility = rng.normal(size=(PROMPTS, 2))
     rows = []
     for prompt in range(PROMPTS):
@@ -75,7 +76,7 @@ def simulate_ratings(name: str, seed: int) -> tuple[list[dict[str, Any]], Floats
             values = np.clip(np.rint(5 + 1.5 * (utility[prompt, answer] + noise * rng.normal(size=VOTES))), 1, 9)
             if careless is not None:
                 other = rng.integers(1, 10, VOTES) if careless == "any" else np.full(VOTES, 9)
-                values = np.where(rng.random(VOTES) < 0.2, other, values)
+                values = np.where(rng.random(VOTES) < share, other, values)
             for value, count in zip(*np.unique(values, return_counts=True), strict=True):
                 row = {"group": f"p{prompt:05}", "answers": [str(answer)], "kind": "rating", "source": "s"}
                 rows.append({**row, "value": float(value), "count": int(count)})

@@ -288,6 +288,9 @@ def audit(
     gold: Annotated[
         Path | None, typer.Option("--gold", help="Hand-labelled entries, to measure conversion accuracy.")
     ] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="True labels in the same form, to check the confidence.")
+    ] = None,
     benchmarks: Annotated[
         Path | None, typer.Option("--benchmarks", help="Folder of benchmarks, to find overlapping prompts.")
     ] = None,
@@ -296,7 +299,7 @@ def audit(
     """Audit a run's unified data: counts, ties, duplicates, contradictions, lengths, languages, overlaps."""
     from unipref.analysis import audit as auditing
 
-    findings = auditing.audit(folder, gold, benchmarks)
+    findings = auditing.audit(folder, gold, benchmarks, truth)
     if not auditing.write_audit(findings, folder):
         _print_note(f"{folder} is read-only, so the report will not show this audit.")
     _print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))
@@ -313,9 +316,10 @@ def explain(
 ) -> None:
     """Explain why a preference was kept or dropped, for each variant and seed: origin, scores, cluster, rank, twin."""
     from unipref.analysis import explain as explanation
+    from unipref.pipeline.explained_rows import explain_with_rows
 
-    facts = explanation.explain(folder, preference)
-    _print_result(facts, as_json, explanation.as_text(facts))
+    facts = explain_with_rows(folder, preference)
+    _print_result(facts, as_json, explanation.as_text(facts, folder))
 
 
 @app.command("list")

@@ -1,6 +1,7 @@
 """Why a preference was kept or dropped, on a run of three sources, three variants and two seeds."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 import unipref
+from support.golden import resolve_source, run_unify
+from support.voters import PEOPLE, VOTE, is_right, read, votes, write
 from unipref import cli
 from unipref.analysis import explain
+from unipref.analysis.explained_judgements import describe_voter, find_voters
 from unipref.core.errors import UserError
 
 ANIMALS = ["cat", "dog", "owl", "fox", "hen", "cow", "pig", "bee", "ant", "elk", "emu", "yak"]
@@ -205,3 +209,54 @@ def test_the_command_prints_text_and_json(run: Path) -> None:
     text = runner.invoke(cli.app, ["explain", str(run), key])
     assert text.exit_code == 0
     assert text.stdout.startswith(key)
+
+
+def test_the_raw_row_is_shown_and_the_command_can_be_copied(run: Path) -> None:
+    found = unipref.explain(run, "pairs.jsonl:1")
+    (raw,) = found["raw"]
+    assert json.loads(raw["text"])["prompt"] == "What is a cat?"
+    (key, *_) = found["preferences"]
+    text = explain.as_text(found, run)
+    assert f"unipref explain {run} {key}" in text
+    assert "The cat is an animal." in text
+    assert "pair: 1, by nobody named, pairs, pairs.jsonl:1" in text
+    of_preference = unipref.explain(run, key)
+    assert "The cat is an animal." in of_preference["raw"][0]["text"]
+    assert {(one["source"], one["judges"]) for one in of_preference["voters"]} == {
+        ("pairs", "chosen"),
+        ("copies", "chosen"),
+    }
+
+
+def test_a_reject_shows_its_texts(run: Path) -> None:
+    (row, other) = (f"ratings.csv:{n}" for n in (1, 2))
+    found = unipref.explain(run, row)
+    assert found["rejects"][0]["reason"] == "tie"
+    assert json.loads(found["raw"][0]["text"])["answer"] == "The cat lives outside."
+    assert json.loads(unipref.explain(run, other)["raw"][0]["text"])["answer"] == "Mars."
+
+
+def test_a_row_that_is_gone_is_said_to_be_missing(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(run, moved)
+    study = (moved / "study.yaml").read_text().replace(str(run.parent), str(tmp_path / "nowhere"))
+    (moved / "study.yaml").write_text(study)
+    monkeypatch.chdir(tmp_path)
+    (raw,) = unipref.explain(moved, "pairs.jsonl:1")["raw"]
+    assert raw["text"] == ""
+    assert raw["note"].startswith("the raw row cannot be read: ")
+    monkeypatch.chdir(run.parent)  # the files are found in the working folder
+    assert "cat" in unipref.explain(moved, "pairs.jsonl:1")["raw"][0]["text"]
+
+
+def test_the_voters_are_listed_with_their_reliabilities(tmp_path: Path) -> None:
+    source = resolve_source("votes", VOTE, write(tmp_path / "d.jsonl", votes(PEOPLE, 40)))
+    run_unify([source], tmp_path / "out", aggregate="latent")
+    kept = next(p for p in read(tmp_path / "out") if is_right(p) and p["n_judgements"] == 5)
+    voters = find_voters([tmp_path / "out"], kept)
+    assert {one["annotator"] for one in voters} == PEOPLE.keys()
+    (eve,) = (one for one in voters if one["annotator"] == "eve")
+    assert eve["reliability"] < -0.5
+    assert "by eve (reliability -0." in describe_voter(eve)
+    ahead = sum(one["judges"] == "chosen" for one in voters)
+    assert ahead > sum(one["judges"] == "rejected" for one in voters)

@@ -2,6 +2,7 @@
 
 import filecmp
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -60,13 +61,65 @@ DUPLICATES = [
 
 def test_duplicates_are_removed_across_sources_and_name_the_kept_one(tmp_path: Path) -> None:
     result = run(DUPLICATES, tmp_path / "a", SplitSettings(dev=0, test=0))
-    assert counts(result) == {"train": 5, "dev": 0, "test": 0, "removed": {"duplicate": 3}}
-    assert part(tmp_path / "a", "train") == ["a", "c", "d", "f", "g"]
+    assert counts(result) == {"train": 4, "dev": 0, "test": 0, "removed": {"contradiction": 1, "duplicate": 3}}
+    assert part(tmp_path / "a", "train") == ["a", "c", "d", "f"]
     assert pq.read_table(tmp_path / "a/out/removed.parquet").to_pylist() == [
         {"id": "b", "source": "two", "reason": "duplicate", "twin": "a"},
         {"id": "e", "source": "three", "reason": "duplicate", "twin": "a"},
+        {"id": "g", "source": "one", "reason": "contradiction", "twin": "a"},  # three preferences against one
         {"id": "h", "source": "two", "reason": "duplicate", "twin": "d"},
     ]
+    assert result["agreeing"] == {"three": 1, "two": 1}
+    assert any(note.startswith("two: 1 preference agrees with another source") for note in result["notes"])
+
+
+def opposite(first: float | None, second: float | None, **of_second: Any) -> list[dict[str, Any]]:
+    """Two sources with opposite labels on one pair, and another preference, which stays."""
+    rest = {"chosen": "worse", "rejected": "better"} | of_second
+    return [
+        {**preference("a", "Q", "g1", "one", chosen="better", rejected="worse"), "confidence": first},
+        preference("x", "R", "g2", "one"),
+        {**preference("b", "Q", "g1", "two", **rest), "confidence": second},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (0.8, 0.2, ["a", "x"]),
+        (0.3, 0.7, ["x", "b"]),
+        (0.5, 0.5, ["x"]),
+        (None, None, ["x"]),
+        (0.8, None, ["a", "x"]),
+        (0.4, None, ["x", "b"]),
+        (None, 0.6, ["x", "b"]),
+        (None, 0.1, ["a", "x"]),
+    ],
+)
+@pytest.mark.parametrize("duplicates", ["exact", "keep", "near"])
+def test_of_opposite_labels_only_the_more_probable_stays(
+    tmp_path: Path, first: float | None, second: float | None, kept: list[str], duplicates: Any
+) -> None:
+    settings = CleanSettings(duplicates=duplicates)
+    result = run(opposite(first, second), tmp_path / "a", SplitSettings(dev=0, test=0), settings)
+    assert part(tmp_path / "a", "train") == kept
+    assert result["removed"] == {"contradiction": 3 - len(kept)}
+    twins = {row["id"]: row["twin"] for row in pq.read_table(tmp_path / "a/out/removed.parquet").to_pylist()}
+    assert twins == {one: other for one, other in (("a", "b"), ("b", "a")) if one not in kept}
+    assert any("the opposite label of another one on the same answers" in note for note in result["notes"])
+
+
+def test_opposite_labels_of_two_objectives_both_stay(tmp_path: Path) -> None:
+    rows = opposite(0.9, 0.9)
+    rows[2]["objective"] = "brevity"
+    assert counts(run(rows, tmp_path / "a", SplitSettings(dev=0, test=0)))["removed"] == {}
+
+
+def test_without_a_confidence_more_judgements_decide(tmp_path: Path) -> None:
+    rows = opposite(None, None)
+    rows[2]["n_judgements"] = 3
+    run(rows, tmp_path / "a", SplitSettings(dev=0, test=0))
+    assert part(tmp_path / "a", "train") == ["x", "b"]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -74,7 +127,7 @@ def test_the_kept_twin_is_in_one_of_the_parts(tmp_path: Path, seed: int) -> None
     more = [preference(name, f"R{name}", name) for name in "xy"]  # with these, four groups have something left
     run([*DUPLICATES, *more], tmp_path / "a", SplitSettings(dev=0.25, test=0.25, seed=seed))
     kept = [identity for name in ("train", "dev", "test") for identity in part(tmp_path / "a", name)]
-    assert sorted(kept) == ["a", "c", "d", "f", "g", "x", "y"]
+    assert sorted(kept) == ["a", "c", "d", "f", "x", "y"]
     assert set(pq.read_table(tmp_path / "a/out/removed.parquet")["twin"].to_pylist()) <= set(kept)
 
 
@@ -86,7 +139,8 @@ def test_shares_are_of_what_is_left_when_a_source_is_given_twice(tmp_path: Path)
 
 def test_duplicates_can_be_kept(tmp_path: Path) -> None:
     result = run(DUPLICATES, tmp_path / "a", SplitSettings(dev=0, test=0), CleanSettings(duplicates="keep"))
-    assert counts(result) == {"train": 8, "dev": 0, "test": 0, "removed": {}}
+    # Only the preference with the opposite label goes.
+    assert counts(result) == {"train": 7, "dev": 0, "test": 0, "removed": {"contradiction": 1}}
 
 
 TINY = [

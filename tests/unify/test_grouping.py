@@ -114,13 +114,14 @@ def test_a_copy_of_a_row_is_no_further_judgement(tmp_path: Path) -> None:
     assert warning.startswith("d: 2 judgements repeat another one of the same judge")
 
 
-def test_an_annotator_judges_a_pair_once_in_each_direction(tmp_path: Path) -> None:
+def test_an_annotator_who_judges_a_pair_both_ways_does_not_count(tmp_path: Path) -> None:
+    """Bob's vote is left; ann's two say nothing. Without names, they are votes of different people."""
     rows = [vote("A", "ann", time=1), vote("A", "ann", time=2), vote("B", "bob"), vote("B", "bob", time=3)]
     assert outcome(unified(rows, tmp_path)) == "contradiction"
     (tmp_path / "named").mkdir()
     named = unified([*rows, vote("B", "ann", time=4)], tmp_path / "named", annotator="who")
-    assert outcome(named) == ("Sand.", 0.667, 3)
-    assert named.counts["repeated_judgements"] == 2
+    assert outcome(named) == ("Sand.", None, 1)
+    assert (named.counts["repeated_judgements"], named.counts["opposite_judgements"]) == (2, 2)
 
 
 def test_annotators_make_copies_of_a_row_different(tmp_path: Path) -> None:

@@ -3,10 +3,18 @@
 It streams the files, one or two columns at a time, and reads text only of the preference in question.
 """
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from unipref.analysis.explained_judgements import (
+    MOST_VOTERS,
+    describe_row_judgement,
+    describe_voter,
+    find_row_judgements,
+    find_voters,
+)
 from unipref.core import parquet
 from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
@@ -50,10 +58,12 @@ def explain(folder: Path, query: str) -> dict[str, Any]:
         query: a preference's id or the beginning of one, or a raw row's origin (`ratings.csv:17`).
 
     Returns:
-        For a preference: `id` and `preference` (its origin, scores and texts); `clean`, one entry for each cleaned data
-        set of the run, with the `part` it is in, or the `removed` reason and `twin`; and `selected`, one entry per
-        variant and seed, with `kept`, `reason` and the values of the strategy. For a row: `origin`, `rejects` (what
-        unify rejected of it, with reasons) and `preferences` (the ids made from it).
+        For a preference: `id` and `preference` (its origin, scores and texts); `voters`, who judged its two answers, in
+        any source, each with `judges` of which answer is better and the annotator's `reliability`; `clean`, one entry
+        for each cleaned data set of the run, with the `part` it is in, or the `removed` reason and `twin`; and
+        `selected`, one entry per variant and seed, with `kept`, `reason` and the values of the strategy. For a row:
+        `origin` and `source`, `rejects` (what unify rejected of it, with reasons), `preferences` (the ids made from
+        it), and `judgements`, what people judged in it.
 
     Raises:
         UserError: the run, the id or the origin is missing; the message suggests a near one.
@@ -71,30 +81,40 @@ def explain(folder: Path, query: str) -> dict[str, Any]:
             f"'{query}' is the beginning of {len(ids)} ids.", where=str(folder), mend=f"Give more characters: {listed}"
         )
     (key,) = ids
+    preference = _read_preference(unified, key)
     return {
         "id": key,
-        "preference": _read_preference(unified, key),
+        "preference": preference,
+        "voters": find_voters(unified, preference),
         "clean": list(_explain_clean(folder, key)),
         "selected": list(_explain_selection(folder, manifest, key)),
     }
 
 
-def as_text(explanation: dict[str, Any]) -> str:
-    """Renders an explanation as text."""
+def as_text(explanation: dict[str, Any], folder: Path = Path("RUN")) -> str:
+    """Renders an explanation as text; `folder` is that of the run, for commands to copy."""
+    raw = list(_describe_raw_rows(explanation))
     if "origin" in explanation:
         lines = [explanation["origin"]]
         lines += [
             f"  unify     rejected ({reject['level']}, {reject['reason']}): {reject['detail']}"
             for reject in explanation["rejects"]
         ]
-        lines += [f"  unify     made preference {key}: unipref explain RUN {key}" for key in explanation["preferences"]]
-        return "\n".join(lines)
+        run = shlex.quote(str(folder))
+        lines += [
+            f"  unify     made preference {key}: unipref explain {run} {key}" for key in explanation["preferences"]
+        ]
+        lines += [f"  {'judged':9} {describe_row_judgement(one)}" for one in explanation["judgements"]]
+        return "\n".join([*lines, *raw])
     preference = explanation["preference"]
     lines = [f"{explanation['id']}  {preference['source']}, {preference['kind']}, {preference['objective']}"]
     lines += [
         f"  {side:9} {_shorten(preference[side])}" for side in ("prompt", "chosen", "rejected") if preference[side]
     ]
     lines += [f"  {'unify':9} from {', '.join(preference['origin'])}; {_describe_label(preference)}"]
+    lines += [f"  {'judged':9} {describe_voter(one)}" for one in explanation["voters"][:MOST_VOTERS]]
+    if (more := len(explanation["voters"]) - MOST_VOTERS) > 0:
+        lines.append(f"  {'':9} and {more} more judgements; --json lists all")
     cleaned = explanation["clean"]
     lines += [f"  {'clean':9} {_describe_clean(entry, len(cleaned) > 1)}" for entry in cleaned]
     for entry in explanation["selected"]:
@@ -104,7 +124,15 @@ def as_text(explanation: dict[str, Any]) -> str:
         not_in_train = bool(cleaned) and all(entry["part"] != "train" for entry in cleaned)
         reason = "not a candidate: it is not in train" if not_in_train else "this run has no selection yet"
         lines += [f"  {'select':9} {reason}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *raw])
+
+
+def _describe_raw_rows(explanation: dict[str, Any]) -> Iterator[str]:
+    """Yields the lines of the raw rows, if they were read."""
+    for row in explanation.get("raw", ()):
+        note = f" ({row['note']})" if row["note"] else ""
+        yield f"  {'raw row':9} {row['origin']}{note}"
+        yield from (f"  {'':9} {line}" for line in row["text"].splitlines())
 
 
 def _find_unified(folder: Path) -> list[Path]:
@@ -151,6 +179,7 @@ def _explain_row(unified: list[Path], origin: str) -> dict[str, Any]:
 
     rejects: list[dict[str, Any]] = []
     ids: dict[str, None] = {}
+    source: str | None = None
     files: set[str] = set()
     for folder in unified:
         for batch in parquet.read_batches(folder / "rejects.parquet"):
@@ -158,10 +187,12 @@ def _explain_row(unified: list[Path], origin: str) -> dict[str, Any]:
                 files.update(place.rpartition(":")[0] for place in row["origin"])
                 if origin in row["origin"]:
                     rejects.append(row)
-        for batch in parquet.read_batches(folder / "preferences.parquet", ["id", "origin"]):
+                    source = row["source"]
+        for batch in parquet.read_batches(folder / "preferences.parquet", ["id", "origin", "source"]):
             parents = pc.list_parent_indices(batch["origin"])
             rows = pc.take(parents, pc.indices_nonzero(pc.equal(batch["origin"].flatten(), origin)))
             ids |= dict.fromkeys(batch["id"].take(rows).to_pylist())
+            source = next(iter(batch["source"].take(rows).to_pylist()), source)
             files.update(place.rpartition(":")[0] for place in batch["origin"].flatten().to_pylist())
     if not rejects and not ids:
         file = origin.rpartition(":")[0]
@@ -169,7 +200,11 @@ def _explain_row(unified: list[Path], origin: str) -> dict[str, Any]:
         if file in files:
             mend = f"The run read '{file}', but the row is missing or holds an answer between the best and the worst."
         raise UserError(f"nothing in this run comes from '{origin}'.", where=str(unified[0].parent), mend=mend)
-    return {"origin": origin, "rejects": rejects, "preferences": list(ids)}
+    judgements = find_row_judgements(unified, origin)
+    return {
+        **{"origin": origin, "source": source, "rejects": rejects, "preferences": list(ids)},
+        "judgements": judgements,
+    }
 
 
 def _read_preference(unified: list[Path], key: str) -> dict[str, Any]:
@@ -234,9 +269,9 @@ def _describe_label(preference: dict[str, Any]) -> str:
         facts.append(f"margin {margin:.3f} in utility")
     if confidence is not None:
         facts.append(f"confidence {confidence:.3f}")
-    facts.append(f"{preference['n_judgements']} judgements")
-    if preference["n_annotators"] is not None:
-        facts.append(f"{preference['n_annotators']} named annotators")
+    for name, what in (("n_judgements", "judgement"), ("n_annotators", "named annotator")):
+        if (count := preference[name]) is not None:
+            facts.append(f"{count} {what}{'' if count == 1 else 's'}")
     return ", ".join(facts)
 
 
@@ -245,7 +280,8 @@ def _describe_clean(entry: dict[str, Any], has_several: bool) -> str:
     if "removed" not in entry:
         return f"{where}in {entry['part']}"
     reason, twin = entry["removed"], entry.get("twin")
-    relation = "the same text is at" if reason == Reason.BENCHMARK.value else "its copy is kept:"
+    relations = {Reason.BENCHMARK.value: "the same text is at", Reason.CONTRADICTION.value: "the opposite label has"}
+    relation = relations.get(reason, "its copy is kept:")
     removed = f"removed as {reason}" + (f", {relation} {twin}" if twin else "")
     return where + (f"in {entry['part']}, and a copy of it {removed}" if entry["part"] else removed)
 

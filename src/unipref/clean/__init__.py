@@ -2,7 +2,8 @@
 
 If the settings say so, personal data are replaced by placeholders first. A preference is removed for the first of these
 reasons: its prompt, as it was before, occurs in one of the study's benchmarks; its answers are equal without personal
-data; it repeats an earlier preference exactly; it nearly repeats one. Each removal is listed with its reason and twin.
+data; another preference has the opposite label and is at least as probable; it repeats an earlier preference exactly;
+it nearly repeats one. Each removal is listed with its reason and twin.
 Removal comes before the split: a benchmark's question in dev would otherwise influence the choice of settings, and the
 shares of dev and test are shares of what is left.
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unipref.clean.benchmark_leaks import BenchmarkLeaks
-from unipref.clean.exact_duplicates import ExactDuplicates
+from unipref.clean.exact_duplicates import SIDES, ExactRepeats, find_losers
 from unipref.clean.minhash import check_rensa
 from unipref.clean.near_duplicates import NearDuplicatePairs, NearDuplicates, NearDuplicateSettings
 from unipref.clean.notes import describe_cleaning, nothing_left_error
@@ -37,7 +38,9 @@ class CleanSettings(Settings):
     duplicates: Literal["exact", "near", "keep"] = "exact"
     """exact: of preferences with the same prompt, chosen and rejected texts, in any source, only the first is kept.
     near: the same for preferences whose prompt and answers are near-duplicates; if only the prompts are, they
-    stay on one side of the split. keep: duplicates are kept."""
+    stay on one side of the split. keep: duplicates are kept. Of two preferences of one objective with opposite labels
+    on the same answers, the one with the lower confidence (or, without any, fewer judgements) is always removed, and
+    both are if nothing tells which is right."""
     near: NearDuplicateSettings = NearDuplicateSettings()
     """When two texts are near-duplicates."""
     benchmarks: bool = True
@@ -77,7 +80,8 @@ def clean(
 
     Returns:
         Counts of `train`, `dev` and `test`; `removed`, counts by reason; `by_source`, source -> its `preferences` and
-        removals by reason; `examples` of removed preferences; `benchmarks`, benchmark -> number of its `texts` and of
+        removals by reason; `agreeing`, source -> those removed because another source has the same label; `examples` of
+        removed preferences; `benchmarks`, benchmark -> number of its `texts` and of
         preferences `found` among them; `near` (only with `duplicates: near`), the pairs `compared` and prompts `tied`;
         `redacted` (only with `redact`), source -> kind -> number of values replaced; `notes` for the reader.
 
@@ -116,7 +120,7 @@ class _RemovalSearch:
         self.families = Families()
         self.removals: dict[int, Removal] = {}
         self.figures: dict[str, Any] = {}
-        self._exact = ExactDuplicates() if settings.duplicates != "keep" else None
+        self._drops_copies = settings.duplicates != "keep"
         self._redacts = bool(settings.redacted_kinds)
 
     def run(self, preferences: Path, original: Path, out: Path) -> None:
@@ -127,7 +131,8 @@ class _RemovalSearch:
             original: the same as they were; benchmarks are compared with these.
             out: folder for temporary files.
         """
-        columns = ["group", "prompt"] + (["chosen", "rejected"] if self._exact or self._redacts else [])
+        columns = ["group", "prompt"] + (["chosen", "rejected"] if self.near or self._redacts else [])
+        repeats = self._find_repeats(preferences)
         prompts = (row["prompt"] for row in parquet.read_rows(original, ["prompt"], BATCH)) if self._redacts else None
 
         def rows() -> Iterator[dict[str, Any]]:
@@ -139,7 +144,7 @@ class _RemovalSearch:
         pending: list[tuple[int, dict[str, Any]]] = []
         for place, row in enumerate(rows()):
             prompt = row["prompt"] if prompts is None else next(prompts)
-            if removal := self._find_removal(place, row, prompt):
+            if removal := self._find_removal(row, prompt) or repeats.get(place):
                 self.removals[place] = removal
                 continue
             self.families.add(row["group"], root_prompt_key(row["prompt"]))
@@ -152,13 +157,28 @@ class _RemovalSearch:
             self.near.add(pending)
             self._add_near_duplicates(self.near.find(remaining_rows, out))
 
-    def _find_removal(self, place: int, row: dict[str, Any], prompt: Messages) -> Removal | None:
+    def _find_repeats(self, preferences: Path) -> dict[int, Removal]:
+        """Returns the removals of preferences that repeat or contradict another one."""
+        exact = ExactRepeats()
+        for place, row in enumerate(parquet.read_rows(preferences, [*SIDES], BATCH)):
+            exact.add(place, row)
+        copies: dict[int, list[int]] = {}
+        for place, first in exact.first_of.items():
+            copies.setdefault(first, []).append(place)
+        removals: dict[int, Removal] = {}
+        for loser in find_losers(preferences, exact.opposite, copies):
+            for place in (loser.place, *copies.get(loser.place, ())):
+                removals[place] = Removal(Reason.CONTRADICTION, loser.other)
+        if self._drops_copies:
+            for place, first in exact.first_of.items():
+                removals.setdefault(place, Removal(Reason.DUPLICATE, first))
+        return removals
+
+    def _find_removal(self, row: dict[str, Any], prompt: Messages) -> Removal | None:
         if self.leaks and (place_in_benchmark := self.leaks.find(prompt)) is not None:
             return Removal(Reason.BENCHMARK, place_in_benchmark)
         if self._redacts and row["chosen"] == row["rejected"]:
             return Removal(Reason.SAME_RESPONSE, "")
-        if self._exact and (twin := self._exact.find_twin(place, row)) is not None:
-            return Removal(Reason.DUPLICATE, twin)
         return None
 
     def _add_near_duplicates(self, pairs: NearDuplicatePairs) -> None:

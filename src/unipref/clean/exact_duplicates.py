@@ -1,28 +1,101 @@
-"""Exact duplicates: preferences with the same prompt, chosen and rejected texts, in any source."""
+"""Exact repeats: preferences with the same prompt and answers, in any source, with the same or the opposite label."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import xxhash
 
+from unipref.core import parquet
 from unipref.core.messages import identify_parts
-from unipref.core.records import Message, Messages
+from unipref.core.records import Message
 
 
-class ExactDuplicates:
-    """Finds repeated texts. Memory per preference: a hash of 16 bytes and its row number."""
+class ExactRepeats:
+    """Finds repeated texts. Memory per preference: a hash of 16 bytes and its row number.
+
+    Attributes:
+        first_of: row number of a repeat -> that of the first preference with the same texts.
+        opposite: row numbers of two first preferences, each with the chosen answer of the other as its rejected one.
+    """
 
     def __init__(self) -> None:
+        self.first_of: dict[int, int] = {}
+        self.opposite: list[tuple[int, int]] = []
         self._first: dict[bytes, int] = {}
 
-    def find_twin(self, place: int, row: dict[str, Any]) -> int | None:
-        """Returns the row number of the first preference with the same texts; None if this is the first."""
-        sides: list[Messages | None] = [row["prompt"], row["chosen"], row["rejected"]]
-        turns = [[_identify(turn) for turn in side or []] for side in sides]
-        first = self._first.setdefault(xxhash.xxh3_128_digest(repr(turns).encode()), place)
-        return None if first == place else first
+    def add(self, place: int, row: Mapping[str, Any]) -> None:
+        """Adds the preference of a row number."""
+        prompt, chosen, rejected = ([_identify(turn) for turn in row[side] or []] for side in SIDES)
+        first = self._first.setdefault(_hash(prompt, chosen, rejected), place)
+        if first != place:
+            self.first_of[place] = first
+        elif chosen and rejected and chosen != rejected:
+            other = self._first.get(_hash(prompt, rejected, chosen))
+            if other is not None:
+                self.opposite.append((other, place))
+
+
+SIDES = ("prompt", "chosen", "rejected")
+
+
+def _hash(*texts: Any) -> bytes:
+    return xxhash.xxh3_128_digest(repr([*texts]).encode())
 
 
 def _identify(turn: Message) -> tuple[Any, ...]:
     """Returns what makes two turns the same: their role and text, and their parts if they have any."""
     parts = identify_parts(turn) if len(turn) > 2 else None
     return (turn["role"], turn["content"], parts) if parts else (turn["role"], turn["content"])
+
+
+class Loser(NamedTuple):
+    """A preference that the judgements hold less probable than one with the opposite label.
+
+    Attributes:
+        place: its row number.
+        other: the id of the other one.
+    """
+
+    place: int
+    other: str
+
+
+def find_losers(preferences: Path, opposite: list[tuple[int, int]], copies: Mapping[int, list[int]]) -> Iterator[Loser]:
+    """Yields which of two preferences with opposite labels must go: the one with the lower confidence; if neither has
+    one, that with fewer judgements. Where nothing tells which label is right, both must.
+
+    Labels of different objectives do not contradict each other.
+
+    Args:
+        preferences: their file.
+        opposite: row numbers of two preferences each.
+        copies: row number -> those of the later preferences with the same texts.
+    """
+    wanted = {place for pair in opposite for first in pair for place in (first, *copies.get(first, ()))}
+    columns = ["id", "objective", "confidence", "n_judgements"]
+    rows: dict[int, dict[str, Any]] = {}
+    for place, row in enumerate(parquet.read_rows(preferences, columns) if wanted else ()):
+        if place in wanted:
+            rows[place] = row
+    for one, other in opposite:
+        first, second = rows[one], rows[other]
+        if first["objective"] != second["objective"]:
+            continue
+        lead = _compare(first["confidence"], second["confidence"])
+        if lead is None:
+            votes, against = (
+                sum(rows[place]["n_judgements"] for place in (side, *copies.get(side, ()))) for side in (one, other)
+            )
+            lead = votes - against
+        if lead <= 0:
+            yield Loser(one, second["id"])
+        if lead >= 0:
+            yield Loser(other, first["id"])
+
+
+def _compare(first: float | None, second: float | None) -> float | None:
+    """Returns how much more probable the first label is than the second, the opposite one; None if nothing tells."""
+    if first is None:
+        return None if second is None else 1 - 2 * second
+    return 2 * first - 1 if second is None else first - second

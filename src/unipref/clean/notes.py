@@ -29,11 +29,7 @@ def describe_cleaning(
     if removed := result["removed"]:
         by_reason = ", ".join(f"{reason} {n:,}" for reason, n in removed.items())
         yield f"{sum(removed.values()):,} preferences removed: {by_reason}"
-    for source, counts in result["by_source"].items():
-        for reason, n in counts.items():
-            if reason != "preferences" and n > NOTABLE_SHARE * counts["preferences"]:
-                share = 100 * n / counts["preferences"]
-                yield f"{source}: {share:.0f} % of its preferences were removed as {reason}" + _advice(reason)
+    yield from _describe_removals(result)
     if unread:
         yield f"{len(unread)} benchmark rows or files could not be read, so not compared; the first: {unread[0]}"
     if fetched:
@@ -47,6 +43,25 @@ def describe_cleaning(
             f"{size:,} of {total:,} preferences have near-duplicate prompts and stay together in train. If their "
             "prompts share only a fixed text, raise clean.near.threshold or map that text to 'system'"
         )
+
+
+def _describe_removals(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yields notes on opposite labels, on labels that agree, and on sources of which much is removed."""
+    if opposite := result["removed"].get(Reason.CONTRADICTION.value, 0):
+        subject = "1 preference has" if opposite == 1 else f"{opposite:,} preferences have"
+        yield (
+            f"{subject} the opposite label of another one on the same answers, which is more probable, or about which "
+            "as little is known; `clean/removed.parquet` lists both"
+        )
+    for source, counts in result["by_source"].items():
+        if agreeing := result["agreeing"].get(source, 0):
+            subject = "1 preference agrees" if agreeing == 1 else f"{agreeing:,} preferences agree"
+            yield f"{source}: {subject} with another source on the same answers; of equal ones, the first is trained on"
+        for reason, n in counts.items():
+            n -= agreeing if reason == Reason.DUPLICATE.value else 0
+            if reason != "preferences" and n > NOTABLE_SHARE * counts["preferences"]:
+                share = 100 * n / counts["preferences"]
+                yield f"{source}: {share:.0f} % of its preferences were removed as {reason}" + _advice(reason)
 
 
 def _advice(reason: str) -> str:

@@ -20,7 +20,9 @@ MAX_EXAMPLES = 5
 
 
 class Removal(NamedTuple):
-    """Why a preference is removed, and its twin: the row number of the kept preference, or a place in a benchmark."""
+    """Why a preference is removed, and its twin: the row number of the kept preference, the id of one with the opposite
+    label, or a place in a benchmark.
+    """
 
     reason: Reason
     twin: int | str
@@ -29,7 +31,8 @@ class Removal(NamedTuple):
 def removed_schema() -> "pa.Schema":
     """Returns the Arrow schema of `removed.parquet`: the preference, the reason and the twin.
 
-    `twin` is the id of the kept preference or, for a prompt of a benchmark, its place there (`winobias/file:row`).
+    `twin` is the id of the kept preference or of the one with the opposite label. For a prompt of a benchmark, it is
+    its place there (`winobias/file:row`).
     """
     import pyarrow as pa
 
@@ -48,7 +51,7 @@ def write_parts(
         out: an empty folder.
 
     Returns:
-        `train`, `dev`, `test`, `removed`, `by_source` and `examples`, as `clean` does.
+        `train`, `dev`, `test`, `removed`, `by_source`, `agreeing` and `examples`, as `clean` does.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -81,7 +84,8 @@ class _RemovedRows:
     def __init__(self, removals: Mapping[int, Removal]) -> None:
         self._removals = removals
         self._kept = dict.fromkeys(removal.twin for removal in removals.values() if isinstance(removal.twin, int))
-        self._names: dict[int, tuple[str, str]] = {}
+        self._names: dict[int, tuple[str, str, str]] = {}
+        self._agreeing: Counter[str] = Counter()
         self._rows: list[dict[str, str]] = []
         self._by_source: dict[str, Counter[str]] = {}
         self._examples: dict[str, list[dict[str, str]]] = {}
@@ -92,12 +96,13 @@ class _RemovedRows:
         counts["preferences"] += 1
         origin = ", ".join(row["origin"])
         if place in self._kept:
-            self._names[place] = (row["id"], origin)
+            self._names[place] = (row["id"], origin, row["source"])
         removal = self._removals.get(place)
         if removal is None:
             return None
         reason, twin = removal.reason.value, removal.twin
-        name, twin_origin = self._names[twin] if isinstance(twin, int) else (twin, twin)
+        name, twin_origin, source = self._names[twin] if isinstance(twin, int) else (twin, twin, row["source"])
+        self._agreeing[row["source"]] += reason == Reason.DUPLICATE.value and source != row["source"]
         counts[reason] += 1
         self._rows.append({"id": row["id"], "source": row["source"], "reason": reason, "twin": name})
         examples = self._examples.setdefault(reason, [])
@@ -111,10 +116,11 @@ class _RemovedRows:
         return rows
 
     def figures(self) -> dict[str, Any]:
-        """Returns `removed`, `by_source` and `examples`."""
+        """Returns `removed`, `by_source`, `agreeing` and `examples`."""
         total: Counter[str] = sum(self._by_source.values(), Counter())
         return {
             "removed": {reason: n for reason, n in sorted(total.items()) if reason != "preferences"},
             "by_source": {source: dict(sorted(counts.items())) for source, counts in self._by_source.items()},
+            "agreeing": {source: count for source, count in sorted(self._agreeing.items()) if count},
             "examples": dict(sorted(self._examples.items())),
         }

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LEAST_RELIABLE = 0.4
+"""An annotator whose reliability is surely below this judges about at random: right in less than 70 % of cases."""
+
 
 @dataclass(frozen=True)
 class Convergence:
@@ -9,7 +12,8 @@ class Convergence:
 
     Attributes:
         steps: passes over the judgements.
-        change: mean absolute change, in the last step, of the utilities; of `dawid_skene`, of the probabilities.
+        change: mean absolute change of the utilities in the last step; of `dawid_skene`, how much the log-likelihood
+            per vote grew in it.
         tolerance: the change at which it stops; it has converged if `change` is not above it.
     """
 
@@ -36,6 +40,15 @@ class AnnotatorReport:
         reliability: 1 for always right, 0 for chance, -1 for always wrong, about a typical pair of answers; None if it
             cannot be known.
         low, high: its 95 % interval.
+        n_opposite: number of judgements that the annotator contradicts; they tell nothing of the answers.
+        n_shown: number of pairs that the annotator decided and of which it is known which answer was shown first.
+        chose_first: share of these in which it was chosen; None without any.
+        shift: how much more the annotator is for the answer shown first, in units of slope * utility; None if it is
+            not estimated.
+        favours_place: 'first' or 'last' if the annotator chooses the answer shown there clearly more often than the
+            others do, else None.
+        inverted_source: the only source that the annotator judges in, if its scale is inverted or it is opposed to
+            another source: whether the person or the source is the wrong way round is then not known.
     """
 
     name: str
@@ -46,11 +59,22 @@ class AnnotatorReport:
     reliability: float | None = None
     low: float | None = None
     high: float | None = None
+    n_opposite: int = 0
+    n_shown: int = 0
+    chose_first: float | None = None
+    shift: float | None = None
+    favours_place: str | None = None
+    inverted_source: str | None = None
 
     @property
     def is_inverted(self) -> bool | None:
         """True if the interval of the reliability lies below 0, False if it lies above it, None otherwise."""
         return _is_below_zero(self.low, self.high)
+
+    @property
+    def is_near_chance(self) -> bool:
+        """Whether the annotator surely judges about at random, and is not inverted."""
+        return self.high is not None and self.high < LEAST_RELIABLE and not self.is_inverted
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ It is kept as `unified/judgements.parquet`, with the columns of `judgement_schem
 memory, as numpy columns of codes. Its rows are in one canonical order, so no result depends on the order of the input.
 """
 
+import dataclasses
 import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,6 +113,19 @@ class Judgements:
     def is_kind(self, *kinds: str) -> npt.NDArray[np.bool_]:
         """Returns (n,) whether each judgement is of one of these kinds."""
         return np.isin(self.kind, [KINDS.index(kind) for kind in kinds])
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "Judgements":
+        """Returns these (n,) rows alone. Names, answers and blocks keep their codes."""
+        sizes = np.diff(self.starts)
+        entries = np.repeat(rows, sizes)
+        by_row = ("block", "kind", "source", "annotator", "value", "count", "row")
+        by_entry = ("judged", "places", "shown")
+        return dataclasses.replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in by_row},
+            **{name: getattr(self, name)[entries] for name in by_entry},
+            starts=np.concatenate([[0], np.cumsum(sizes[rows])]),
+        )
 
     def block_name(self, block: int) -> tuple[str, str | None]:
         """Returns the names of group and axis of a block; None for a judgement of the whole."""

@@ -133,6 +133,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         judge: whose judgement this is: the annotator, or the hash of the raw row. The same judgement of the same judge
             on the same answers counts once.
         annotator: who gave all judgements of the row, if the source names them.
+        shown_first: index of the one of two responses that the judges saw first; None if this is not known.
     """
 
     prompt: Messages
@@ -143,6 +144,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
     judge: str | None = None
     annotator: str | None = None
+    shown_first: int | None = None
 
 
 class Axis(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -245,10 +247,10 @@ class Preference(msgspec.Struct):
 
     One of `chosen` and `rejected` may be None: a demonstration has no `rejected`, a lone thumbs-down no `chosen`.
     The study's aggregate fills the next four columns, which are None where they cannot be known:
-    `confidence` is the probability that `chosen` is the better answer; of a one-sided preference, the share of the
-    votes. `margin` is the difference of the two utilities, in standard deviations of the utilities of a prompt's
-    answers. `n_annotators` counts the named people who judged both answers. `margin_percentile` is the percentile,
-    within source and axis, of the gap between the two scores.
+    `confidence` is the probability that `chosen` is the better answer; of a one-sided preference, that its verdict is
+    right (with `majority`, the share of the votes). `margin` is the difference of the two utilities, in standard
+    deviations of the utilities of a prompt's answers. `n_annotators` counts the named people who judged both answers.
+    `margin_percentile` is the percentile, within source and axis, of the gap between the two scores.
     """
 
     id: str

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from unipref.analysis import explain as explanation
 from unipref.analysis.audit import audit, write_audit
 from unipref.core import registry
 from unipref.core.contracts import Benchmark
@@ -17,6 +16,7 @@ from unipref.core.run_folder import RunFolder
 from unipref.evaluate import compare, evaluate
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import execute
+from unipref.pipeline.explained_rows import explain_with_rows
 from unipref.pipeline.merge import merge
 
 StudyLike = str | os.PathLike[str] | Mapping[str, Any]
@@ -167,6 +167,7 @@ def audit_run(
     folder: str | os.PathLike[str],
     *,
     gold: str | os.PathLike[str] | None = None,
+    truth: str | os.PathLike[str] | None = None,
     benchmarks: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Audits the unified data of a run; `docs/audit.md` explains each figure.
@@ -176,6 +177,7 @@ def audit_run(
     Args:
         folder: a run that has finished unify.
         gold: a file of hand-labelled entries, for conversion accuracy.
+        truth: a file of true labels in the same form, to check the confidence.
         benchmarks: a folder of benchmarks, to find prompts that overlap with them.
 
     Returns:
@@ -184,7 +186,8 @@ def audit_run(
     Raises:
         UserError: the run does not exist, the gold file is invalid, or the folder has no benchmarks.
     """
-    findings = audit(Path(folder), Path(gold) if gold else None, Path(benchmarks) if benchmarks else None)
+    files = (None if path is None else Path(path) for path in (gold, benchmarks, truth))
+    findings = audit(Path(folder), *files)
     write_audit(findings, Path(folder))
     return findings.as_dict()
 
@@ -302,7 +305,7 @@ def explain(folder: str | os.PathLike[str], preference: str) -> dict[str, Any]:
     Raises:
         UserError: the run, id or origin does not exist; the message suggests a similar one.
     """
-    return explanation.explain(Path(folder), preference)
+    return explain_with_rows(Path(folder), preference)
 
 
 def _run_until(

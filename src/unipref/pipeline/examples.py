@@ -201,10 +201,10 @@ def add_raw_rows(examples: Sequence[dict[str, Any]], parts: Mapping[str, Sequenc
         rows = read_rows(parts.get(source, ()), origins)
         tables = list(dict.fromkeys(table.name for part in parts.get(source, ()) for table in part.tables))
         for example in of_source:
-            example["raw"] = [_show_row(origin, rows[origin], tables) for origin in example["origin"][:MAX_RAW_ROWS]]
+            example["raw"] = [show_row(origin, rows[origin], tables) for origin in example["origin"][:MAX_RAW_ROWS]]
 
 
-def _show_row(origin: str, row: Any, tables: Iterable[str]) -> dict[str, str]:
+def show_row(origin: str, row: Any, tables: Iterable[str]) -> dict[str, str]:
     """A raw row for the report; `row` is a text if it could not be read."""
     if isinstance(row, str):
         return {"origin": origin, "text": "", "note": f"it cannot be shown: {row}"}

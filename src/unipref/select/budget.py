@@ -86,6 +86,9 @@ class BudgetStrategy(Strategy):
         sizes = np.bincount(strata[competing], costs[competing], minlength=names.shape[1]).astype(np.float64)
         total = self._compute_total(costs, always_kept)
         exact, share_notes = self._compute_exact_quotas(sizes, names, total)
+        if self.fraction is not None and self.fraction < 1 and (beyond := int(always_kept.sum())):
+            subject = "1 unscored preference is" if beyond == 1 else f"{beyond:,} unscored preferences are"
+            notes = (*notes, f"{subject} kept beyond the fraction of {self.fraction:g} (unscored: keep)")
         quotas = exact
         if self.tokens is None:
             available = int(sizes[exact > 0].sum())

@@ -20,6 +20,8 @@ from unipref.core.records import Reason, preference_schema
 from unipref.core.workers import Engine
 from unipref.core.workers.local import Progress
 from unipref.unify.judging.estimate import aggregate_judgements
+from unipref.unify.judging.evidence import EvidenceFinder
+from unipref.unify.judging.pair_keys import with_keys
 from unipref.unify.judging.records import join_files
 from unipref.unify.judging.summary import describe_judging, write_judging
 from unipref.unify.label_check import check_polarity, refuse_contradictions
@@ -31,13 +33,24 @@ from unipref.unify.map_reduce import (
     SourceCounts,
     judgements_name,
     map_rows,
+    part_name,
     reduce_bucket,
 )
 from unipref.unify.mapping.part_counts import NO_TOOLS
+from unipref.unify.open_groups import OpenGroups
 from unipref.unify.preference_file import OVERRULED, FileCounts, OverruledMethod, PreferenceWriter
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
 from unipref.unify.rejection_lines import describe_rejects, read_reject_examples, rejection_warnings
+from unipref.unify.second_look import (
+    ONE_PAIR,
+    LookAgain,
+    again_name,
+    alternatives_name,
+    choose_alternatives,
+    find_lost_groups,
+    look_again,
+)
 
 __all__ = [
     "WEIGHTED",
@@ -134,10 +147,7 @@ def unify(
         for name, each in zip(projections, counts, strict=True)
     }
     finder, judging = aggregate_judgements(settings.aggregate, out, judgements_of, projections, on_progress)
-    writer = PreferenceWriter(
-        settings.min_margin, settings.overruled, settings.overruled_below, finder, preference_schema(with_parts)
-    )
-    written = writer.write(work, n_buckets, out)
+    written = _write_preferences(reduces, settings, finder, engine, out)
     write_judging(judging, out)
     records = _make_records(sources, counts, written, judging, out, work)
     shutil.rmtree(work)
@@ -146,6 +156,38 @@ def unify(
         lines += [line for source, record in records.items() for line in describe_rejects(source, record)]
         raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
     return records
+
+
+def _write_preferences(
+    reduces: list[ReduceTask], settings: UnifySettings, finder: EvidenceFinder | None, engine: Engine, out: Path
+) -> FileCounts:
+    """Writes the preferences, in the light of all judgements."""
+    work, schema = reduces[0].out, preference_schema(reduces[0].with_parts)
+    open_groups = OpenGroups(finder, 1 - settings.overruled_below, settings.pairs, settings.cap, with_keys(schema))
+    evidence = [open_groups.find_evidence(work / part_name(task.bucket)) for task in reduces]
+    again: dict[int, Path] = {}
+    if finder is not None and settings.overruled == "leave_out" and settings.pairs in ONE_PAIR:
+        lost = [
+            LookAgain(task, find_lost_groups(work / part_name(task.bucket), of_part, settings.overruled_below))
+            for task, of_part in zip(reduces, evidence, strict=True)
+        ]
+        lost = [one for one in lost if one.groups]
+        for one, count in zip(lost, engine.map(look_again, lost, label="projecting again"), strict=True):
+            bucket = one.task.bucket
+            others, chosen = work / alternatives_name(bucket), work / again_name(bucket)
+            if count and choose_alternatives(others, chosen, finder, settings.overruled_below, open_groups.schema):
+                again[bucket] = chosen
+    writer = PreferenceWriter(
+        settings.min_margin,
+        settings.overruled,
+        settings.overruled_below,
+        evidence,
+        open_groups,
+        again,
+        schema,
+        settings.aggregate is not None and settings.aggregate.has_shares,
+    )
+    return writer.write(work, out)
 
 
 def _needs_overlaps(settings: UnifySettings) -> bool:
@@ -215,16 +257,23 @@ def _source_record(
     figures = asdict(counts)
     if not counts.message_parts:
         del figures["message_parts"]
+    opened, replacing = written.open, written.replacing[name]
+    figures["projected"] += opened.ordered[name]
+    figures["ordered_pairs"] += opened.pairs[name]
+    figures["groups_rejected"] = counts.groups_rejected + opened.rejected.get(name, Counter())
     return {
         **settings,
         **{key: dict(sorted(v.items())) if isinstance(v, Counter) else v for key, v in figures.items()},
         "notes": counts.notes.as_texts(),
         "preferences": written.kept[name],
-        "kept_pairs": counts.kept_pairs - left_out.total(),  # only pairs are left out
+        # Only pairs are left out, ordered by the aggregate, or replaced.
+        "kept_pairs": counts.kept_pairs + opened.pairs[name] + replacing - left_out.total(),
         "preferences_rejected": dict(sorted(left_out.items())),
         "confident": written.confident[name],
         "overruled": written.overruled[name],
         "turned": written.turned[name],
+        "ordered_by_aggregate": opened.pairs[name],
+        "replacing": replacing,
         "examples": examples,
         "polarity": polarity,
     }

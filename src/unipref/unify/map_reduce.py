@@ -6,7 +6,7 @@ bucket, not of the data, bounds the memory.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.sources.reading_notes import RowNotes, collect_notes
 from unipref.unify.judging.pair_keys import make_keys, with_keys
-from unipref.unify.judging.records import JudgementWriter, list_judgements
+from unipref.unify.judging.records import Judgement, JudgementWriter, list_judgements
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import find_parts
 from unipref.unify.mapping.unread_fields import add_unread_fields, count_unread_fields
+from unipref.unify.open_groups import CandidateWriter, candidate_schema, candidates_name
 from unipref.unify.projection.groups import group_key, merge_feedback
-from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, name_judges
+from unipref.unify.projection.judges import JudgeNamer, cancel_opposites, drop_repeated_judgements, name_judges
+from unipref.unify.projection.order import Undecided
 from unipref.unify.projection.project import Projection, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
@@ -84,6 +86,7 @@ class SourceCounts(msgspec.Struct):
         informative_judgements: those that may tell how reliable the source and its annotators are.
         copied_judgements: judgements of copied rows, which are not in `judgements.parquet`. Means of scores count them.
         repeated_judgements: judgements that repeat one of the same judge on the same answers, and do not count again.
+        opposite_judgements: judgements of a person who judged the same answers both ways, and so do not count.
     """
 
     rows: int = 0
@@ -95,6 +98,7 @@ class SourceCounts(msgspec.Struct):
     informative_judgements: int = 0
     copied_judgements: int = 0
     repeated_judgements: int = 0
+    opposite_judgements: int = 0
     projected: int = 0
     groups_rejected: Counter[str] = msgspec.field(default_factory=Counter)
     preferences: int = 0
@@ -279,25 +283,34 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
         pq.ParquetWriter(task.out / part_name(task.bucket), schema, compression="zstd") as writer,
         JudgementWriter(task.out / judgements_name(task.bucket)) as judgements,
+        CandidateWriter(task.out / candidates_name(task.bucket), candidate_schema(schema)) as candidates,
     ):
-        for source, parts in _read_groups(task):
+        for number, (source, parts) in enumerate(read_groups(task)):
             counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
             counts.groups += 1
             distinct_parts, repeated = drop_repeated_judgements(parts)
             counts.repeated_judgements += repeated
             # The parts of a group have one prompt: those of other groups would have another key.
             prompt = prompt_key(parts[0].prompt)
+            judged: list[Judgement] = []
             for part in distinct_parts:
-                counts.judgements += judgements.add(list_judgements(part, projection, prompt), part.judge)
-            group = merge_feedback(distinct_parts)
+                of_part = list(list_judgements(part, projection, prompt))
+                judged += of_part
+                counts.judgements += judgements.add(of_part, part.judge)
+            group, opposite = merge_parts(distinct_parts)
+            counts.opposite_judgements += opposite
+            origin = list(dict.fromkeys(place for r in group.responses for place in r.origin))
             try:
                 projected = project(group, projection)
+            except Undecided as reject:
+                candidates.add(reject.candidates, prompt, number, judged, reject, origin)
+                continue
             except Reject as reject:
                 counts.groups_rejected[reject.reason.value] += 1
-                origin = list(dict.fromkeys(place for r in group.responses for place in r.origin))
                 rejects_out.write(0, _pack(RejectRecord.from_reject(reject, projection.source, "group", origin)))
                 continue
             counts.projected += 1
+            candidates.add(projected.candidates, prompt, number, judged, None, origin)
             for unused in projected.unused:
                 counts.parts_rejected[unused.reject.reason.value] += 1
                 rejects_out.write(
@@ -307,7 +320,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             counts.ordered_pairs += projected.ordered
             counts.implied_pairs += projected.implied
             counts.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
-            rows += [msgspec.to_builtins(p) | make_keys(p, prompt) for p in projected.preferences]
+            rows += [msgspec.to_builtins(p) | make_keys(p, prompt, number) for p in projected.preferences]
             size += sum(map(_count_characters, projected.preferences))
             if len(rows) >= BATCH or size >= BATCH_CHARACTERS:
                 writer.write_table(pa.Table.from_pylist(rows, schema))
@@ -321,7 +334,13 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     return counts_of
 
 
-def _read_groups(task: ReduceTask) -> Iterator[tuple[int, list[Feedback]]]:
+def merge_parts(parts: Sequence[Feedback]) -> tuple[Feedback, int]:
+    """Merges the feedback of a group without the opposite judgements of one person; returns how many these are."""
+    consistent, opposite = cancel_opposites(parts)
+    return merge_feedback(consistent), opposite
+
+
+def read_groups(task: ReduceTask) -> Iterator[tuple[int, list[Feedback]]]:
     """Yields the feedback of each group of a bucket, source by source. A bucket that became too large is split into
     files first.
     """

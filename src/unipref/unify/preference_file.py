@@ -3,9 +3,8 @@
 Texts are streamed batch by batch and never held in memory; of each preference, some numbers are.
 """
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,12 +15,13 @@ import numpy.typing as npt
 
 from unipref.core import parquet
 from unipref.core.records import Reason, reject_schema
-from unipref.core.text_keys import digest, join_turns
 from unipref.core.workers.buckets import read_bucket
-from unipref.unify.judging.evidence import Evidence, EvidenceFinder
-from unipref.unify.judging.pair_keys import KEY_COLUMNS
+from unipref.unify.judging.evidence import PreferenceEvidence
+from unipref.unify.judging.pair_keys import KEY_COLUMNS, NUMBER
 from unipref.unify.map_reduce import BATCH, REJECTS_FOLDER, RejectRecord, part_name
 from unipref.unify.margin_percentiles import compute_margin_percentiles
+from unipref.unify.open_groups import OpenCounts, OpenGroups, candidates_name, ordered_name
+from unipref.unify.turning import turn_preference
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 OverruledMethod = Literal["leave_out", "turn", "keep"]
 OVERRULED = "overruled.parquet"
 """The overruled preferences, for the check of polarity, which looks at all labels."""
-SIDES = (("chosen", "rejected"), ("chosen_score", "rejected_score"))
-"""The columns that a turned preference exchanges; the scores of `axes` and the parts of `extra` too."""
 
 
 @dataclass
@@ -45,6 +43,8 @@ class FileCounts:
         turned: source -> preferences whose two answers were exchanged.
         overruled: source -> preferences whose confidence is too low, whether they were kept, turned or left out for it.
         confident: source -> written preferences with a confidence.
+        replacing: source -> written preferences that replace an overruled one of their group.
+        open: what became of the groups that contradict themselves.
     """
 
     kept: Counter[str] = field(default_factory=Counter)
@@ -52,6 +52,8 @@ class FileCounts:
     turned: Counter[str] = field(default_factory=Counter)
     overruled: Counter[str] = field(default_factory=Counter)
     confident: Counter[str] = field(default_factory=Counter)
+    replacing: Counter[str] = field(default_factory=Counter)
+    open: OpenCounts = field(default_factory=OpenCounts)
 
 
 @dataclass(frozen=True)
@@ -61,29 +63,37 @@ class PreferenceWriter:
     Attributes:
         min_margin: least margin percentile; scored preferences below it are left out.
         overruled: what becomes of preferences with a confidence below `overruled_below`.
-        finder: what all judgements tell; None if they tell nothing.
+        evidence: what all judgements tell of the preferences of each bucket.
+        open_groups: orders the groups that contradict themselves.
+        again: bucket -> its preferences that replace overruled ones.
         schema: of the preferences.
+        has_shares: whether the confidence of a preference with one answer is the share of its votes.
     """
 
     min_margin: float
     overruled: OverruledMethod
     overruled_below: float
-    finder: EvidenceFinder | None
+    evidence: Sequence[PreferenceEvidence]
+    open_groups: OpenGroups
+    again: Mapping[int, Path]
     schema: "pa.Schema"
+    has_shares: bool
 
-    def write(self, work: Path, n_buckets: int, out: Path) -> FileCounts:
+    def write(self, work: Path, out: Path) -> FileCounts:
         """Writes `preferences.parquet` and `rejects.parquet`, and to `work` the overruled preferences.
 
         Args:
             work: folder of the reduce tasks' files and of the rejects.
-            n_buckets: number of those files.
             out: folder of the two files.
         """
         import pyarrow.parquet as pq
 
         counts, rejects = FileCounts(), _RejectFile(out / "rejects.parquet")
         decoder = msgspec.msgpack.Decoder(RejectRecord)
-        parts = [work / part_name(bucket) for bucket in range(n_buckets)]
+        parts = [work / part_name(bucket) for bucket in range(len(self.evidence))]
+        again = sorted(self.again.items())
+        percentiles = compute_margin_percentiles([*parts, *(path for _, path in again)])
+        percentile_again = dict(zip((bucket for bucket, _ in again), percentiles[len(parts) :], strict=True))
         with (
             pq.ParquetWriter(out / "preferences.parquet", self.schema, compression="zstd") as kept,
             pq.ParquetWriter(work / OVERRULED, self.schema) as overruled,
@@ -91,32 +101,44 @@ class PreferenceWriter:
         ):
             for record in read_bucket(work / REJECTS_FOLDER, 0):
                 rejects.add([msgspec.structs.asdict(decoder.decode(record))])
-            for part, percentile in zip(parts, compute_margin_percentiles(parts), strict=True):
-                for batch, evidence, left_out, dropped in self._fill(part, percentile):
-                    overruled.write_batch(dropped)
-                    kept.write_batch(self._turn(batch, evidence, counts))
-                    rejects.add(left_out)
-                    self._count(batch, evidence, counts)
-                    for row in left_out:
-                        counts.left_out[row["source"]][row["reason"]] += 1
-                        counts.overruled[row["source"]] += row["reason"] == Reason.OVERRULED.value
+            for bucket, part in enumerate(parts):
+                files = [(part, self.evidence[bucket], percentiles[bucket])]
+                ordered = work / ordered_name(bucket)
+                rejects.add(self.open_groups.order(work / candidates_name(bucket), ordered, counts.open))
+                for path in (ordered, self.again.get(bucket)):
+                    if path is not None and path.is_file():
+                        found = self.open_groups.find_evidence(path)
+                        unscored = np.full(len(found.confidence), np.nan)
+                        files.append((path, found, unscored if path == ordered else percentile_again[bucket]))
+                for path, of_file, percentile in files:
+                    for batch, evidence, left_out, dropped in self._fill(path, of_file, percentile):
+                        overruled.write_batch(dropped)
+                        kept.write_batch(self._turn(batch, evidence, counts))
+                        rejects.add(left_out)
+                        self._count(batch, evidence, counts)
+                        self._count_left_out(left_out, counts)
+                        if path == self.again.get(bucket):
+                            counts.replacing.update(batch["source"].to_pylist())
         return counts
 
+    def _count_left_out(self, rows: Sequence[Mapping[str, Any]], counts: FileCounts) -> None:
+        for row in rows:
+            counts.left_out[row["source"]][row["reason"]] += 1
+            counts.overruled[row["source"]] += row["reason"] == Reason.OVERRULED.value
+
     def _fill(
-        self, part: Path, percentile: "Floats"
-    ) -> Iterator[tuple["pa.RecordBatch", Evidence, list[dict[str, Any]], "pa.RecordBatch"]]:
+        self, part: Path, of_part: PreferenceEvidence, percentile: "Floats"
+    ) -> Iterator[tuple["pa.RecordBatch", PreferenceEvidence, list[dict[str, Any]], "pa.RecordBatch"]]:
         """Yields the filled-in preferences that are kept, the evidence on them, the rejects of the others, and those of
         the others that are overruled.
         """
         import pyarrow as pa
 
-        count = parquet.count_rows(part)
-        of_part = Evidence.unknown(count) if self.finder is None else self.finder.find(part)
         start = 0
         for batch in parquet.read_batches(part, rows_at_once=BATCH):
             rows = slice(start, start + len(batch))
             start += len(batch)
-            evidence = Evidence(of_part.confidence[rows], of_part.margin[rows], of_part.n_annotators[rows])
+            evidence = of_part.take(rows)
             filled = self._set_columns(batch, evidence, percentile[rows])
             is_overruled = self._is_overruled(evidence) & (self.overruled == "leave_out")
             is_low = np.nan_to_num(percentile[rows].astype(np.float32), nan=1.0) < self.min_margin
@@ -128,25 +150,29 @@ class PreferenceWriter:
             stays = ~is_out
             yield (
                 filled.filter(pa.array(stays)),
-                Evidence(evidence.confidence[stays], evidence.margin[stays], evidence.n_annotators[stays]),
+                evidence.take(stays),
                 rejects,
                 filled.filter(pa.array(is_overruled & ~is_low)),
             )
 
-    def _set_columns(self, batch: "pa.RecordBatch", evidence: Evidence, percentile: "Floats") -> "pa.RecordBatch":
+    def _set_columns(
+        self, batch: "pa.RecordBatch", evidence: PreferenceEvidence, percentile: "Floats"
+    ) -> "pa.RecordBatch":
         """Returns the batch with the columns that need all judgements, and without the keys."""
         import pyarrow as pa
 
         is_pair = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
-        votes = np.asarray(batch["confidence"].to_numpy(zero_copy_only=False), dtype=np.float64)
+        alone = evidence.verdict
+        if self.has_shares:
+            alone = np.asarray(batch["confidence"].to_numpy(zero_copy_only=False), dtype=np.float64)
         annotators = evidence.n_annotators
         columns = {
             "margin": _to_arrow(evidence.margin),
             "margin_percentile": _to_arrow(percentile),
-            "confidence": _to_arrow(np.where(is_pair, evidence.confidence, votes)),
+            "confidence": _to_arrow(np.where(is_pair, evidence.confidence, alone)),
             "n_annotators": pa.array(annotators.astype(np.int32), mask=annotators == 0),
         }
-        batch = batch.drop_columns(list(KEY_COLUMNS))
+        batch = batch.drop_columns([*KEY_COLUMNS, NUMBER])
         for name, column in columns.items():
             batch = batch.set_column(self.schema.get_field_index(name), self.schema.field(name), column)
         return batch
@@ -167,7 +193,7 @@ class PreferenceWriter:
             "origin": row["origin"],
         }
 
-    def _turn(self, batch: "pa.RecordBatch", evidence: Evidence, counts: FileCounts) -> "pa.RecordBatch":
+    def _turn(self, batch: "pa.RecordBatch", evidence: PreferenceEvidence, counts: FileCounts) -> "pa.RecordBatch":
         """Exchanges the answers of overruled preferences, if the settings ask for it."""
         import pyarrow as pa
 
@@ -182,10 +208,10 @@ class PreferenceWriter:
         joined = pa.concat_batches([batch, pa.RecordBatch.from_pylist(turned, schema=self.schema)])
         return joined.take(pa.array(order))
 
-    def _is_overruled(self, evidence: Evidence) -> "npt.NDArray[np.bool_]":
+    def _is_overruled(self, evidence: PreferenceEvidence) -> "npt.NDArray[np.bool_]":
         return evidence.confidence < self.overruled_below
 
-    def _count(self, batch: "pa.RecordBatch", evidence: Evidence, counts: FileCounts) -> None:
+    def _count(self, batch: "pa.RecordBatch", evidence: PreferenceEvidence, counts: FileCounts) -> None:
         """Counts the preferences that stay."""
         facts = zip(
             batch["source"].to_pylist(), ~np.isnan(evidence.confidence), self._is_overruled(evidence), strict=True
@@ -194,26 +220,6 @@ class PreferenceWriter:
             counts.kept[source] += 1
             counts.confident[source] += int(is_confident)
             counts.overruled[source] += int(is_overruled)
-
-
-def turn_preference(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns a preference with its two answers exchanged, a row of `preferences.parquet`.
-
-    Its scores and axes stay those of the answers, so they contradict it. It has no margin percentile.
-    """
-    turned = dict(row)
-    for one, other in SIDES:
-        turned[one], turned[other] = row[other], row[one]
-    turned["axes"] = [{"axis": a["axis"], "chosen": a["rejected"], "rejected": a["chosen"]} for a in row["axes"]]
-    extra = json.loads(row["extra"])
-    exchanged = {"chosen": extra.pop("rejected", None), "rejected": extra.pop("chosen", None)}
-    extra |= {side: value for side, value in exchanged.items() if value is not None}
-    turned["extra"] = json.dumps(extra, ensure_ascii=False, sort_keys=True) if extra else "{}"
-    turned["confidence"], turned["margin"] = 1.0 - row["confidence"], -row["margin"]
-    turned["margin_percentile"] = None
-    texts = (join_turns(turned[side]) for side in ("prompt", "chosen", "rejected"))
-    turned["id"] = digest(row["source"], *texts)
-    return turned
 
 
 def _to_arrow(values: "Floats") -> "pa.Array":
@@ -239,10 +245,11 @@ class _RejectFile:
         self._flush()
         self._file.close()
 
-    def add(self, rows: Sequence[dict[str, Any]]) -> None:
-        self._rows += rows
-        if len(self._rows) >= BATCH:
-            self._flush()
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        for row in rows:
+            self._rows.append(row)
+            if len(self._rows) >= BATCH:
+                self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa

@@ -47,13 +47,25 @@ def rejection_warnings(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
             yield f"{source}: {note}"
         if unread := record["unread_turn_fields"]:
             yield f"{source}: these fields of turns are not read: {describe_unread_fields(unread)}"
-        if repeated := record["repeated_judgements"]:
-            count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
-            yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"
+        yield from _describe_people(source, record)
         for sentence in describe_parts(record.get("message_parts", {}), record["rows"]):
             yield f"{source}: {sentence}"
         if not record["preferences"]:
             yield f"no preference comes from {'; '.join(describe_rejects(source, record))}"
+
+
+def _describe_people(source: str, record: Mapping[str, Any]) -> Iterator[str]:
+    """Yields sentences about judgements that repeat or contradict others of the same person, and about tied votes."""
+    if repeated := record["repeated_judgements"]:
+        count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
+        yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"
+    if opposite := record["opposite_judgements"]:
+        yield f"{source}: {opposite} judgements contradict others of the same person on the same answers; none counts"
+    if ordered := record["ordered_by_aggregate"]:
+        count = (
+            "1 pair whose own judgements tie is" if ordered == 1 else f"{ordered} pairs whose own judgements tie are"
+        )
+        yield f"{source}: {count} ordered by all judgements taken together"
 
 
 def _describe_overruled(source: str, record: Mapping[str, Any]) -> Iterator[str]:
@@ -63,8 +75,11 @@ def _describe_overruled(source: str, record: Mapping[str, Any]) -> Iterator[str]
     subject = "1 preference contradicts" if overruled == 1 else f"{overruled} preferences contradict"
     out = record["preferences_rejected"].get(Reason.OVERRULED.value, 0)
     fate = "left out" if out else "turned" if record["turned"] else "kept"
+    fate = f"{'is' if overruled == 1 else 'are'} {fate}"
+    if replacing := record["replacing"]:
+        fate += f", {replacing} of them for another pair of the same prompt"
     first = f"; the first: {record['examples'][f'preference.{Reason.OVERRULED.value}']}" if out else ""
-    yield f"{source}: {subject} all judgements of the same answers taken together and are {fate}{first}"
+    yield f"{source}: {subject} all judgements of the same answers taken together and {fate}{first}"
 
 
 def describe_rejects(source: str, record: Mapping[str, Any]) -> list[str]:

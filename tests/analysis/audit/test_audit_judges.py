@@ -10,8 +10,9 @@ from rich.console import Console
 
 from support.audit_rows import preference, reject
 from support.judged_run import annotator, judging, scale, unjudged, write_judging
-from unipref.analysis.audit import Audit, audit, render_terminal
+from unipref.analysis.audit import AUDIT, Audit, audit, render_terminal, write_audit
 from unipref.core.errors import UserError
+from unipref.core.hashing import RECORD
 from unipref.core.run_folder import JudgedScale, OverruledCounts
 from unipref.core.stats.wilson import wilson
 
@@ -145,10 +146,9 @@ def test_right_labels_by_confidence_have_the_bins_by_hand(make_run: MakeRun, tmp
     rows = [confident(row, 0.72 if row <= 40 else 0.96 if row <= 60 else 0.3) for row in range(1, 63)]
     run = make_run(rows)
     write_judging(run, judging(notes=[]))
-    result = audit(run, gold=gold(tmp_path, range(1, 63), {*range(1, 11), 41, 61, 62}))
-    assert result.gold is not None
-    calibration = result.gold.calibration
-    assert calibration is not None
+    result = audit(run, truth=gold(tmp_path, range(1, 63), {*range(1, 11), 41, 61, 62}))
+    assert result.truth is not None
+    calibration = result.truth.calibration
     assert [(one.start, one.end, one.count, one.right) for one in calibration.bins] == [
         (0.3, 0.35, 2, 0),
         (0.7, 0.75, 40, 30),
@@ -158,10 +158,10 @@ def test_right_labels_by_confidence_have_the_bins_by_hand(make_run: MakeRun, tmp
     assert (calibration.bins[1].low, calibration.bins[1].high) == wilson(30, 40)
     assert calibration.error == pytest.approx((2 * 0.3 + 40 * 0.03 + 20 * 0.01) / 62, abs=1e-6)
     text = text_of(result)
-    assert "Right labels by confidence pairs 62 with a confidence on which gold entries decide 0.30 to 0.35" in text
+    assert "Right labels by confidence pairs 62 with a confidence on which true labels decide 0.30 to 0.35" in text
     assert "0.70 to 0.75 30 of 40 right = 0.75 [0.60, 0.86], mean confidence 0.72" in text
     assert "error 0.032 expected calibration error; about " in text
-    assert result.as_dict()["gold"]["calibration"]["bins"][2]["right"] == 19
+    assert result.as_dict()["truth"]["calibration"]["bins"][2]["right"] == 19
 
 
 def test_what_gold_does_not_decide_is_not_counted(make_run: MakeRun, tmp_path: Path) -> None:
@@ -177,16 +177,49 @@ def test_what_gold_does_not_decide_is_not_counted(make_run: MakeRun, tmp_path: P
         ),
         {"origin": "f.jsonl:1", "chosen_begins": "Good", "rejected_begins": "Bad"},
     ]
-    result = audit(make_run(rows), gold=gold(tmp_path, range(1, 3), set(), extra=extra))
-    assert result.gold is not None
-    assert result.gold.calibration is not None
-    assert [(one.start, one.count, one.right) for one in result.gold.calibration.bins] == [(0.8, 1, 1)]
-    assert "pairs 1 with a confidence on which gold entries decide; fewer than 50 say little" in text_of(result)
+    result = audit(make_run(rows), truth=gold(tmp_path, range(1, 3), set(), extra=extra))
+    assert result.truth is not None
+    assert [(one.start, one.count, one.right) for one in result.truth.calibration.bins] == [(0.8, 1, 1)]
+    assert "pairs 1 with a confidence on which true labels decide; fewer than 50 say little" in text_of(result)
 
 
 def test_without_any_confidence_the_audit_says_so(make_run: MakeRun, tmp_path: Path) -> None:
-    result = audit(make_run([confident(1, None)]), gold=gold(tmp_path, range(1, 2), set()))
+    result = audit(make_run([confident(1, None)]), truth=gold(tmp_path, range(1, 2), set()))
+    assert result.truth is not None
+    assert result.truth.calibration.count == 0
+    assert "pairs no true label decides on a preference with a confidence" in text_of(result)
+
+
+def test_true_labels_say_nothing_of_the_conversion_and_gold_nothing_of_the_confidence(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run([confident(1, 0.8), confident(2, 0.8)])
+    labels = gold(tmp_path, range(1, 3), {1})
+    assert audit(run, gold=labels).truth is None
+    by_truth = audit(run, truth=labels)
+    assert by_truth.gold is None
+    assert by_truth.truth is not None
+    assert (by_truth.truth.entries, by_truth.truth.calibration.right) == (2, 1)
+    assert not any(sentence.startswith("gold") for sentence in by_truth.notable)
+
+
+def test_a_later_audit_keeps_the_results_on_files_that_it_is_not_given(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run([confident(1, 0.8)])
+    (run / "unified" / RECORD).write_text(json.dumps({"key": "one"}))
+    labels = gold(tmp_path, range(1, 2), set())
+    write_audit(audit(run, truth=labels, gold=labels), run)
+    write_audit(audit(run), run)
+    content = json.loads((run / AUDIT).read_text())
+    assert (content["truth"]["entries"], content["gold"]["entries"]) == (1, 1)
+    (run / "unified" / RECORD).write_text(json.dumps({"key": "two"}))  # other data
+    write_audit(audit(run), run)
+    content = json.loads((run / AUDIT).read_text())
+    assert (content["truth"], content["gold"]) == (None, None)
+
+
+def test_an_entry_on_an_overruled_preference_is_no_wrong_conversion(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run([confident(1, 0.8)], [reject("a", "preference", "overruled", "f.jsonl:2")])
+    result = audit(run, gold=gold(tmp_path, range(1, 3), set()))
     assert result.gold is not None
-    assert result.gold.calibration is not None
-    assert result.gold.calibration.count == 0
-    assert "pairs no gold entry decides on a preference with a confidence" in text_of(result)
+    assert (result.gold.entries, result.gold.right, result.gold.overruled, result.gold.wrong) == (1, 1, 1, [])
+    assert "1 more entry is on a preference left out as overruled" in text_of(result)

@@ -173,7 +173,7 @@ def test_variants_with_data_of_their_own_are_named(tmp_path: Path) -> None:
 
 def write_audit(run: Path, calibration: Any, unified: str = "1") -> None:
     (run / "unified" / "stage.json").write_text(json.dumps({"key": "1"}))
-    content = {"unified": unified, "pages": [], "gold": {"by_file": {}, "calibration": calibration}}
+    content = {"unified": unified, "pages": [], "truth": {"entries": 80, "calibration": calibration}}
     (run / "audit.json").write_text(json.dumps(content))
 
 
@@ -186,7 +186,7 @@ def test_the_reliability_diagram_has_the_bins_of_the_audit(tmp_path: Path) -> No
     write_judging(tmp_path, judging())
     write_audit(tmp_path, calibrated(80))
     section = make(tmp_path)
-    caption = "Right labels by confidence, on the gold file"
+    caption = "Right labels by confidence, on true labels"
     assert rows_of(section, caption) == [["0.70 to 0.75", "80", "60", "0.750 [0.645, 0.832]", "0.720"]]
     (figure,) = section.figures
     points, diagonal = figure.traces
@@ -205,10 +205,10 @@ def test_few_or_no_gold_pairs_are_stated_and_the_audit_of_other_data_is_not_show
     assert make(tmp_path).figures[0].note == "Fewer than 50 pairs say little."
     write_audit(tmp_path, calibrated(0))
     section = make(tmp_path)
-    caption = "Right labels by confidence, on the gold file"
+    caption = "Right labels by confidence, on true labels"
     assert section.figures == []
     assert rows_of(section, caption) == [["0", "0"]]
-    assert note_of(section, caption) == "No entry of the gold file decides on a pair with a confidence."
+    assert note_of(section, caption) == "No true label decides on a pair with a confidence."
     for calibration, unified in ((calibrated(80), "2"), (None, "1")):
         write_audit(tmp_path, calibration, unified)
         section = make(tmp_path)

@@ -118,7 +118,10 @@ def test_rows_without_a_confidence_weigh_as_the_mean_of_the_others() -> None:
 def test_a_step_warns_of_numbers_that_few_rows_have() -> None:
     counts = facts(("a", 20), confidence=[0.5] + 19 * [None]).count_known("confidence")
     numbers = {"weights": {"by": "confidence", **counts}, "soft_labels": {"known": 2, "missing": 18}}
-    assert describe_rare_numbers(numbers) == ["weigh_by: only 1 of 20 rows have the number that it uses"]
+    assert describe_rare_numbers(numbers) == [
+        "weigh_by: only 1 of 20 rows have the number that it uses",
+        "soft_labels: 18 of 20 pairs have no confidence; they count as missing_confidence says",
+    ]
 
 
 def test_a_row_that_the_judgements_overrule_weighs_nothing() -> None:

@@ -83,8 +83,8 @@ CASES = [
             ("row", "wrong_type", "response1", [6]),
             ("row", "empty_response", "response2", [7]),
             ("group", "tie", None, [3]),
-            ("group", "contradiction", None, [5]),
             ("group", "tie", None, [8]),
+            ("group", "contradiction", None, [5]),  # after the others: all judgements could have ordered it
         ],
         settings=PANDA,
     ),

@@ -6,55 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
 import unipref.unify as stage
 from support.golden import resolve_source, run_unify
+from support.voters import PEOPLE, STARS, VOTE, is_right, read, votes, write
 from unipref.core.errors import UserError
 from unipref.unify import ResolvedSource, refuse_contradictions
-from unipref.unify.preference_file import turn_preference
 from unipref.unify.projection.project import WEIGHTED
-
-VOTE = {
-    "prompt": "q",
-    "first": "a",
-    "second": "b",
-    "votes": "vote",
-    "codes": {"A": "first", "B": "second", "=": "tie"},
-    "annotator": "who",
-}
-STARS = {"low": 1, "high": 9, "better": "high"}
-PEOPLE = {"ann": 0.9, "bob": 0.9, "cyd": 0.9, "dan": 0.9, "eve": 0.05}
-"""Annotator -> how often they are right. Eve chooses the worse answer."""
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def votes(people: dict[str, float], prompts: int, seed: int = 3) -> list[dict[str, Any]]:
-    """One row per vote. The good answer of each prompt is 'good N', and it is the first one in half of the rows."""
-    draw = random.Random(seed)
-    rows = []
-    for number in range(prompts):
-        for who, accuracy in people.items():
-            good, bad = f"good {number}", f"bad {number}"
-            is_first, is_right = draw.random() < 0.5, draw.random() < accuracy
-            a, b = (good, bad) if is_first else (bad, good)
-            rows.append({"q": f"Q{number}?", "a": a, "b": b, "vote": "A" if is_first == is_right else "B", "who": who})
-    return rows
-
-
-def read(folder: Path, name: str = "preferences") -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(folder / f"{name}.parquet").to_pylist()
-    return rows
-
-
-def is_right(preference: dict[str, Any]) -> bool:
-    return bool(preference["chosen"][0]["content"].startswith("good"))
+from unipref.unify.turning import turn_preference
 
 
 def voters(folder: Path, rows: list[dict[str, Any]], name: str = "votes") -> ResolvedSource:
@@ -389,6 +350,32 @@ def test_a_weighted_axis_counts_differences_in_score(tmp_path: Path) -> None:
     record = run_unify([weighted], tmp_path / "out", aggregate="latent")["rated"]
     assert record["overruled"] == 0
     assert min(p["confidence"] for p in read(tmp_path / "out")) > 0.5
+
+
+@pytest.mark.parametrize("first", ["instruction", "help"])
+def test_a_weighted_axis_named_like_the_objective_meets_other_sources(tmp_path: Path, first: str) -> None:
+    """One unnamed rating per answer, and named votes on the same pairs. Without the name, a note says what to do."""
+    rows = [
+        {"q": f"Q{n}?", "a": f"{side} {n}", "s": {first: height, "harm": 5}}
+        for n in range(40)
+        for side, height in (("good", 8), ("bad", 3))
+    ]
+    scores = {name: {"field": f"s.{name}", "low": 0, "high": 10, "better": "high"} for name in (first, "harm")}
+    settings = {"prompt": "q", "response": "a", "scores": scores}
+    source = resolve_source("ratings", settings, write(tmp_path / "r.jsonl", rows), "rated")
+    weighted = replace(source, projection=replace(source.projection, axis=WEIGHTED, weights={first: 2.0, "harm": 0.0}))
+    run_unify([voters(tmp_path, votes(PEOPLE, 40)), weighted], tmp_path / "out", aggregate="latent")
+    judging = json.loads((tmp_path / "out/judging.json").read_text())
+    axes = {one["axis"] for one in judging["scales"] if one["source"] == "rated"}
+    notes = [note for note in judging["notes"] if note.startswith("source rated: ")]
+    if first == "instruction":
+        (scale,) = (s for s in judging["scales"] if (s["source"], s["axis"]) == ("rated", "instruction"))
+        assert scale["n_overlapping"] == 80
+        assert scale["slope"] > 0
+    else:
+        assert "instruction" not in axes
+        assert notes
+        assert all("to compare one with other sources, name it 'instruction'" in note for note in notes)
 
 
 def test_a_further_axis_named_like_the_objective_stays_apart(tmp_path: Path) -> None:

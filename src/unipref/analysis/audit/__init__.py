@@ -31,41 +31,45 @@ AUDIT = "audit.json"
 __all__ = ["AUDIT", "Audit", "GoldEntry", "SourceAudit", "audit", "normalise", "render_terminal", "write_audit"]
 
 
-def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None) -> Audit:
+def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None, truth: Path | None = None) -> Audit:
     """Audits the unified data of a run.
 
     Args:
         folder: a run folder in which unify is finished.
         gold: a gold file (YAML or JSON Lines of `GoldEntry`), for conversion accuracy.
         benchmarks: a folder of benchmarks, to find prompts that occur in them.
+        truth: a file of the same form with the true labels, to check the confidence.
 
     Raises:
         UserError: the run is missing, the gold file is invalid, or the folder holds no benchmarks.
     """
     run = UnifiedRun(folder)
-    gold_check = GoldCheck(gold) if gold else None
+    gold_check, truth_check = (GoldCheck(path) if path else None for path in (gold, truth))
+    checks = [check for check in (gold_check, truth_check) if check]
     texts = _read_benchmarks(benchmarks) if benchmarks else None
     tallies = _Tallies(list(run.sources), texts)
     for preference in run.read_preferences():
         tallies.add(preference)
-        if gold_check:
-            gold_check.add(preference)
+        for check in checks:
+            check.add(preference)
     for row in run.read_rejects():
         tallies.counts.add_reject(row)
-        if gold_check:
-            gold_check.add_reject(row)
+        for check in checks:
+            check.add_reject(row)
     sources = tallies.audit_sources(run)
     accuracy = gold_check.compute_accuracy() if gold_check else None
     files = BenchmarkFiles(texts.texts(), texts.unread) if texts else None
     judges = describe_judges(run.judging) if run.judging else None
-    return Audit(str(folder), sources, files, accuracy, find_notable(sources, accuracy, judges), judges)
+    true_labels = truth_check.check_truth() if truth_check else None
+    notable = find_notable(sources, accuracy, judges)
+    return Audit(str(folder), sources, files, accuracy, notable, judges, true_labels)
 
 
 def write_audit(result: Audit, folder: Path) -> bool:
     """Writes an audit into its run, for the report. Returns False if the folder is not writable.
 
     `unified` is the stage key of the audited data, by which the report detects data of a later unify. It is null if
-    unify left no record.
+    unify left no record. Results on a gold file or on true labels stay, if this audit was given none.
 
     Raises:
         UserError: the record of unify is corrupt.
@@ -78,6 +82,8 @@ def write_audit(result: Audit, folder: Path) -> bool:
         mend = "Run unify again: unipref unify STUDY -o RUN"
         raise UserError("the record is corrupt or from another version.", where=str(record), mend=mend) from error
     content: dict[str, Any] = {"unified": unified, **result.as_dict()}
+    for name, value in _read_kept(folder, unified).items():
+        content[name] = content[name] or value
     # The path of the run is private to this machine.
     del content["run"]
     try:
@@ -85,6 +91,19 @@ def write_audit(result: Audit, folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _read_kept(folder: Path, unified: str | None) -> dict[str, Any]:
+    """Returns what an earlier audit of the same data found in files that a later one may not be given: `gold` and
+    `truth`.
+    """
+    try:
+        earlier = json.loads((folder / AUDIT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if unified is None or not isinstance(earlier, dict) or earlier.get("unified") != unified:
+        return {}
+    return {name: earlier.get(name) for name in ("gold", "truth")}
 
 
 def _read_benchmarks(folder: Path) -> Benchmarks:

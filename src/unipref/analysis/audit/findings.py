@@ -229,7 +229,8 @@ class GoldAccuracy(msgspec.Struct, frozen=True):
 
     Attributes:
         by_file: file -> (right, entries).
-        calibration: how often the labels are right, by the confidence of the preferences that the entries decide on.
+        overruled: further entries, of rows of which only overruled preferences came: how they were converted is not in
+            the run.
     """
 
     right: int
@@ -239,11 +240,25 @@ class GoldAccuracy(msgspec.Struct, frozen=True):
     high: float
     by_file: dict[str, tuple[int, int]]
     wrong: list[WrongEntry]
-    calibration: Calibration | None = None
+    overruled: int = 0
+
+
+class TruthCheck(msgspec.Struct, frozen=True):
+    """How often labels are right, on a file of true labels.
+
+    Attributes:
+        entries: of the file.
+        calibration: of the pairs with a confidence on which the entries decide, by their confidence.
+    """
+
+    entries: int
+    calibration: Calibration
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """The whole audit; `notable` lists in words what a reader should look at; `judges` is None without judging.json."""
+    """The whole audit; `notable` lists in words what a reader should look at; `judges` is None without judging.json,
+    `gold` and `truth` without their files.
+    """
 
     run: str
     sources: list[SourceAudit] = msgspec.field(name="pages")
@@ -251,6 +266,7 @@ class Audit(msgspec.Struct, frozen=True):
     gold: GoldAccuracy | None
     notable: list[str]
     judges: JudgesAudit | None = None
+    truth: TruthCheck | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the audit as JSON values."""

@@ -1,4 +1,7 @@
-"""Measures conversion accuracy against a gold file, in which a person wrote down what raw rows prefer."""
+"""Measures conversion accuracy against a gold file, in which a person wrote down what raw rows prefer.
+
+A file of true labels has the same form. Its entries say which answer is better, whatever the row says.
+"""
 
 import json
 from collections import Counter
@@ -9,7 +12,7 @@ from typing import Any
 import xxhash
 from pydantic import Field, model_validator
 
-from unipref.analysis.audit.findings import GoldAccuracy, WrongEntry
+from unipref.analysis.audit.findings import GoldAccuracy, TruthCheck, WrongEntry
 from unipref.analysis.audit.unified_run import AuditedPreference
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Settings
@@ -120,6 +123,7 @@ class GoldCheck:
         self._contrary: dict[int, str] = {}
         self._other: dict[int, str] = {}
         self._files: set[str] = set()
+        self._overruled: set[int] = set()
         self._decided: dict[int, tuple[float, set[bool]]] = {}
 
     def add(self, preference: AuditedPreference) -> None:
@@ -157,6 +161,8 @@ class GoldCheck:
             for number in self._entries_of.get(origin, ()):
                 if self.entries[number].reject == row["reason"]:
                     self._right.add(number)
+                elif self.entries[number].reject is None and row["reason"] == Reason.OVERRULED.value:
+                    self._overruled.add(number)
                 else:
                     self._other.setdefault(number, f"reject: {row['reason']} ({row['detail']})")
 
@@ -166,6 +172,38 @@ class GoldCheck:
         Raises:
             UserError: the run read none of the files that the entries name.
         """
+        files = self._check_files()
+        wrong, by_file = [], {name: Counter[bool]() for name in sorted(files)}
+        # Which answers an overruled preference had is not in the run, so its conversion cannot be checked.
+        overruled = self._overruled - self._right - self._contrary.keys() - self._other.keys()
+        for number, entry in enumerate(self.entries):
+            if number in overruled:
+                continue
+            is_right = number in self._right and number not in self._contrary
+            by_file[_file(entry.origin)][is_right] += 1
+            if not is_right:
+                found = self._contrary.get(number) or self._other.get(number) or "nothing came from this row"
+                wrong.append(WrongEntry(number + 1, entry.origin, entry.describe(), found))
+        n = len(self.entries) - len(overruled)
+        right = n - len(wrong)
+        low, high = wilson(right, n) if n else (0.0, 1.0)
+        shares = {name: (count[True], count.total()) for name, count in by_file.items()}
+        return GoldAccuracy(right, n, right / n if n else 0.0, low, high, shares, wrong, len(overruled))
+
+    def check_truth(self) -> TruthCheck:
+        """Measures how often labels are right, by their confidence.
+
+        Raises:
+            UserError: the run read none of the files that the entries name.
+        """
+        self._check_files()
+        # A preference on which entries contradict each other tells nothing.
+        decided = [(confidence, labels.pop()) for confidence, labels in self._decided.values() if len(labels) == 1]
+        calibration = measure_calibration([one for one, _ in decided], [label for _, label in decided])
+        return TruthCheck(len(self.entries), calibration)
+
+    def _check_files(self) -> set[str]:
+        """Returns the files that the entries name; raises a UserError if the run read none of them."""
         files = {_file(entry.origin) for entry in self.entries}
         if not files & self._files:
             raise UserError(
@@ -174,20 +212,7 @@ class GoldCheck:
                 where=str(self._path),
                 mend="Write each origin as in the run: the file relative to data_root, a colon, the row.",
             )
-        wrong, by_file = [], {name: Counter[bool]() for name in sorted(files)}
-        for number, entry in enumerate(self.entries):
-            is_right = number in self._right and number not in self._contrary
-            by_file[_file(entry.origin)][is_right] += 1
-            if not is_right:
-                found = self._contrary.get(number) or self._other.get(number) or "nothing came from this row"
-                wrong.append(WrongEntry(number + 1, entry.origin, entry.describe(), found))
-        n, right = len(self.entries), len(self.entries) - len(wrong)
-        low, high = wilson(right, n)
-        shares = {name: (count[True], count.total()) for name, count in by_file.items()}
-        # A preference on which entries contradict each other tells nothing.
-        decided = [(confidence, labels.pop()) for confidence, labels in self._decided.values() if len(labels) == 1]
-        calibration = measure_calibration([one for one, _ in decided], [label for _, label in decided])
-        return GoldAccuracy(right, n, right / n, low, high, shares, wrong, calibration)
+        return files
 
 
 def _read(path: Path) -> Iterator[tuple[str, Any]]:

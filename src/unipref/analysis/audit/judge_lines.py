@@ -24,8 +24,14 @@ def describe_source_judges(judges: SourceJudges) -> Iterator[Line]:
         counts = judges.overruled
         fates = {"left out": counts.left_out, "turned": counts.turned, "kept": counts.kept}
         text = ", ".join(f"{n:,} {fate}" for fate, n in fates.items() if n)
-        text = f"{counts.all:,} preferences contradict all judgements taken together: {text}"
+        subject = "1 preference contradicts" if counts.all == 1 else f"{counts.all:,} preferences contradict"
+        text = f"{subject} all judgements taken together: {text}"
         yield "overruled", text, "yellow"
+        if judges.replacing:
+            yield "", f"{judges.replacing:,} of them for another pair of the same prompt", ""
+    if judges.ordered:
+        subject = "1 preference" if judges.ordered == 1 else f"{judges.ordered:,} preferences"
+        yield "ties", f"{subject} whose own judgements tie, ordered by all judgements", ""
     for place, scale in enumerate(judges.scales):
         yield "" if place else "scales", _describe_scale(scale), "red" if scale.is_inverted else ""
     for place, agreement in enumerate(judges.agreement):
@@ -37,12 +43,15 @@ def _describe_scale(scale: JudgedScale) -> str:
     if scale.slope is not None and scale.low is not None and scale.high is not None:
         slope = f"slope {scale.slope:.2f} [{scale.low:.2f}, {scale.high:.2f}]"
     slope += ", INVERTED" if scale.is_inverted else ""
-    counts = f"{scale.n_overlapping:,} of {scale.n_judgements:,} judgements overlap"
+    number = scale.n_judgements
+    counts = f"{scale.n_overlapping:,} of {number:,} judgement{'' if number == 1 else 's'} overlap"
+    counts += "s" if scale.n_overlapping == 1 else ""
     return f"{_name(scale.kind, scale.axis)}: {slope}, {counts}"
 
 
 def _describe_agreement(agreement: SourceAgreement) -> str:
     unit = "pairs" if agreement.kind == "pair" else "answers"
+    unit = unit if agreement.units != 1 else unit.removesuffix("s")
     counts = f"{agreement.values:,} judgements of {agreement.units:,} {unit} judged more than once"
     if agreement.alpha is None:
         return f"{_name(agreement.kind, agreement.axis)}: alpha not defined, {counts}"
@@ -63,9 +72,12 @@ def describe_judges(judges: JudgesAudit) -> Iterator[Line]:
     for place, one in enumerate(judges.most_inverted):
         text = f"{shorten_name(one.name)} judges against the others: reliability {one.reliability:.2f} "
         text += f"[{one.low:.2f}, {one.high:.2f}]"
+        text += f"; judged only in {one.inverted_source}, which may be inverted" if one.inverted_source else ""
         yield "" if place else "inverted", text, "yellow"
     if judges.inverted > len(judges.most_inverted):
         yield "", f"and {judges.inverted - len(judges.most_inverted):,} more", "yellow"
+    for place, sentence in enumerate(judges.odd):
+        yield "" if place else "remarks", sentence, "yellow"
     if judges.contradictions:
         yield from _describe_contradictions(judges.contradictions)
     for place, note in enumerate(judges.notes):
@@ -78,7 +90,7 @@ def _describe_fit(judges: JudgesAudit) -> str:
         end = "converged" if judges.convergence.has_converged else "NOT converged"
         text += f", {end} after {judges.convergence.steps} steps"
     if judges.judgements is not None:
-        text += f": {judges.judgements:,} judgements"
+        text += f": {judges.judgements:,} judgement{'' if judges.judgements == 1 else 's'}"
     if judges.overlapping is not None:
         text += f", {judges.overlapping:,} on answers that others judged too"
     return text
@@ -96,10 +108,10 @@ def _describe_contradictions(counts: ContradictionCounts) -> Iterator[Line]:
 def describe_calibration(calibration: Calibration) -> Iterator[Line]:
     """Yields the reliability diagram: how often labels are right, by confidence."""
     if calibration.error is None or calibration.by_chance is None:
-        yield "pairs", "no gold entry decides on a preference with a confidence", ""
+        yield "pairs", "no true label decides on a preference with a confidence", ""
         return
     few = "" if calibration.has_enough else f"; fewer than {FEWEST} say little"
-    text = f"{calibration.count:,} with a confidence on which gold entries decide{few}"
+    text = f"{calibration.count:,} with a confidence on which true labels decide{few}"
     yield "pairs", text, "yellow" if few else ""
     for one in calibration.bins:
         share = f"{one.right:,} of {one.count:,} right = {one.right / one.count:.2f} [{one.low:.2f}, {one.high:.2f}]"

@@ -12,6 +12,7 @@ from unipref.core.run_folder import (
     SourceAgreement,
     SourceCounts,
 )
+from unipref.unify.judging.odd_annotators import describe_odd_annotators
 
 MOST_INVERTED = 10
 """Most annotators who judge against all others that are listed, the least reliable first."""
@@ -25,12 +26,16 @@ class SourceJudges(msgspec.Struct, frozen=True):
         overruled: what became of the preferences that all judgements together contradict.
         scales: what the aggregate estimates of each kind of its judgements, on each axis.
         agreement: Krippendorff's alpha of each.
+        ordered: preferences whose own judgements tie, ordered by all judgements.
+        replacing: preferences that replace an overruled one.
     """
 
     confidence: ConfidenceCounts
     overruled: OverruledCounts | None
     scales: list[JudgedScale]
     agreement: list[SourceAgreement]
+    ordered: int = 0
+    replacing: int = 0
 
 
 class JudgesAudit(msgspec.Struct, frozen=True):
@@ -41,6 +46,7 @@ class JudgesAudit(msgspec.Struct, frozen=True):
         judgements, overlapping: those that were aggregated, and those on answers that others judged too.
         annotators: number of named ones; reliable: those listed in `judging.json` whose reliability is known.
         inverted: how many judge against all others; most_inverted: some of them, the least reliable first.
+        odd: sentences about those who judge at random, favour a place or contradict themselves.
         contradictions: None if no judgements were aggregated.
         notes: what a reader should know.
     """
@@ -53,6 +59,7 @@ class JudgesAudit(msgspec.Struct, frozen=True):
     reliable: int
     inverted: int
     most_inverted: list[AnnotatorReport]
+    odd: list[str]
     contradictions: ContradictionCounts | None
     notes: list[str]
 
@@ -69,6 +76,7 @@ def describe_judges(judging: Judging) -> JudgesAudit:
         reliable=sum(one.reliability is not None for one in judging.annotators),
         inverted=len(inverted),
         most_inverted=inverted[:MOST_INVERTED],
+        odd=list(describe_odd_annotators(judging.annotators)),
         contradictions=judging.contradictions,
         notes=judging.notes,
     )
@@ -88,4 +96,6 @@ def describe_source(name: str, counts: SourceCounts, judging: Judging, confidenc
         overruled=counts.count_overruled(),
         scales=counts.scales,
         agreement=[one for one in judging.agreement if one.source == name],
+        ordered=counts.ordered_by_aggregate or 0,
+        replacing=counts.replacing or 0,
     )

@@ -15,6 +15,9 @@ LANGUAGES = 6
 Line = tuple[str, str, str]
 """Label, text and style."""
 
+MOST_WRONG = 20
+"""Most wrong entries of a gold file that are listed."""
+
 
 def render_terminal(audit: Audit) -> "RenderableType":
     """Renders the audit. The notable findings come last, where they stay on the screen."""
@@ -36,9 +39,9 @@ def render_terminal(audit: Audit) -> "RenderableType":
         parts += [Text("Judges", style="bold"), _block(describe_judges(audit.judges)), Text()]
     if audit.gold:
         parts += [Text("Gold", style="bold"), _block(_describe_gold(audit.gold)), Text()]
-        if audit.gold.calibration:
-            bins = describe_calibration(audit.gold.calibration)
-            parts += [Text("Right labels by confidence", style="bold"), _block(bins), Text()]
+    if audit.truth:
+        bins = describe_calibration(audit.truth.calibration)
+        parts += [Text("Right labels by confidence", style="bold"), _block(bins), Text()]
     parts.append(Text("Worth a look" if audit.notable else "Nothing stands out.", style="bold"))
     parts += [Text(f"  • {item}") for item in audit.notable]
     return Group(*parts)
@@ -180,8 +183,15 @@ def _describe_gold(gold: GoldAccuracy) -> Iterator[Line]:
     yield "accuracy", f"{text} [{100 * gold.low:.1f}, {100 * gold.high:.1f}]", "red" if gold.wrong else "green"
     for place, (name, (right, n)) in enumerate(gold.by_file.items()):
         yield "" if place else "by file", f"{name} {right}/{n}", ""
-    for wrong in gold.wrong:
+    if gold.overruled:
+        more = (
+            "1 more entry is on a preference" if gold.overruled == 1 else f"{gold.overruled:,} more entries are on ones"
+        )
+        yield "overruled", f"{more} left out as overruled", ""
+    for wrong in gold.wrong[:MOST_WRONG]:
         yield "wrong", f"entry {wrong.entry}, {wrong.origin}: expected {wrong.expected}; found {wrong.found}", "red"
+    if len(gold.wrong) > MOST_WRONG:
+        yield "", f"and {len(gold.wrong) - MOST_WRONG:,} more; --json lists all", "red"
 
 
 def _examples(examples: Sequence[tuple[str, str]]) -> Iterator[Line]:

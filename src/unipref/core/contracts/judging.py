@@ -19,6 +19,8 @@ class Aggregate(Choice):
     needs_overlaps: ClassVar[bool] = True
     """Whether nothing is known of answers that one person judged once. Sources with such judgements alone are then not
     loaded."""
+    has_shares: ClassVar[bool] = False
+    """Whether confidence is a share of votes, so that a preference with one answer has that of its own votes."""
 
     @abc.abstractmethod
     def aggregate(self, judgements: "Judgements", on_step: StepListener | None = None) -> "Aggregation":

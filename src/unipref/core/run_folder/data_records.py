@@ -77,6 +77,9 @@ class SourceCounts(msgspec.Struct):
         informative_judgements: those that may tell how reliable the source and its annotators are.
         confident: preferences with a confidence from the aggregate.
         overruled: preferences with a confidence below `overruled_below`; turned: those whose answers were exchanged.
+        ordered_by_aggregate: preferences whose own judgements contradict each other, ordered by those of all sources.
+        replacing: preferences that replace an overruled one of their group.
+        opposite_judgements: judgements of people who judged the same answers both ways, which do not count.
         opposed: other sources that order the same answers the opposite way.
         scales: what the aggregate estimates of the source's judgements.
         repeated_judgements: judgements that repeat one of the same person, or of a copied row, and do not count.
@@ -102,6 +105,9 @@ class SourceCounts(msgspec.Struct):
     confident: int | None = None
     overruled: int | None = None
     turned: int | None = None
+    ordered_by_aggregate: int | None = None
+    replacing: int | None = None
+    opposite_judgements: int | None = None
     scales: list[JudgedScale] = []
     opposed: list[OpposedSources] = []
     repeated_judgements: int | None = None
@@ -153,6 +159,7 @@ class CleanCounts(msgspec.Struct):
         train, dev, test: preferences in each part.
         removed: reason -> preferences.
         by_source: source -> its `preferences` before, and reason -> those removed; see `before` and `removed_from`.
+        agreeing: source -> preferences removed because another source has the same label on the same answers.
         examples: reason -> the first ones that were removed.
         near: pairs `compared` and prompts `tied`, if clean searched for near-duplicates.
         redacted: source -> kind of personal data -> values replaced by placeholders.
@@ -165,6 +172,7 @@ class CleanCounts(msgspec.Struct):
     test: int | None = None
     removed: dict[str, int] = {}
     by_source: dict[str, dict[str, int]] = {}
+    agreeing: dict[str, int] = {}
     examples: dict[str, list[RemovedExample]] = {}
     benchmarks: dict[str, BenchmarkLeaks] = {}
     near: dict[str, int] | None = None

@@ -16,7 +16,7 @@ from unipref.report.sections.sources import AUDIT, read_audit
 from unipref.report.tables import make_table
 
 CONFIDENCE = "Confidence of the preferences"
-CALIBRATION = "Right labels by confidence, on the gold file"
+CALIBRATION = "Right labels by confidence, on true labels"
 HALF = BINS // 2
 """The first bin from 0.5 on; a label below is usually overruled."""
 
@@ -59,8 +59,8 @@ def read_calibration(run: Path) -> Calibration | None:
         UserError: the audit is corrupt.
     """
     audit, _ = read_audit(run)
-    gold = (audit or {}).get("gold")
-    content = gold.get("calibration") if isinstance(gold, dict) else None
+    truth = (audit or {}).get("truth")
+    content = truth.get("calibration") if isinstance(truth, dict) else None
     if content is None:
         return None
     try:
@@ -110,19 +110,19 @@ def make_calibration_table(calibration: Calibration) -> Table | None:
         for one in calibration.bins
     ]
     if not rows:
-        return make_table(CALIBRATION, ["gold pairs", "right"], [["0", "0"]], _describe(calibration))
+        return make_table(CALIBRATION, ["labelled pairs", "right"], [["0", "0"]], _describe(calibration))
     note = (
-        "The pairs are those with a confidence on which an entry of the gold file decides; overruled ones that were "
+        "The pairs are those with a confidence on which a true label decides; overruled ones that were "
         "left out are not among them. Share right: with its 95 % Wilson interval. Chance: a share of few pairs differs "
         "from its expectation, even if every confidence is right."
     )
-    heads = ["confidence", "gold pairs", "right", "share right", "mean confidence"]
+    heads = ["confidence", "labelled pairs", "right", "share right", "mean confidence"]
     return make_table(CALIBRATION, heads, rows, note)
 
 
 def _describe(calibration: Calibration) -> str:
     if calibration.error is None or calibration.by_chance is None or calibration.confidence is None:
-        return "No entry of the gold file decides on a pair with a confidence."
+        return "No true label decides on a pair with a confidence."
     right = calibration.right / calibration.count
     return (
         f"{calibration.count:,} pairs have a mean confidence of {calibration.confidence:.3f}; {right:.3f} of them are "

@@ -112,7 +112,8 @@ def _confidence_table(sources: Mapping[str, SourceCounts], counts: Mapping[str, 
         "Confidence: the probability that the chosen answer is the better one, from all judgements. A pair has none if "
         "nothing tells how reliable its judgements are, as where each answer was judged once and nobody is named; "
         "majority has none for a single vote, mean none at all. Preferences with one answer only are not pairs; "
-        "their confidence is the share of the votes. Overruled: preferences whose confidence is below overruled_below, "
+        "their confidence is the probability that their verdict is right. Overruled: preferences whose confidence is "
+        "below overruled_below, "
         "so that all judgements together contradict them."
     )
     return make_table("Confidence of the preferences", heads, rows, note)
@@ -155,6 +156,19 @@ def _scale_table(judging: Judging) -> Table | None:
     return make_table("Scales", heads, rows, note)
 
 
+def _remark(one: AnnotatorReport) -> str:
+    """Returns what a reader should know of an annotator."""
+    remarks = ["judges against the others"] if one.is_inverted else ["near chance"] if one.is_near_chance else []
+    if one.is_inverted and one.inverted_source:
+        remarks[0] += f", but only in {one.inverted_source}, which may be inverted"
+    if one.favours_place and one.chose_first is not None:
+        share = one.chose_first if one.favours_place == "first" else 1 - one.chose_first
+        remarks.append(f"chose the answer shown {one.favours_place} in {share:.0%} of {one.n_shown} pairs")
+    if one.n_opposite:
+        remarks.append(f"{one.n_opposite} judgements contradict each other")
+    return "; ".join(remarks)
+
+
 def _annotator_table(judging: Judging) -> Table | None:
     shown = sorted(judging.annotators, key=_by_reliability)[:MOST_ANNOTATORS]
     rows: list[list[str | Cell]] = [
@@ -165,7 +179,7 @@ def _annotator_table(judging: Judging) -> Table | None:
             Cell(format_number(one.reliability), format_interval(one.low, one.high)),
             "–" if one.agreement is None else f"{100 * one.agreement:.1f} %",
             format_count(one.n_compared),
-            "judges against the others" if one.is_inverted else "",
+            _remark(one),
         ]
         for one in shown
     ]

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class Confidence(Scorer):
     """The probability that the chosen answer is the better one, by all judgements together.
 
-    score = `confidence`, in [0, 1], on one scale for all sources; of a one-sided preference, the share of the votes. It
-    needs no model, and it finds pairs on which people disagree and labels that unreliable people gave. Below 0.5, the
-    judgements overrule the label.
+    score = `confidence`, in [0, 1], on one scale for all sources. Of a one-sided preference, it is the probability that
+    its verdict is right. It needs no model. It finds pairs on which people disagree and labels that unreliable people
+    gave. Below 0.5, the judgements overrule the label.
 
     A preference that was judged once, by somebody of whom nothing else is known, has no score, and most public data are
     of this kind: `margin_percentile` scores them where they have two scores.

@@ -212,7 +212,7 @@ class RowUsage:
 
 
 def describe_rare_numbers(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Says of each number that few rows have how many have it.
+    """Says of each number that rows lack how many lack it, and what they count as.
 
     Args:
         numbers: name in the step's figures -> with `known` and `missing`.
@@ -223,6 +223,9 @@ def describe_rare_numbers(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]
         n, total = counts["known"], counts["known"] + counts["missing"]
         if n < RARE * total:
             lines.append(f"{settings[name]}: only {n:,} of {total:,} rows have the number that it uses")
+        elif name == "soft_labels" and n < total:
+            subject = "1 pair has" if total - n == 1 else f"{total - n:,} of {total:,} pairs have"
+            lines.append(f"soft_labels: {subject} no confidence; they count as missing_confidence says")
     return lines
 
 

@@ -35,13 +35,14 @@ class DawidSkene(Aggregate):
     def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
         """Runs EM; the classes are: the second answer is better, they are equal (if anybody said so), the first is."""
         pairs = imply_pairs(judgements)
-        truth, steps, change = estimate(pairs, len(judgements.annotators), self.steps, self.tolerance)
+        tally = pairs.tally()
+        truth, steps, change = estimate(pairs, tally, len(judgements.annotators), self.steps, self.tolerance)
         lead = truth[:, 2] - truth[:, 0]
         return Aggregation(
             mean=average_leads(pairs.keys, lead, len(judgements.answers)),
             part=link_pairs(pairs.keys, len(judgements.answers)),
             pair_keys=pairs.keys,
-            pair_probability=np.where(pairs.tally().sum(axis=1) > 1, truth[:, 2] + 0.5 * truth[:, 1], np.nan),
+            pair_probability=np.where(tally.sum(axis=1) > 1, truth[:, 2] + 0.5 * truth[:, 1], np.nan),
             block_starts=judgements.block_starts,
             annotators=describe_annotators(judgements, find_overlaps(judgements, 1)),
             convergence=Convergence(steps, change, self.tolerance),
@@ -49,8 +50,17 @@ class DawidSkene(Aggregate):
         )
 
 
-def estimate(pairs: ImpliedPairs, annotators: int, most_steps: int, tolerance: float) -> tuple[Floats, int, float]:
+def estimate(
+    pairs: ImpliedPairs, tally: Floats, annotators: int, most_steps: int, tolerance: float
+) -> tuple[Floats, int, float]:
     """Runs EM from the shares of the votes.
+
+    Args:
+        pairs: the votes.
+        tally: (p, 3) their numbers by pair.
+        annotators: number of named ones.
+        most_steps: after which it ends.
+        tolerance: growth of the log-likelihood per vote at which it ends.
 
     Returns:
         (p, 3) probabilities of the classes; the number of steps; the last change of the log-likelihood per vote.
@@ -58,7 +68,6 @@ def estimate(pairs: ImpliedPairs, annotators: int, most_steps: int, tolerance: f
     who = np.where(pairs.annotator == NOBODY, annotators + pairs.source, pairs.annotator)
     _, who = np.unique(who, return_inverse=True)
     vote, size, judges = pairs.sign + 1, len(pairs.keys), int(who.max(initial=-1)) + 1
-    tally = pairs.tally()
     truth = tally / tally.sum(axis=1, keepdims=True)
     steps, change, last = 0, np.inf, -np.inf
     while steps < most_steps and change > tolerance and size:

@@ -19,6 +19,7 @@ class Majority(Aggregate):
     """
 
     example: ClassVar = {"settings": {}}
+    has_shares: ClassVar[bool] = True
 
     def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
         """Counts the votes on each pair; an answer's utility is its mean lead over the answers it was compared with."""

@@ -1,12 +1,13 @@
 """The base class of formats whose row holds two answers to one prompt."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
+import msgspec
 from pydantic import BeforeValidator, model_validator
 
-from unipref.core.contracts import Grouping
-from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
+from unipref.core.contracts import Grouping, Settings
+from unipref.core.records import Axis, Comparison, Feedback, Messages, Reason, Reject, Response, Row
 from unipref.core.values import is_missing
 from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.codes import NULL_CODE, label_hint, string_keys, to_code
@@ -24,6 +25,12 @@ from unipref.unify.mapping.turns import (
 )
 
 Side = Literal["first", "second", "tie"]
+SIDES: tuple[Literal["first", "second"], ...] = ("first", "second")
+PLAIN_SIDES: dict[str, Literal["first", "second"]] = {
+    **{"first": "first", "second": "second"},
+    **{"chosen": "first", "rejected": "second"},
+}
+"""Values that say by themselves which answer was shown first."""
 Codes = Annotated[dict[str, Side], BeforeValidator(string_keys)]
 """Value of a label -> first, second or tie. unipref never guesses it, because data sets differ: 0 can mean a tie or the
 first answer."""
@@ -36,6 +43,49 @@ class SideScores(Scale):
     """Path of the first (or chosen) answer's score."""
     second: Path
     """Path of the second (or rejected) answer's score."""
+
+
+class ShownFirst(Settings):
+    """Which of two answers the judges saw first."""
+
+    field: Path | None = None
+    """Path of a field that says it."""
+    codes: Annotated[dict[str, Literal["first", "second"]], BeforeValidator(string_keys)] = {}
+    """Value of the field -> the answer shown first, `first` or `second`. Not needed if the values are first and second,
+    or chosen and rejected (which are the first and the second)."""
+    always: Literal["first", "second"] | None = None
+    """Instead of a field: the same in all rows. `first`: the answers are in the order in which they were shown."""
+
+    @model_validator(mode="after")
+    def _says_it_once(self) -> "ShownFirst":
+        if (self.field is None) == (self.always is None):
+            raise ValueError("give either 'field', with 'codes' if need be, or 'always: first'")
+        if self.always is not None and self.codes:
+            raise ValueError("'codes' needs a 'field'")
+        return self
+
+    def read(self, row: Row) -> int | None:
+        """Returns 0 if the first answer was shown first, 1 if the second was; None if the row does not say so.
+
+        Raises:
+            Reject: `bad_label` if the field holds another value.
+        """
+        if self.field is None:
+            return SIDES.index(self.always or SIDES[0])
+        value = get_path(row, self.field)
+        code = to_code(value)
+        if code in (meanings := self.codes or PLAIN_SIDES):
+            return SIDES.index(meanings[code])
+        if is_missing(value):
+            return None
+        expected = ", ".join(f"{key!r}: {side}" for key, side in meanings.items())
+        detail = f"found {code[:40]!r}, which is not in codes ({expected}); the judgement counts without the order"
+        raise Reject(Reason.BAD_LABEL, detail + label_hint(value, meanings), self.field)
+
+
+def _read_shown_first(value: Any) -> Any:
+    """Takes a path for the field of that path."""
+    return {"field": value} if isinstance(value, str) else value
 
 
 class TwoAnswers(Dialogues):
@@ -53,12 +103,28 @@ class TwoAnswers(Dialogues):
     """Replaces `prompt`: path of the list of the user's turns, if each side is the list of answers to them."""
     evidence: dict[str, SideScores] = {}
     """Axis name -> both answers' scores. They do not decide. They are kept, and the label is checked against them."""
+    shown_first: Annotated[ShownFirst | None, BeforeValidator(_read_shown_first)] = None
+    """Which answer the judges saw first: a path, a path with codes, or `{always: first}` if the answers are in the
+    order in which they were shown. It tells who favours a place. If not set, the order is not known."""
 
     @model_validator(mode="after")
     def _has_one_prompt(self) -> "TwoAnswers":
         if self.prompt is not None and self.questions is not None:
             raise ValueError("give either 'prompt' or 'questions'")
         return self
+
+    def _read_prepared(self, row: Row) -> Iterator[Feedback | Reject]:
+        """Adds which answer was shown first; a value that does not say so is a reject of its own."""
+        bad: Reject | None = None
+        try:
+            first = None if self.shown_first is None else self.shown_first.read(row)
+        except Reject as reject:
+            first, bad = None, reject
+        for item in super()._read_prepared(row):
+            is_plain = isinstance(item, Reject) or first is None
+            yield item if is_plain else msgspec.structs.replace(item, shown_first=first)
+        if bad is not None:
+            yield bad
 
     def axes(self) -> dict[str, Axis]:
         """Returns the axes of the evidence."""

@@ -160,7 +160,7 @@ class Beliefs:
 
 
 @dataclass
-class Evidence:
+class ChunkEvidence:
     """What a pass over a chunk gives.
 
     Attributes:
@@ -186,7 +186,7 @@ class Totals:
     """The evidence of all chunks, added in their order.
 
     Attributes:
-        crowd, counts: as in `Evidence`.
+        crowd, counts: as in `ChunkEvidence`.
         by_annotator: (a, p) sums of the log messages.
         likelihoods: scale -> (a, candidates).
     """
@@ -200,7 +200,7 @@ class Totals:
         self.counts: Floats | None = None
         self.likelihoods: dict[int, Floats] = {}
 
-    def add(self, part: Evidence) -> None:
+    def add(self, part: ChunkEvidence) -> None:
         """Adds the evidence of the next chunk."""
         self._sites.append((part.mean, part.variance, part.positive))
         codes, sums = part.by_annotator
@@ -231,17 +231,17 @@ class Wanted:
     """What a pass computes besides the sites.
 
     Attributes:
-        counts: whether expected counts are needed.
+        needs_counts: whether expected counts are needed.
         candidates: scale -> tables of (category, order, slope code): (nodes, candidates); see `shifts.py`.
         nearest, lapse: (a,) slope code and lapse rate that stand for each annotator.
-        slopes: whether the evidence on the slopes of scales is needed.
+        needs_slopes: whether the evidence on the slopes of scales is needed.
     """
 
-    counts: bool = False
+    needs_counts: bool = False
     candidates: "dict[int, dict[tuple[int, int, int], Single]] | None" = None
     nearest: Ints | None = None
     lapse: Floats | None = None
-    slopes: bool = False
+    needs_slopes: bool = False
 
 
 def weigh_profiles(beliefs: Beliefs, factors: Factors, chunk: Chunk) -> Single:
@@ -262,7 +262,7 @@ def weigh_profiles(beliefs: Beliefs, factors: Factors, chunk: Chunk) -> Single:
     return logs
 
 
-def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, wanted: Wanted) -> Evidence:
+def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, wanted: Wanted) -> ChunkEvidence:
     """Computes the evidence of a chunk, and replaces its messages."""
     profiles, at = beliefs.profiles, chunk.factors
     weight = factors.weight[at].astype(np.float32)
@@ -302,18 +302,18 @@ def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, 
     beliefs.messages[at] = message
     share = by_slope * (weight * overlapping / overall)[:, None]
     counts = None
-    if wanted.counts:
+    if wanted.needs_counts:
         counts = np.zeros(tables.follow.shape)
         for key, a, b in ranges:
             rows = chunk.by_key[a:b]
             counts[key] = (share[rows].T @ without[rows]) * tables.follow[key]
     slopes = None
-    if wanted.slopes:
+    if wanted.needs_slopes:
         by_lapse = lapsing * tables.lapse[tables.of_factor[at]]
         likelihood = (1 - lapsing)[:, None] * follow_evidence + by_lapse[:, None]
         logs = np.log(np.maximum(likelihood, TINY)) * (weight * overlapping)[:, None]
         slopes = SlopeEvidence.sum_by_block(factors.scale[at], factors.block[at], logs.astype(np.float64))
-    return Evidence(
+    return ChunkEvidence(
         *moments,
         _sum_by(factors.annotator[at], message),
         crowd,

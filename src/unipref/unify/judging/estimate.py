@@ -10,6 +10,7 @@ from unipref.core.errors import ResourceError
 from unipref.core.judgements import read_judgements
 from unipref.core.workers.local import Progress
 from unipref.unify.judging.evidence import EvidenceFinder
+from unipref.unify.judging.opposites import find_opposites
 from unipref.unify.judging.summary import summarise_judging
 from unipref.unify.projection.project import Projection
 
@@ -50,9 +51,27 @@ def aggregate_judgements(
 
     show_step(0, 1)
     judgements = read_judgements(out / "judgements.parquet", used)
-    aggregation = aggregate.aggregate(judgements, show_step)
+    is_opposite = find_opposites(judgements)
+    consistent = judgements.take(~is_opposite) if is_opposite.any() else judgements
+    aggregation = aggregate.aggregate(consistent, show_step)
     finder = EvidenceFinder(judgements, aggregation, projections)
-    return finder, summarise_judging(aggregate.name(), judgements, aggregation, unused)
+    summary = summarise_judging(aggregate.name(), judgements, aggregation, unused, is_opposite)
+    summary["notes"] = [_add_remedy(note, projections) for note in summary["notes"]]
+    return finder, summary
+
+
+def _add_remedy(note: str, projections: Mapping[str, Projection]) -> str:
+    """Adds to a note on a source that meets no other one how the axes of its weighted mean can."""
+    for name, projection in projections.items():
+        if not note.startswith(f"source {name}: ") or not projection.weights:
+            continue
+        if projection.objective not in projection.weights:
+            axes = " and ".join(f"'{axis}'" for axis in projection.weights)
+            return (
+                f"{note} The axes {axes} of its weighted mean meet only axes of the same name: to compare one with "
+                f"other sources, name it '{projection.objective}'."
+            )
+    return note
 
 
 def _check_memory(judgements: int) -> None:

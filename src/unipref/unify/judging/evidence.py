@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from unipref.core.aggregation import Aggregation
-from unipref.core.judgements import NOBODY, RATING, Floats, Ints, Judgements
+from unipref.core.judgements import NOBODY, RATING, THUMB, Floats, Ints, Judgements
 from unipref.unify.judging.pair_keys import CHOSEN_KEY, KEY_COLUMNS, REJECTED_KEY
 from unipref.unify.judging.records import name_axis
 from unipref.unify.projection.project import WEIGHTED, Projection
@@ -23,23 +24,32 @@ NO_ANSWER = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """What is known of k preferences with two answers.
+class PreferenceEvidence:
+    """What is known of k preferences.
 
     Attributes:
-        confidence: (k,) probability that the chosen answer is the better one; NaN if it cannot be known.
+        confidence: (k,) of those with two answers, the probability that the chosen one is better; NaN if it cannot be
+            known.
         margin: (k,) utility of the chosen answer minus that of the rejected one; NaN if it cannot be known.
         n_annotators: (k,) number of named people who judged both answers; 0 if nobody is named.
+        verdict: (k,) of those with one answer, the probability that its verdict is right: that the answer is on that
+            side of where judges of its source say good and bad equally often. NaN if it cannot be known.
     """
 
     confidence: Floats
     margin: Floats
     n_annotators: Ints
+    verdict: Floats
 
     @classmethod
-    def unknown(cls, count: int) -> "Evidence":
+    def unknown(cls, count: int) -> "PreferenceEvidence":
         """Makes the evidence of so many preferences of which nothing is known."""
-        return cls(np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=np.int64))
+        confidence, margin, verdict = (np.full(count, np.nan) for _ in range(3))
+        return cls(confidence, margin, np.zeros(count, dtype=np.int64), verdict)
+
+    def take(self, rows: "slice | npt.NDArray[np.bool_]") -> "PreferenceEvidence":
+        """Returns the evidence on some of the preferences."""
+        return PreferenceEvidence(self.confidence[rows], self.margin[rows], self.n_annotators[rows], self.verdict[rows])
 
 
 class EvidenceFinder:
@@ -58,16 +68,24 @@ class EvidenceFinder:
         self._axis_code = {str(name): code for code, name in enumerate(judgements.axes.tolist())}
         self._blocks = (judgements.blocks[:, 0] * max(len(judgements.axes), 1) + judgements.blocks[:, 1]).tolist()
         self._judged_by = _tabulate_annotators(judgements)
+        self._reliability = {one.name: one.reliability for one in aggregation.annotators}
+        self._cuts = _find_cuts(aggregation)
         self._weights: dict[tuple[str, str], tuple[tuple[str, float], ...]] = {}
 
-    def find(self, part: Path) -> Evidence:
+    def reliability_of(self, annotator: str) -> float | None:
+        """Returns an annotator's reliability; None if it is not known."""
+        return self._reliability.get(annotator)
+
+    def find(self, part: Path) -> PreferenceEvidence:
         """Returns the evidence on the preferences of a reduce task's file, in order."""
         import pyarrow.parquet as pq
 
         table = pq.read_table(part, columns=list(COLUMNS))
-        result = Evidence.unknown(len(table))
+        result = PreferenceEvidence.unknown(len(table))
         for axes, rows in self._group_by_axes(table).items():
             self._fill(result, table, dict(axes), np.asarray(rows, dtype=np.int64))
+        for (source, objective), rows in self._find_verdicts(table).items():
+            self._fill_verdicts(result.verdict, table, self._cuts[source, objective], objective, rows)
         if np.isfinite(self._aggregation.pair_probability).any():
             # An aggregate that knows probabilities tells nothing of a pair that has none.
             result.margin[np.isnan(result.confidence)] = np.nan
@@ -96,7 +114,7 @@ class EvidenceFinder:
             projection = self._projections[source]
             weights = {}
             for axis, weight in sorted(projection.weights.items()):
-                scale, name = projection.axes[axis], name_axis(axis, objective)
+                scale, name = projection.axes[axis], name_axis(axis, objective, projection.weights)
                 if scale.low is None or scale.high is None:
                     raise AssertionError("the study check requires both ends of a weighted axis")
                 spread = _measure_spread(self._judgements, source, name)
@@ -104,7 +122,7 @@ class EvidenceFinder:
             self._weights[source, objective] = tuple(weights.items())
         return self._weights[source, objective]
 
-    def _fill(self, result: Evidence, table: "pa.Table", weights: Mapping[str, float], rows: Ints) -> None:
+    def _fill(self, result: PreferenceEvidence, table: "pa.Table", weights: Mapping[str, float], rows: Ints) -> None:
         """Fills in the evidence on the preferences that these axes decide."""
         keys = [table[name].take(rows).to_pylist() for name in KEY_COLUMNS]
         parts = [(weight, *self._find_answers(axis, keys)) for axis, weight in weights.items()]
@@ -119,6 +137,29 @@ class EvidenceFinder:
         for _, chosen, rejected in parts:
             both = self._judged_by[chosen].multiply(self._judged_by[rejected]).sum(axis=1)
             result.n_annotators[at] = np.maximum(result.n_annotators[at], np.asarray(both).reshape(-1))
+
+    def _find_verdicts(self, table: "pa.Table") -> dict[tuple[str, str], list[int]]:
+        """Returns which preferences with one answer are of which source and objective, if their cut is known."""
+        rows_of: dict[tuple[str, str], list[int]] = {}
+        columns = (table[name].to_pylist() for name in ("source", "objective", CHOSEN_KEY, REJECTED_KEY))
+        for row, (source, objective, chosen, rejected) in enumerate(zip(*columns, strict=True)):
+            if (chosen is None) != (rejected is None) and (source, objective) in self._cuts:
+                rows_of.setdefault((source, objective), []).append(row)
+        return rows_of
+
+    def _fill_verdicts(self, verdict: Floats, table: "pa.Table", cut: float, axis: str, rows: list[int]) -> None:
+        """Fills in the probabilities that the utilities of single answers are on the right side of the cut."""
+        from scipy.special import ndtr
+
+        groups, chosen, rejected = (table[name].take(rows).to_pylist() for name in KEY_COLUMNS)
+        answers = [one if one is not None else other for one, other in zip(chosen, rejected, strict=True)]
+        codes, _ = self._find_answers(axis, [groups, answers, answers])
+        mean, variance = self._aggregation.mean, self._aggregation.variance
+        assert variance is not None
+        is_judged = codes >= 0
+        z = (mean[codes] - cut) / np.sqrt(np.maximum(variance[codes], 1e-12))
+        is_good = np.array([one is not None for one in chosen])
+        verdict[np.asarray(rows)] = np.where(is_judged, ndtr(np.where(is_good, z, -z)), np.nan)
 
     def _find_answers(self, axis: str, keys: Sequence[Sequence[str]]) -> tuple[Ints, Ints]:
         """Returns the codes of chosen and rejected answers on an axis; NO_ANSWER where they were not judged on it."""
@@ -140,6 +181,19 @@ class EvidenceFinder:
                 if code < high and self._answers[code] == answer:
                     codes[side, row] = code
         return codes[0], codes[1]
+
+
+def _find_cuts(aggregation: Aggregation) -> dict[tuple[str, str], float]:
+    """Returns (source, axis) -> the utility at which its thumbs are up and down equally often, where that is known: the
+    slope of the thumbs is clearly above 0.
+    """
+    if aggregation.variance is None:
+        return {}
+    return {
+        (one.source, one.axis or ""): one.thresholds[0] / one.slope
+        for one in aggregation.sources
+        if one.kind == THUMB and len(one.thresholds) == 1 and one.slope and one.low is not None and one.low > 0
+    }
 
 
 def _measure_spread(judgements: Judgements, source: str, axis: str) -> float:

@@ -9,7 +9,9 @@ from unipref.unify.judging.fit import Fit
 from unipref.unify.judging.implied_pairs import agreement_with_others, imply_pairs
 from unipref.unify.judging.layout import group_places
 from unipref.unify.judging.overlaps import Overlaps
+from unipref.unify.judging.places import count_first_choices, find_favoured_places, mean_shift
 from unipref.unify.judging.profiles import SLOPES
+from unipref.unify.judging.scales import SHIFTS
 
 Z = 1.959964
 
@@ -55,10 +57,12 @@ def summarise(judgements: Judgements, overlaps: Overlaps, fit: Fit, least: int) 
 def _write_notes(judgements: Judgements, overlaps: Overlaps, fit: Fit, least: int) -> tuple[str, ...]:
     notes = []
     for code in np.flatnonzero(overlaps.by_source < least).tolist():
+        number = int(overlaps.by_source[code])
+        few = {0: "none of its judgements is", 1: "only 1 of its judgements is"}
         notes.append(
-            f"source {judgements.sources[code]}: only {overlaps.by_source[code]} of its judgements are on answers that "
-            f"others judged too (at least {least} are needed). Its confidence is null unless its annotators are known "
-            "from other sources."
+            f"source {judgements.sources[code]}: {few.get(number, f'only {number} of its judgements are')} on "
+            f"answers that others judged too (at least {least} are needed). Its confidence is null unless its "
+            "annotators are known from other sources."
         )
     if not fit.convergence.has_converged:
         notes.append(
@@ -77,6 +81,8 @@ def describe_annotators(
     named = judgements.annotator != NOBODY
     numbers = np.bincount(judgements.annotator[named], judgements.count[named], count).astype(int)
     records = []
+    shown, first = count_first_choices(judgements)
+    places, shifts = find_favoured_places(shown, first), _shifts_of_pairs(judgements, fit)
     slopes = None if fit is None else _typical_slopes(judgements, fit)
     reliability = None if fit is None or slopes is None else fit.profiles.reliability(slopes)
     for code, name in enumerate(judgements.annotators.tolist()):
@@ -87,10 +93,31 @@ def describe_annotators(
         share = None if not compared[code] else float(agreement[code])
         records.append(
             AnnotatorReport(
-                str(name), int(numbers[code]), int(overlaps.by_annotator[code]), share, int(compared[code]), *figures
+                str(name),
+                int(numbers[code]),
+                int(overlaps.by_annotator[code]),
+                share,
+                int(compared[code]),
+                *figures,
+                n_shown=int(shown[code]),
+                chose_first=float(first[code] / shown[code]) if shown[code] else None,
+                shift=None if np.isnan(shifts[code]) else float(shifts[code]),
+                favours_place=places[code],
             )
         )
     return tuple(records)
+
+
+def _shifts_of_pairs(judgements: Judgements, fit: Fit | None) -> Floats:
+    """Returns (a,) the mean shift of each annotator in pairs whose order on the screen is known; NaN without any."""
+    count = len(judgements.annotators)
+    if fit is None:
+        return np.full(count, np.nan)
+    factors = fit.factors
+    use = (factors.annotator != NOBODY) & (factors.site_second[factors.site] >= 0) & (factors.order != 0)
+    use &= factors.is_overlapping
+    shift = SHIFTS[fit.shift[factors.scale[use], factors.annotator[use]]]
+    return mean_shift(factors.annotator[use], shift, count)
 
 
 def _typical_slopes(judgements: Judgements, fit: Fit) -> Floats:

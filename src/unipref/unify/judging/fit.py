@@ -173,7 +173,7 @@ class Fitter:
 
     def _want(self, step: int) -> chunks.Wanted:
         if step not in MANNER_STEPS or not len(self.evidence):
-            return chunks.Wanted(counts=step > 1)
+            return chunks.Wanted(needs_counts=step > 1)
         used = (self.factors.annotator >= 0) & (self.factors.order != 0) & self.factors.is_overlapping
         posterior = np.asarray(profiles.softmax(self._by_annotator()))
         slope = posterior @ self.profiles.slope
@@ -265,12 +265,12 @@ class Fitter:
         """Passes once more for the sites' probabilities and the evidence on the slopes; returns the latter."""
         slopes = [scale.slope for scale in self.scales]
         is_flat = any(abs(slope) < LEAST_REFERENCE for slope in slopes)
-        totals = self._pass(pool, chunks.Wanted(slopes=not is_flat))
+        totals = self._pass(pool, chunks.Wanted(needs_slopes=not is_flat))
         _, _, self.positive = totals.sites()
         if is_flat:
             # Multiples of a slope near 0 are all near 0 and would tell nothing of the other slopes.
             self._set_slopes([float(np.copysign(max(abs(slope), LEAST_REFERENCE), slope)) for slope in slopes])
-            totals = self._pass(pool, chunks.Wanted(slopes=True))
+            totals = self._pass(pool, chunks.Wanted(needs_slopes=True))
         by_annotator, by_source = self._by_annotator(), np.log(self.crowd)
         ranked = [term.weigh_slopes(self.scales, by_annotator, by_source) for term in self.rankings]
         self.references = np.array([scale.slope for scale in self.scales])

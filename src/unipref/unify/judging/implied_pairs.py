@@ -1,6 +1,7 @@
 """The pairs of answers that a judgement orders, whatever its kind: what majority votes and agreement are counted on."""
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -41,8 +42,18 @@ class ImpliedPairs:
         return np.stack(columns, axis=1).astype(np.float64)
 
 
+_PAIRS_OF: WeakKeyDictionary[Judgements, ImpliedPairs] = WeakKeyDictionary()
+
+
 def imply_pairs(judgements: Judgements) -> ImpliedPairs:
-    """Returns all pairs that the judgements order.
+    """Returns all pairs that the judgements order; the pairs of one table are made once."""
+    if judgements not in _PAIRS_OF:
+        _PAIRS_OF[judgements] = _imply_pairs(judgements)
+    return _PAIRS_OF[judgements]
+
+
+def _imply_pairs(judgements: Judgements) -> ImpliedPairs:
+    """Makes all pairs that the judgements order.
 
     Two single answers are compared if the same annotator judged both on one scale; the answers of a ranking or split,
     within it. In a split, two good or two bad answers are not compared.

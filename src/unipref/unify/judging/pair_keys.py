@@ -12,20 +12,24 @@ if TYPE_CHECKING:
 GROUP_KEY, CHOSEN_KEY, REJECTED_KEY = "judged_group", "judged_chosen", "judged_rejected"
 KEY_COLUMNS = (GROUP_KEY, CHOSEN_KEY, REJECTED_KEY)
 """The prompt and both answers as in `judgements.parquet`; an answer that the preference lacks is null."""
+NUMBER = "group_number"
+"""The number of the group within its bucket: the pairs of a group can be found together."""
 
 
-def make_keys(preference: Preference, group: str) -> dict[str, str | None]:
+def make_keys(preference: Preference, group: str, number: int) -> dict[str, str | int | None]:
     """Returns the values of the key columns.
 
     Args:
         preference: the preference.
         group: the key of its prompt.
+        number: of the group in its bucket.
     """
     chosen, rejected = preference.chosen, preference.rejected
     return {
         GROUP_KEY: group,
         CHOSEN_KEY: None if chosen is None else answer_key(chosen),
         REJECTED_KEY: None if rejected is None else answer_key(rejected),
+        NUMBER: number,
     }
 
 
@@ -34,4 +38,5 @@ def with_keys(schema: "pa.Schema") -> "pa.Schema":
     """Returns the schema of preferences with the key columns after the others."""
     import pyarrow as pa
 
-    return pa.schema([*schema, *(pa.field(name, pa.string()) for name in KEY_COLUMNS)])
+    keys = [pa.field(name, pa.string()) for name in KEY_COLUMNS]
+    return pa.schema([*schema, *keys, pa.field(NUMBER, pa.int64())])

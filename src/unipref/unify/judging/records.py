@@ -1,7 +1,7 @@
 """Turns the feedback of rows into judgements: the rows of `judgements.parquet`, one per judgement."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,9 +52,13 @@ def list_judgements(part: Feedback, projection: Projection, group: str) -> Itera
     yield from _Reader(part, projection, group).read()
 
 
-def name_axis(axis: str, objective: str) -> str:
-    """Returns under which name judgements on a further axis are filed: its own, unless the objective has that name."""
-    return axis if axis != objective else f"{axis} (axis)"
+def name_axis(axis: str, objective: str, weights: Collection[str] = ()) -> str:
+    """Returns under which name judgements on a further axis are filed: its own, unless the objective has that name.
+
+    An axis of a weighted mean that is named like the objective is meant to meet the judgements of other sources: no
+    other axis of its source is filed under the objective.
+    """
+    return axis if axis != objective or axis in weights else f"{axis} (axis)"
 
 
 class _Reader:
@@ -111,7 +115,7 @@ class _Reader:
                 for places in rankings:
                     yield from self._ranking(axis, places, is_one_person=len(rankings) == 1)
                 continue
-            further = None if name == self.projection.axis else name_axis(name, self.objective)
+            further = None if name == self.projection.axis else name_axis(name, self.objective, self.projection.weights)
             for key, response in scored:
                 values = Counter(response.each.get(name) or [response.scores[name]])
                 is_one = values.total() == 1
@@ -150,9 +154,23 @@ class _Reader:
         is_one_person: bool = True,
     ) -> Judgement:
         # Where a row holds the judgements of several people, its annotator is none of them, or not known to be.
+        shown = None
+        if self.part.shown_first is not None and len(answers) == 2:
+            first = self.keys[self.part.shown_first]
+            shown = [int(key != first) for key in answers]
         who = annotator or (self.part.annotator if is_one_person and count == 1 else None)
         return Judgement(
-            self.group, answers, axis or self.objective, kind, value, places, None, who, self.source, count, self.origin
+            self.group,
+            answers,
+            axis or self.objective,
+            kind,
+            value,
+            places,
+            shown,
+            who,
+            self.source,
+            count,
+            self.origin,
         )
 
 
@@ -230,7 +248,7 @@ class JudgementWriter:
         self._flush()
         self._file.close()
 
-    def add(self, judgements: Iterator[Judgement], judge: str | None) -> int:
+    def add(self, judgements: Iterable[Judgement], judge: str | None) -> int:
         """Adds the judgements of one row, unless the same judge gave the same in another row; returns how many.
 
         Args:

@@ -1,30 +1,31 @@
 """What the judgements of a run tell of their annotators and sources, and how far they agree: `judging.json`."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from unipref.core import json_files
 from unipref.core.aggregation import Aggregation
 from unipref.core.display import shorten_name
-from unipref.core.judge_reports import Convergence, SourceReport
-from unipref.core.judgements import PAIR, RATING, THUMB, Judgements
+from unipref.core.judge_reports import AnnotatorReport, Convergence, SourceReport
+from unipref.core.judgements import NOBODY, PAIR, RATING, THUMB, Judgements
 from unipref.core.run_folder import ContradictionCounts
 from unipref.core.stats.agreement import Level, find_contradictions, krippendorff_alpha
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
+from unipref.unify.judging.layout import group_places
+from unipref.unify.judging.odd_annotators import describe_inverted, describe_odd_annotators
+from unipref.unify.judging.overlaps import distinct
 from unipref.unify.label_check import CRITICAL_Z, MIN_EVIDENCE
 
 JUDGING = "judging.json"
 LEVELS: dict[str, Level] = {PAIR: "ordinal", RATING: "interval", THUMB: "nominal"}
 """Kind of judgement -> the scale on which its agreement is measured. A pair is first better, equal or second better."""
 NO_OVERLAP = "no two judges judged the same answers"
-LEAST_RELIABLE = 0.4
-"""An annotator whose reliability is surely below this judges about at random: right in less than 70 % of cases."""
-MOST_NAMED = 5
 MOST_ANNOTATORS = 10_000
 """Most annotators that are listed: those with the most judgements."""
 
@@ -34,6 +35,7 @@ def summarise_judging(
     judgements: Judgements | None,
     aggregation: Aggregation | None,
     unused: Sequence[str] = (),
+    is_opposite: npt.NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """Returns the content of `judging.json`.
 
@@ -42,6 +44,7 @@ def summarise_judging(
         judgements: those that the aggregate was given; None if none could tell how reliable the judges are.
         aggregation: what was estimated from them.
         unused: the sources whose judgements it was not given.
+        is_opposite: (n,) which judgements their annotator contradicts; it was not given these either.
 
     Returns:
         `aggregate`; `convergence`, `notes` and `counts` as in `Aggregation`; `annotators` and `scales`, one dict each
@@ -56,7 +59,12 @@ def summarise_judging(
         empty: dict[str, Any] = {"annotators": [], "scales": [], "agreement": [], "opposed": []}
         return {"aggregate": name, "notes": [note], **empty}
     pairs = imply_pairs(judgements)
-    annotators = sorted(aggregation.annotators, key=lambda one: (-one.n_judgements, one.name))
+    opposed = _find_opposed_sources(judgements, pairs)
+    odd_sources = {one.source for one in aggregation.sources if one.is_inverted}
+    odd_sources |= {one[side] for one in opposed for side in ("first", "second")}
+    annotators = _count_opposites(aggregation.annotators, judgements, is_opposite)
+    annotators = _name_inverted_sources(annotators, judgements, odd_sources)
+    annotators.sort(key=lambda one: (-one.n_judgements, one.name))
     return {
         "aggregate": name,
         "convergence": None if aggregation.convergence is None else asdict(aggregation.convergence),
@@ -73,8 +81,41 @@ def summarise_judging(
         "scales": [describe_scale(one) for one in aggregation.sources],
         "agreement": _measure_agreement(judgements),
         "contradictions": _count_contradictions(pairs),
-        "opposed": _find_opposed_sources(judgements, pairs),
+        "opposed": opposed,
     }
+
+
+def _count_opposites(
+    annotators: Sequence[AnnotatorReport], judgements: Judgements, is_opposite: npt.NDArray[np.bool_] | None
+) -> list[AnnotatorReport]:
+    """Returns the reports with the numbers of all judgements, and of those that their annotator contradicts."""
+    if is_opposite is None or not is_opposite.any():
+        return list(annotators)
+    names, count = judgements.annotators.tolist(), len(judgements.annotators)
+    opposite = np.bincount(judgements.annotator[is_opposite], judgements.count[is_opposite], count).astype(int)
+    number = dict(zip(names, opposite.tolist(), strict=True))
+    return [
+        replace(one, n_judgements=one.n_judgements + number[one.name], n_opposite=number[one.name])
+        for one in annotators
+    ]
+
+
+def _name_inverted_sources(
+    annotators: Sequence[AnnotatorReport], judgements: Judgements, odd_sources: Collection[str]
+) -> list[AnnotatorReport]:
+    """Returns the reports, with the source of those who judge in one source alone that is the wrong way round."""
+    width = max(len(judgements.sources), 1)
+    named = judgements.annotator != NOBODY
+    cells = distinct(judgements.annotator[named] * width + judgements.source[named])
+    source_of = dict(zip((cells // width).tolist(), (cells % width).tolist(), strict=True))
+    number = np.bincount(cells // width, minlength=len(judgements.annotators))
+    code_of = {str(name): code for code, name in enumerate(judgements.annotators.tolist())}
+    result = []
+    for one in annotators:
+        code = code_of.get(one.name)
+        source = None if code is None or number[code] != 1 else str(judgements.sources[source_of[code]])
+        result.append(replace(one, inverted_source=source) if source in odd_sources else one)
+    return result
 
 
 def describe_scale(scale: SourceReport) -> dict[str, Any]:
@@ -98,23 +139,12 @@ def describe_judging(folder: Path) -> Iterator[str]:
             f"aggregate {summary['aggregate']}: not converged after {convergence.steps} steps; the last changed by "
             f"{convergence.change:.2g} on average, above the tolerance {convergence.tolerance:g}"
         )
-    inverted = [one for one in summary["annotators"] if one["is_inverted"]]
-    if inverted:
-        first = min(inverted, key=lambda one: (one["reliability"], one["name"]))
-        people = "1 annotator judges" if len(inverted) == 1 else f"{len(inverted)} annotators judge"
-        yield (
-            f"{people} against all others, so what they prefer counts as worse: {shorten_name(first['name'])} has the "
-            f"reliability {first['reliability']:.2f} (95 % interval {first['low']:.2f} to {first['high']:.2f})"
-        )
-    careless = sorted(
-        one["name"] for one in summary["annotators"] if one["high"] is not None and one["high"] < LEAST_RELIABLE
-    )
-    careless = [name for name in careless if name not in {one["name"] for one in inverted}]
-    if careless:
-        people = "1 annotator judges" if len(careless) == 1 else f"{len(careless)} annotators judge"
-        more = f" and {len(careless) - MOST_NAMED} more" if len(careless) > MOST_NAMED else ""
-        names = ", ".join(map(shorten_name, careless[:MOST_NAMED]))
-        yield f"{people} about at random and hardly count: {names}{more}"
+    reports = [
+        AnnotatorReport(**{key: value for key, value in one.items() if key != "is_inverted"})
+        for one in summary["annotators"]
+    ]
+    yield from describe_inverted(reports)
+    yield from describe_odd_annotators(reports)
 
 
 def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
@@ -124,13 +154,14 @@ def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
     width = max(len(judgements.answers), 1)
     for kind, level in LEVELS.items():
         rows = np.flatnonzero(judgements.is_kind(kind))
-        starts = judgements.starts[:-1][rows]
-        unit = judgements.judged[starts] * width + (judgements.judged[starts + 1] if kind == PAIR else 0)
-        values = np.sign(judgements.value[rows]) if kind == PAIR else judgements.value[rows]
-        for source, axis_code in sorted(set(zip(judgements.source[rows].tolist(), axis[rows].tolist(), strict=True))):
-            mine = (judgements.source[rows] == source) & (axis[rows] == axis_code)
-            counts = judgements.count[rows][mine]
-            alpha = krippendorff_alpha(unit[mine], values[mine], level, counts=counts)
+        keys, code = np.unique(judgements.source[rows] * len(judgements.axes) + axis[rows], return_inverse=True)
+        for key, mine in zip(keys.tolist(), group_places(code, len(keys)), strict=True):
+            source, axis_code = divmod(key, len(judgements.axes))
+            at = rows[mine]
+            starts = judgements.starts[:-1][at]
+            unit = judgements.judged[starts] * width + (judgements.judged[starts + 1] if kind == PAIR else 0)
+            values = np.sign(judgements.value[at]) if kind == PAIR else judgements.value[at]
+            alpha = krippendorff_alpha(unit, values, level, counts=judgements.count[at])
             names = {"source": str(judgements.sources[source]), "axis": str(judgements.axes[axis_code]) or None}
             result.append({**names, "kind": kind, **asdict(alpha)})
     return sorted(result, key=lambda one: (one["source"], one["axis"] or "", one["kind"]))

@@ -89,6 +89,71 @@ def drop_repeated_judgements(parts: Sequence[Feedback]) -> tuple[list[Feedback],
     return kept, repeated
 
 
+def cancel_opposites(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
+    """Removes the opposite judgements of one named person on the same pair, or on the same answer; returns the parts
+    and their number. Which of them the person means is not known.
+
+    Where nothing else is left, the comparisons stay: they contradict each other, whoever gave them.
+    """
+    named = [part for part in parts if _names_somebody(part)]
+    if sum(len(part.comparisons) + len(part.responses) * has_verdicts(part) for part in named) < 2:
+        return list(parts), 0
+    both: dict[Any, set[bool]] = {}
+    for part in named:
+        for key, is_positive in (*_sides_of_comparisons(part), *_sides_of_verdicts(part)):
+            if key is not None and is_positive is not None:
+                both.setdefault(key, set()).add(is_positive)
+    opposite = {key for key, sides in both.items() if len(sides) == 2}
+    if not opposite:
+        return list(parts), 0
+    kept, count = [], 0
+    for part in parts:
+        comparisons = [
+            comparison
+            for comparison, (key, _) in zip(part.comparisons, _sides_of_comparisons(part), strict=True)
+            if key not in opposite
+        ]
+        responses = []
+        for response, (key, _) in zip(part.responses, _sides_of_verdicts(part), strict=True):
+            is_out = key in opposite
+            count += response.n_judgements if is_out else 0
+            responses.append(msgspec.structs.replace(response, n_judgements=0) if is_out else response)
+        count += len(part.comparisons) - len(comparisons)
+        kept.append(msgspec.structs.replace(part, comparisons=comparisons, responses=responses))
+    if any(part.comparisons for part in parts) and not any(part.comparisons for part in kept):
+        return list(parts), count
+    return kept, count
+
+
+def _names_somebody(part: Feedback) -> bool:
+    return part.annotator is not None or any(c.annotator or c.column for c in part.comparisons)
+
+
+def _sides_of_comparisons(part: Feedback) -> list[tuple[tuple[str, str, str] | None, bool | None]]:
+    """Returns, per comparison, the person and the two answers, None for nobody known; and whether the first of these
+    answers is better, None for a tie.
+    """
+    sides: list[tuple[tuple[str, str, str] | None, bool | None]] = []
+    keys = [answer_hash(response) for response in part.responses] if part.comparisons else []
+    for c in part.comparisons:
+        person = c.annotator or part.annotator or c.column
+        low, high = sorted((keys[c.better], keys[c.worse]))
+        sides.append((None if person is None else (person, low, high), None if c.tie else keys[c.better] == low))
+    return sides
+
+
+def _sides_of_verdicts(part: Feedback) -> list[tuple[tuple[str, str] | None, bool | None]]:
+    """Returns, per answer, the person and the answer, None for nobody known; and whether it is judged good."""
+    is_named = part.annotator is not None and has_verdicts(part)
+    return [
+        (
+            (str(part.annotator), answer_hash(response)) if is_named and response.n_judgements == 1 else None,
+            response.approved,
+        )
+        for response in part.responses
+    ]
+
+
 def has_verdicts(feedback: Feedback) -> bool:
     """Whether people judged single answers of the feedback good or bad."""
     return any(response.approved is not None and response.n_judgements for response in feedback.responses)

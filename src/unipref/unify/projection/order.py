@@ -1,19 +1,22 @@
 """Orders the answers of a group by its evidence: levels of equally good answers, or pairs that were compared.
 
 The order comes from the first kind of evidence that the group has: comparisons between two answers, verdicts on single
-answers, scores on the deciding axis. Nothing is guessed: a group without evidence, or with as much evidence for one
-answer as for the other, is rejected.
+answers, scores on the deciding axis. Nothing is guessed: a group without evidence is rejected. One with as much
+evidence for one answer as for the other is undecided: the judgements of all sources may order it.
 """
 
 import math
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, combinations, islice
 
-from unipref.core.records import Axis, Feedback, Reason, Reject
+from unipref.core.records import Axis, Feedback, Preference, Reason, Reject
 from unipref.core.text_keys import answer_hash, join_turns
 
 EPSILON = 1e-9
 """Scores closer than this are tied, because means over raters differ in the last digits between machines."""
+
+MOST_OPEN = 64
+"""Most pairs of tied answers of a group whose order is left open."""
 
 STRENGTH = "strength"
 """The axis of is_graded comparisons: how far the grade is from a tie, in the source's own units."""
@@ -54,6 +57,7 @@ class Order:
         axis: that axis.
         judgements: index -> number of judgements of which its score is the mean, or that its verdict rests on.
         shares: index -> share of these that agree with its verdict; those judged once have none.
+        undecided: the compared pairs, in no order, whose judgements contradict each other and decide nothing.
         outvoted: index -> index of the copy of this answer that has the opposite, less frequent verdict.
         has_verdicts: whether the levels are the answers judged good and the answers judged bad.
         unused: index -> why the answer has no place in the order.
@@ -63,6 +67,7 @@ class Order:
     heights: list[float] = field(default_factory=list)
     tie: float = 0.0
     pair_judgements: dict[Pair, PairJudgement] = field(default_factory=dict)
+    undecided: dict[Pair, PairJudgement] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
     axis: str | None = None
     judgements: dict[int, int] = field(default_factory=dict)
@@ -83,8 +88,10 @@ class Order:
             return PairJudgement(confidence=min(shares, default=None), n_judgements=max(n, 1))
         if better is None or worse is None:
             return PairJudgement()
+        if (pair := (better, worse)) in self.undecided:
+            return self.undecided[pair]
         if self.pair_judgements:
-            return self.pair_judgements[better, worse]
+            return self.pair_judgements[pair]
         if self.axis is None:
             return PairJudgement()
         n = min(self.judgements[better], self.judgements[worse])
@@ -110,6 +117,24 @@ class Order:
         )
 
 
+class Undecided(Reject):
+    """A group whose own judgements contradict each other and so give no order.
+
+    Args:
+        reason, detail: as of a reject; what becomes of the group if nothing else orders it.
+        order: what is known of the pairs.
+        pairs: those that other judgements may order, in the order of their content.
+
+    Attributes:
+        candidates: their preferences, whose two answers may have to be exchanged.
+    """
+
+    def __init__(self, reason: Reason, detail: str, order: Order, pairs: list[Pair]) -> None:
+        super().__init__(reason, detail)
+        self.order, self.pairs = order, pairs
+        self.candidates: list[Preference] = []
+
+
 def build_order(group: Feedback, axis: str | None, axes: dict[str, Axis], tie_within: float) -> Order:
     """Orders the answers of a group by its evidence.
 
@@ -120,7 +145,8 @@ def build_order(group: Feedback, axis: str | None, axes: dict[str, Axis], tie_wi
         tie_within: gap, in the axis' units, up to which two answers are equally good.
 
     Raises:
-        Reject: the group has one answer, no evidence, a tie or a contradiction.
+        Undecided: the judgements contradict each other, and neither side is ahead.
+        Reject: the group has one answer, no evidence or a tie.
     """
     if group.comparisons:
         return _order_by_comparisons(group, tie_within)
@@ -138,6 +164,7 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
         raise Reject(Reason.UNSCORED, detail)
     by_content = sorted(scores, key=lambda i: answer_hash(group.responses[i]))
     height = {i: axes[axis].sign * score for i, score in scores.items()}
+    judgements = {i: group.responses[i].judgements_on(axis) for i in scores}
     levels: list[list[int]] = []
     for i in sorted(by_content, key=lambda i: -height[i]):
         if levels and height[levels[-1][0]] - height[i] <= EPSILON:
@@ -148,16 +175,20 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
     if heights[0] - heights[-1] <= tie:
         ends = sorted(scores[level[0]] for level in (levels[0], levels[-1]))
         scores_text = f"have {ends[0]:g}" if len(levels) == 1 else f"lie between {ends[0]:g} and {ends[1]:g}"
-        raise Reject(Reason.TIE, f"all {len(scores)} answers {scores_text} on '{axis}'")
+        detail = f"all {len(scores)} answers {scores_text} on '{axis}'"
+        if max(judgements.values()) == 1:
+            raise Reject(Reason.TIE, detail)
+        # The means of several people's scores are equal: which of these people count more is not known here.
+        tied = Order(scores=scores, axis=axis, judgements=judgements)
+        raise Undecided(Reason.TIE, detail, tied, list(islice(combinations(by_content, 2), MOST_OPEN)))
     place = {i: n for n, i in enumerate(by_content)}
     levels = [sorted(level, key=place.__getitem__) for level in levels]
-    judgements = {i: group.responses[i].judgements_on(axis) for i in scores}
     unused = {
         i: Reject(Reason.UNSCORED, f"the answer has no score on '{axis}', other answers to the prompt have one")
         for i in range(len(group.responses))
         if i not in scores
     }
-    return Order(levels, heights, tie, {}, scores, axis, judgements, unused=unused)
+    return Order(levels, heights, tie, scores=scores, axis=axis, judgements=judgements, unused=unused)
 
 
 def _order_by_verdicts(group: Feedback) -> Order:
@@ -207,21 +238,27 @@ def _order_by_comparisons(group: Feedback, tie_within: float) -> Order:
         size = 0.0 if c.tie else 1.0 if c.strength is None or not is_graded else c.strength
         by_pair.setdefault((low, high), []).append(size if c.better == low else -size)
     compared: dict[Pair, PairJudgement] = {}
+    undecided: dict[Pair, PairJudgement] = {}
     for (low, high), leads in by_pair.items():
         n = len(leads)
         net = math.fsum(leads) / n  # exact, so that the order of judgements and answers does not matter
-        if abs(net) <= EPSILON + (tie_within if is_graded else 0.0):
+        ahead = sum(lead * net > 0 for lead in leads)
+        is_tie = abs(net) <= EPSILON + (tie_within if is_graded else 0.0)
+        # A tie too, if more judges voted for it than for the better answer.
+        if is_tie or (not is_graded and sum(lead == 0.0 for lead in leads) > ahead):
+            if min(leads) < 0 < max(leads):
+                undecided[low, high] = PairJudgement(n_judgements=n)
             continue
         pair = (low, high) if net > 0 else (high, low)
-        ahead = sum(lead * net > 0 for lead in leads)
-        if not is_graded and sum(lead == 0.0 for lead in leads) > ahead:
-            continue  # more judges voted for a tie than for the better answer
         agree = ahead / n if n > 1 else None
         strength = abs(net) if has_strength else None
         zero = 0.0 if has_strength else None
         compared[pair] = PairJudgement(STRENGTH if has_strength else None, strength, zero, agree, n)
-    if not compared:
-        is_split = any(min(leads) < 0 < max(leads) for leads in by_pair.values())
-        detail = f"{len(judgements)} judgements, and neither answer is ahead"
-        raise Reject(Reason.CONTRADICTION if is_split else Reason.TIE, detail)
-    return Order(pair_judgements=compared)
+    order = Order(pair_judgements=compared, undecided=undecided)
+    if compared:
+        return order
+    count = "1 judgement" if len(judgements) == 1 else f"{len(judgements)} judgements"
+    detail = f"{count}, and neither answer is ahead"
+    if undecided:
+        raise Undecided(Reason.CONTRADICTION, detail, order, list(undecided))
+    raise Reject(Reason.TIE, detail)

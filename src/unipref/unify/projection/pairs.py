@@ -8,9 +8,9 @@ from typing import Literal, get_args
 
 import xxhash
 
-from unipref.core.records import Feedback, Reason, Reject
+from unipref.core.records import Feedback, Reason
 from unipref.core.text_keys import answer_hash, prompt_key
-from unipref.unify.projection.order import Order, Pair
+from unipref.unify.projection.order import Order, Pair, Undecided
 
 PairMethod = Literal["best_worst", "adjacent", "all", "best_random"]
 """How pairs are chosen. best_worst: the best and the worst answer (as in the paper, A.2). adjacent: each answer and the
@@ -27,7 +27,7 @@ def choose_pairs(order: Order, group: Feedback, method: PairMethod, cap: int) ->
         cap: most pairs per prompt.
 
     Raises:
-        Reject: the method needs a best answer, but the comparisons form a circle.
+        Undecided: the method needs a best answer, but the comparisons form a circle.
     """
     if order.has_verdicts and not (order.levels[0] and order.levels[1]):
         return []
@@ -143,7 +143,8 @@ def _best_answer(order: Order, group: Feedback) -> int:
     scores = _copeland_scores(order)
     best = max(_indices_by_content(group), key=lambda i: scores[i])
     if scores[best] <= 0:
-        raise Reject(Reason.CONTRADICTION, "the judgements form a circle: no answer is better than the others")
+        detail = "the judgements form a circle: no answer is better than the others"
+        raise Undecided(Reason.CONTRADICTION, detail, order, [*order.pair_judgements, *order.undecided])
     return best
 
 

@@ -4,17 +4,22 @@
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 
 from unipref.core.records import Axis, AxisPair, Feedback, Preference, Reason, Reject, Response
 from unipref.core.text_keys import digest, join_turns, root_key
-from unipref.unify.projection.order import Order, build_order
+from unipref.unify.projection.order import MOST_OPEN, Order, Pair, Undecided, build_order
 from unipref.unify.projection.pairs import PairMethod, choose_pairs, count_implied_pairs
 
 WEIGHTED = "weighted"
 """The name of the axis of a weighted mean of other axes; in [0, 1], high is better."""
+
+
+TAKES_OPEN_PAIRS = ("all", "adjacent")
+"""The methods that keep more than one pair of a group, and so also those that other judgements order."""
 
 
 class Projection(msgspec.Struct, frozen=True):
@@ -55,27 +60,38 @@ class UnusedAnswer(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """One group's preferences, its number of ordered pairs, the number of pairs that follow from the kept ones, and the
-    answers that could not be ordered.
+    """What comes from one group.
+
+    Attributes:
+        preferences: of the chosen pairs, and one-sided ones.
+        ordered: number of ordered pairs; implied: of those that follow from the chosen ones.
+        unused: the answers that could not be ordered.
+        candidates: preferences of the pairs that the group's own judgements leave open, if the method wants them; their
+            two answers may have to be exchanged.
     """
 
     preferences: list[Preference]
     ordered: int
     implied: int = 0
     unused: list[UnusedAnswer] = []
+    candidates: list[Preference] = []
 
 
 def project(group: Feedback, projection: Projection) -> Projected:
     """Projects one group to preferences: pairs, and one-sided preferences for judged answers that are in no pair.
 
     Raises:
+        Undecided: the group's judgements contradict each other and give no order; it holds the pairs that others may
+            order.
         Reject: the group has one answer, no order, a tie, or a best and worst answer with the same text.
     """
-    axes = projection.axes
-    if projection.weights:
-        group, axes = add_weighted_scores(group, projection), {**axes, WEIGHTED: Axis(better="high", low=0.0, high=1.0)}
-    order = build_order(group, projection.axis, axes, projection.tie_within)
-    pairs = choose_pairs(order, group, projection.pairs, projection.cap)
+    group, axes = _weigh(group, projection)
+    try:
+        order = build_order(group, projection.axis, axes, projection.tie_within)
+        pairs = choose_pairs(order, group, projection.pairs, projection.cap)
+    except Undecided as undecided:
+        undecided.candidates = _make_pairs(group, projection, undecided.order, undecided.pairs)
+        raise
     sides: list[tuple[int | None, int | None]] = list(pairs)
     if order.has_verdicts:
         used = {i for pair in pairs for i in pair}
@@ -88,9 +104,40 @@ def project(group: Feedback, projection: Projection) -> Projected:
     ]
     if not preferences:
         raise Reject(Reason.SAME_RESPONSE, "chosen and rejected have the same text")
+    is_open = projection.pairs in TAKES_OPEN_PAIRS and len(preferences) < projection.cap
     return Projected(
-        preferences, order.count_ordered_pairs(), count_implied_pairs(order, pairs), _list_unused(group, order)
+        preferences,
+        order.count_ordered_pairs(),
+        count_implied_pairs(order, pairs),
+        _list_unused(group, order),
+        _make_pairs(group, projection, order, order.undecided) if is_open else [],
     )
+
+
+def list_alternatives(group: Feedback, projection: Projection) -> list[Preference]:
+    """Returns the preferences of the ordered pairs that the method did not choose, the widest gaps first."""
+    group, axes = _weigh(group, projection)
+    order = build_order(group, projection.axis, axes, projection.tie_within)
+    chosen = choose_pairs(order, group, projection.pairs, projection.cap)
+    others = [pair for pair in choose_pairs(order, group, "all", MOST_OPEN) if pair not in chosen]
+    return _make_pairs(group, projection, order, others)
+
+
+def _weigh(group: Feedback, projection: Projection) -> tuple[Feedback, dict[str, Axis]]:
+    """Returns the group and its axes, with the weighted mean if that decides."""
+    if not projection.weights:
+        return group, projection.axes
+    weighted = Axis(better="high", low=0.0, high=1.0)
+    return add_weighted_scores(group, projection), {**projection.axes, WEIGHTED: weighted}
+
+
+def _make_pairs(group: Feedback, projection: Projection, order: Order, pairs: Iterable[Pair]) -> list[Preference]:
+    """Makes a preference of each pair whose answers differ."""
+    return [
+        _make_preference(group, projection, better, worse, order)
+        for better, worse in pairs
+        if not _is_same_text(group, better, worse)
+    ]
 
 
 def _list_unused(group: Feedback, order: Order) -> list[UnusedAnswer]:

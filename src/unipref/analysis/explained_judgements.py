@@ -1,0 +1,112 @@
+"""Who judged the answers of a preference or the row of an explanation, and how reliable these people are."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unipref.core import parquet
+from unipref.core.display import shorten_name
+from unipref.core.judgements import PAIR, RATING, THUMB
+from unipref.core.text_keys import answer_key, prompt_key
+
+JUDGEMENTS, JUDGING = "judgements.parquet", "judging.json"
+MOST_VOTERS = 12
+"""Most judgements that the text lists."""
+EVIDENCE = ("kind", "value", "places", "annotator", "source", "axis", "count", "origin")
+
+
+def find_voters(unified: Sequence[Path], preference: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Finds the judgements of the two answers of a preference, in all sources.
+
+    Returns:
+        One dict per judgement: its columns; `judges`, which of the two it calls better (chosen, rejected, tie) or about
+        which single answer it is (the sides' names); and `reliability` of its annotator, None if it is not known.
+    """
+    group = prompt_key(preference["prompt"])
+    keys = {answer_key(preference[side]): side for side in ("chosen", "rejected") if preference[side] is not None}
+    voters = []
+    for folder in unified:
+        known = _read_reliabilities(folder)
+        for row in _read_judgements(folder, "group", group):
+            sides = [keys[answer] for answer in row["answers"] if answer in keys]
+            if len(sides) == len(keys) or (len(row["answers"]) == 1 and sides):
+                voters.append(_make_voter(row, known) | {"judges": _find_side(row, keys)})
+    return voters
+
+
+def find_row_judgements(unified: Sequence[Path], origin: str) -> list[dict[str, Any]]:
+    """Finds the judgements of a raw row, with the reliability of their annotators."""
+    return [
+        _make_voter(row, known)
+        for folder in unified
+        for known in [_read_reliabilities(folder)]
+        for row in _read_judgements(folder, "origin", origin)
+    ]
+
+
+def _read_judgements(folder: Path, column: str, value: str) -> Iterator[dict[str, Any]]:
+    import pyarrow.compute as pc
+
+    if not (folder / JUDGEMENTS).is_file():
+        return
+    for batch in parquet.read_batches(folder / JUDGEMENTS):
+        yield from batch.filter(pc.equal(batch[column], value)).to_pylist()
+
+
+def _read_reliabilities(folder: Path) -> dict[str, float | None]:
+    """Returns annotator -> reliability, by the names of `judging.json`; empty if it is missing or damaged."""
+    try:
+        content = json.loads((folder / JUDGING).read_text(encoding="utf-8"))
+        return {one["name"]: one["reliability"] for one in content["annotators"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _make_voter(row: Mapping[str, Any], known: Mapping[str, float | None]) -> dict[str, Any]:
+    name = row["annotator"]
+    reliability = None if name is None else known.get(shorten_name(name))
+    return {**{key: row[key] for key in EVIDENCE}, "reliability": reliability}
+
+
+def _find_side(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
+    """Returns which of two answers a judgement calls better, or the answer that it is about."""
+    sides = [keys.get(answer) for answer in row["answers"]]
+    if len(sides) == 1:
+        return str(sides[0])
+    if row["kind"] == PAIR:
+        return "tie" if not row["value"] else str(sides[0] if row["value"] > 0 else sides[1])
+    places = {side: place for side, place in zip(sides, row["places"] or (), strict=True) if side is not None}
+    first, last = places.get("chosen", 0), places.get("rejected", 0)
+    return "tie" if first == last else "chosen" if first < last else "rejected"
+
+
+def describe_voter(voter: Mapping[str, Any]) -> str:
+    """Describes one judgement of a preference's answers."""
+    side = voter["judges"]
+    if voter["kind"] in (RATING, THUMB):
+        verdict = f"{side}: {_describe_value(voter)}"
+    else:
+        verdict = "as good as each other" if side == "tie" else f"{side} is better ({voter['kind']})"
+    return f"{verdict}, {_describe_person(voter)}"
+
+
+def describe_row_judgement(voter: Mapping[str, Any]) -> str:
+    """Describes one judgement of a raw row."""
+    return f"{voter['kind']}: {_describe_value(voter)}, {_describe_person(voter)}"
+
+
+def _describe_value(voter: Mapping[str, Any]) -> str:
+    if voter["value"] is None:
+        return f"places {', '.join(map(str, voter['places'] or ()))}"
+    if voter["kind"] == THUMB:
+        return "up" if voter["value"] else "down"
+    return f"{voter['value']:g}"
+
+
+def _describe_person(voter: Mapping[str, Any]) -> str:
+    who = "nobody named" if voter["annotator"] is None else shorten_name(voter["annotator"])
+    if voter["reliability"] is not None:
+        who += f" (reliability {voter['reliability']:.2f})"
+    times = f", {voter['count']} times" if voter["count"] > 1 else ""
+    return f"by {who}{times}, {voter['source']}, {voter['origin']}"

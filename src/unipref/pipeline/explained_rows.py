@@ -1,0 +1,62 @@
+"""Adds the raw rows to an explanation of a preference or of a row."""
+
+from pathlib import Path
+from typing import Any
+
+from unipref.analysis import explain as explanation
+from unipref.core import yaml_files
+from unipref.core.errors import UserError
+from unipref.core.run_folder import STUDY
+from unipref.pipeline.examples import MAX_RAW_ROWS, show_row
+from unipref.pipeline.raw_rows import read_rows
+from unipref.sources import Part
+from unipref.study.load import load
+
+
+def explain_with_rows(folder: Path, query: str) -> dict[str, Any]:
+    """Explains a preference or a raw row, as `analysis.explain.explain`, with `raw`: the rows themselves.
+
+    Each raw row has its `origin`, its `text`, and a `note` if it is shortened or cannot be read.
+    """
+    facts = explanation.explain(folder, query)
+    if "origin" in facts:
+        origins, source = [facts["origin"]], facts["source"]
+    else:
+        origins, source = facts["preference"]["origin"][:MAX_RAW_ROWS], facts["preference"]["source"]
+    parts = _find_parts(folder, source)
+    if isinstance(parts, str):
+        return {**facts, "raw": [{"origin": origin, "text": "", "note": parts} for origin in origins]}
+    rows = read_rows(parts, origins)
+    tables = list(dict.fromkeys(table.name for part in parts for table in part.tables))
+    return {**facts, "raw": [show_row(origin, rows[origin], tables) for origin in origins]}
+
+
+def _find_parts(folder: Path, source: str) -> list[Part] | str:
+    """Returns the files of a source, or why they cannot be read.
+
+    The run keeps the study, but not the folder that it was in. So relative paths are looked up in the working folder
+    too.
+    """
+    why = "the run holds no study."
+    for overrides in _list_roots(folder):
+        try:
+            resolved = load(folder / STUDY, overrides)
+        except UserError as error:
+            why = str(error).splitlines()[0]
+            continue
+        of_source = [one for sources in resolved.sources.values() for one in sources if one.projection.source == source]
+        if of_source:
+            return list(of_source[0].parts)
+        why = f"the run's study has no source {source}."
+    return f"the raw row cannot be read: {why} Run the command in the folder of the data."
+
+
+def _list_roots(folder: Path) -> list[list[str]]:
+    """Returns the overrides with which the study's files may be found: as it is, and below the working folder."""
+    try:
+        study = yaml_files.parse((folder / STUDY).read_text(encoding="utf-8"), STUDY)
+    except (OSError, UserError):
+        return []
+    root = study.get("data_root") if isinstance(study, dict) else None
+    below = [Path.cwd() / root] if isinstance(root, str) and not Path(root).is_absolute() else []
+    return [[], *([f"data_root={place}"] for place in (*below, Path.cwd()))]
