@@ -121,8 +121,10 @@ class TwoAnswers(Dialogues):
         except Reject as reject:
             first, bad = None, reject
         for item in super()._read_prepared(row):
-            is_plain = isinstance(item, Reject) or first is None
-            yield item if is_plain else msgspec.structs.replace(item, shown_first=first)
+            if first is None or isinstance(item, Reject):
+                yield item
+            else:
+                yield msgspec.structs.replace(item, shown_first=first)
         if bad is not None:
             yield bad
 
