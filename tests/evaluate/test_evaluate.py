@@ -74,7 +74,7 @@ def test_rows_tables_and_notes(tiny_model: Path, root: Path) -> None:
         "at_chance": False,
     }  # fmt: skip
     assert (rows[1]["value"], rows[1]["split"]) == (7.0, "dev")
-    notes = ["prompts are plain text.", "one note"]
+    notes = ["prompts are plain text.", "measured in float32.", "one note"]
     assert heard == [f"{label}: {note}" for label in (name, f"{name}-2") for note in notes]
     assert json.loads((root / "out" / "notes.json").read_text()) == {name: notes, f"{name}-2": notes}
     written = json.loads((root / "out" / f"{name}.jsonl").read_text())

@@ -156,12 +156,13 @@ def open_empty_model(config: Any, head: str, name: str) -> Any:
         return kind.from_config(config, trust_remote_code=False)
 
 
-def open_weights(name: str, head: str) -> Any:
+def open_weights(name: str, head: str, precision: str | None = None) -> Any:
     """Opens a whole model; a language model that is opened as a classifier gets a new, random head.
 
     Args:
         name: folder or hub name.
         head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+        precision: the type of the weights in memory, such as 'float32'; None: as they are saved.
 
     Raises:
         UserError: it cannot be opened, or some of its weights are missing.
@@ -174,16 +175,17 @@ def open_weights(name: str, head: str) -> Any:
     if folder.is_dir():
         folder_checks.check_model_files(folder)
     logging.disable_progress_bar()  # a bar per loaded model would hide the run's own progress
-    loader, labels = AutoModelForCausalLM, dict[str, Any]()
+    loader: Any = AutoModelForCausalLM
+    options: dict[str, Any] = {} if precision is None else {"dtype": precision}
     if head == "reward":
-        loader, labels = AutoModelForSequenceClassification, {"num_labels": 1}
+        loader, options = AutoModelForSequenceClassification, {**options, "num_labels": 1}
     with explain(name, f"it cannot be opened as a {_kind(head)}"):
         model, about = loader.from_pretrained(
             str(folder) if folder.is_dir() else name,
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
-            **labels,
+            **options,
         )
     _refuse_other_layers(model, about["unexpected_keys"], name)
     gets_head = head == "reward" and not is_classifier(model.config.architectures)

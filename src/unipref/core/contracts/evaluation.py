@@ -32,6 +32,8 @@ class HeadlineMetric(NamedTuple):
 
 
 INSTRUCTION, BIAS = "instruction", "bias"
+Precision = Literal["float32", "bfloat16", "float16"]
+"""The type of a model's weights while it is measured."""
 
 
 class Benchmark(Choice):
@@ -70,6 +72,9 @@ class Benchmark(Choice):
     limit: int | None = None
     """Measure at most this many items, evenly spaced; None: all. `examine` must apply it, with
     `evaluate.subsample.apply_limit`."""
+    precision: Precision = "float32"
+    """The type of the model's weights while it is measured, however they were saved. All models that are compared need
+    the same one. In the two short types, log-likelihoods depend on the batch, by up to about 0.25 nats."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
