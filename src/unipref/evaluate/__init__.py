@@ -19,6 +19,7 @@ from unipref.evaluate.data_files import (
     published_file_notes,
 )
 from unipref.evaluate.results import RESULTS, MeasuredBenchmark, write_results
+from unipref.models.inference import opening_notes
 from unipref.models.loading import find_precision, is_reward_model, load_policy, load_reward_model
 
 __all__ = [
@@ -158,7 +159,7 @@ def _precision_notes(precision: str) -> list[str]:
 
 def _prompt_format_notes(benchmark: Benchmark, model: Policy | RewardModel) -> list[str]:
     if not benchmark.dialogue:
-        return ["prompts are plain text."]
+        return ["prompts are plain text.", *opening_notes(model)]
     if model.own_template:
         return ["prompts use the model's own chat template."]
     return ["prompts use the completion layout ('Question: ... Answer:'): the model has no chat template of its own."]

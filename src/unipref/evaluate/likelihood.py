@@ -8,21 +8,27 @@ import numpy.typing as npt
 
 from unipref.core.chat_models import Policy
 from unipref.core.stats.bootstrap import Floats
-from unipref.models.inference import Request, all_continuation_ids, encode_all, log_likelihoods, opening_ids
+from unipref.models.inference import Request, all_continuation_ids, encode_all, log_likelihoods, opening_ids, start_ids
 
 T = TypeVar("T")
 
 
 def text_requests(policy: Policy, texts: Sequence[str]) -> list[Request]:
-    """Requests that score whole texts, including their first tokens."""
+    """Requests that score whole texts, including their first tokens, after the model's opening (`opening_ids`)."""
     opening, ids = opening_ids(policy), encode_all(policy, texts)
     return [(opening, ids[text]) for text in texts]
 
 
 def continuation_requests(policy: Policy, pairs: Sequence[tuple[str, str]]) -> list[Request]:
-    """Requests that score (prompt, continuation) pairs, each tokenised together, with BOS at the start only."""
-    opening = opening_ids(policy)
-    return [([*opening, *before], rest) for before, rest in all_continuation_ids(policy, pairs)]
+    """Requests that score (prompt, continuation) pairs, each tokenised together.
+
+    Before a prompt stands what the tokenizer puts before plain text, and nothing if that is nothing, as in lm-eval. An
+    empty prompt, or one of which no token remains, is the model's opening (`opening_ids`).
+    """
+    start = start_ids(policy)
+    split = all_continuation_ids(policy, pairs)
+    opening = opening_ids(policy) if not start and not all(before for before, _ in split) else start
+    return [([*(start if before else opening), *before], rest) for before, rest in split]
 
 
 def split_into_groups(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -29,12 +29,17 @@ CHAT_TEMPLATE = (
     "{% if message['role'] == 'system' %}{{ message['content'] }}\n\n"
     "{% elif message['role'] == 'user' %}Question: {{ message['content'] }}\n\n"
     "{% elif message['role'] == 'assistant' %}Answer: {{ message['content'] }}{{ eos_token }}"
-    "{% if not loop.last %}\n\n{% endif %}"
+    "{% if not loop.last %}{{ '\n\n' }}{% endif %}"
     "{% else %}{{ raise_exception('unknown role: ' + message['role']) }}{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %}Answer:{% endif %}"
 )
-"""The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank."""
+"""The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank.
+
+The two line breaks after an answer are an expression: Jinja, as transformers sets it up, removes a line break that
+follows a statement."""
+CHAT_TEMPLATES = (CHAT_TEMPLATE, CHAT_TEMPLATE.replace("{{ '\n\n' }}", "\n\n"))
+"""`CHAT_TEMPLATE`, and how earlier versions saved it: with one line break after an answer, which stays as it is."""
 
 NO_LIMIT = 1_000_000
 TOKENIZER_FILE = re.compile(
@@ -70,7 +75,7 @@ def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokeni
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    own = tokenizer.chat_template is not None and tokenizer.chat_template != CHAT_TEMPLATE
+    own = tokenizer.chat_template is not None and tokenizer.chat_template not in CHAT_TEMPLATES
     if tokenizer.chat_template is None:
         tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer, own
