@@ -16,7 +16,8 @@ from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, difference
+from unipref.core.stats.differences import difference
+from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
 
 OTHER_PRECISION = "not compared: measured in another precision"
