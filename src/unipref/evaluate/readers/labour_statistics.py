@@ -69,7 +69,13 @@ def correlation(metric: str, names: Sequence[str], x: npt.ArrayLike, y: npt.Arra
     """
     a, b = (_standardise(np.asarray(column, dtype=np.float64)) for column in (x, y))
     values = np.stack([a, b, a * a, b * b, a * b], axis=1)
-    about: dict[str, Any] = {"direction": "ideal", "ideal": 0.0, "chance": 0.0, "unit": "occupations"} | fields
+    about: dict[str, Any] = {
+        "direction": "ideal",
+        "ideal": 0.0,
+        "chance": 0.0,
+        "unit": "occupations",
+        "bounds": (-1.0, 1.0),
+    } | fields
     return Statistic(metric, names, values, _pearson_of_means, **about)
 
 
