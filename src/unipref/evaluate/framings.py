@@ -17,8 +17,7 @@ from unipref.core.chat_models import Policy
 from unipref.core.scores import Example
 from unipref.core.stats.chance import WHOLE
 from unipref.core.stats.statistic import Floats, Statistic
-from unipref.evaluate.likelihood import continuation_requests
-from unipref.models.inference import log_likelihoods
+from unipref.evaluate.likelihood import continuation_requests, score_requests
 
 T = TypeVar("T")
 MOST = 3
@@ -161,7 +160,7 @@ def score_framings(
     requests = continuation_requests(policy, [pair for own in pairs for pair in own])
     lengths = iter([len(continuation) for _, continuation in requests])
     tokens = [[next(lengths) for _ in own] for own in pairs]
-    values = iter(log_likelihoods(policy, requests, batch_size).tolist())
+    values = iter(score_requests(policy, requests, batch_size))
     log_p = [[next(values) for _ in own] for own in pairs]
     n = len(items)
     is_long = [any(math.isnan(v) for at in range(place, len(pairs), n) for v in log_p[at]) for place in range(n)]

@@ -55,6 +55,12 @@ def score_items(
     return [(item, row.tolist()) for item, row in zip(items, log_p, strict=True) if not np.isnan(row).any()]
 
 
+def score_requests(policy: Policy, requests: Sequence[Request], batch_size: int | None) -> list[float]:
+    """Log-likelihoods of the requests in nats; NaN for those that exceed the model's context."""
+    values: list[float] = log_likelihoods(policy, requests, batch_size).tolist()
+    return values
+
+
 def too_long_notes(policy: Policy, n: int, total: int, what: str) -> list[str]:
     """The note that some items were skipped; empty if all of them were scored."""
     note = f"{total - n} of {total} {what} skipped: longer than the model's context of {policy.context} tokens."

@@ -57,8 +57,8 @@ def _unit(row: Example) -> str:
 
 def _describe(rows: Sequence[Example]) -> dict[str, Any]:
     """What all statistics of the rows share: two pairs are correlated if they have an occupation in common."""
-    referents = [row["referent_pro"].lower() for row in rows]
-    others = [row["other_pro"] or referent for row, referent in zip(rows, referents, strict=True)]
+    referents = [str(row.get("referent_pro") or row["occupation"]).lower() for row in rows]
+    others = [row.get("other_pro") or referent for row, referent in zip(rows, referents, strict=True)]
     return {
         "mode": rows[0]["mode"], "split": rows[0]["split"], "unit": "pairs", "clusters": referents, "crossed": others
     }  # fmt: skip
