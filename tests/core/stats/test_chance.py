@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from unipref.core.scores import Score
-from unipref.core.stats.statistic import mean
 from unipref.core.stats.chance import UNTESTED, describe_chance, hides_bias, is_guessing, shows_bias
+from unipref.core.stats.statistic import mean
 from unipref.report.scores import ScoreRow, group_by_measure, label_models
 from unipref.report.sections.results import describe_changes
 
