@@ -70,8 +70,8 @@ def test_rows_tables_and_notes(tiny_model: Path, root: Path) -> None:
     name = Toy.name()
     assert rows[0] == {
         "benchmark": name, "mode": "corrected", "split": "test", "slice": "all", "metric": "found", "value": 4.0,
-        "low": None, "high": None, "n": 1, "unit": "examples", "direction": "higher", "ideal": None, "chance": None,
-        "at_chance": False,
+        "low": None, "high": None, "n": 1, "n_clusters": 1, "unit": "examples", "interval": None, "direction": "higher",
+        "ideal": None, "chance": None, "at_chance": False, "precision": "float32",
     }  # fmt: skip
     assert (rows[1]["value"], rows[1]["split"]) == (7.0, "dev")
     notes = ["prompts are plain text.", "measured in float32.", "one note"]

@@ -38,7 +38,7 @@ Load = Callable[[str, Precision], Policy | RewardModel]
 
 ROW = (
     "benchmark", "mode", "split", "slice", "metric", "value", "low", "high", "n", "n_clusters", "unit", "interval",
-    "direction", "ideal", "chance", "at_chance",
+    "direction", "ideal", "chance", "at_chance", "precision",
 )  # fmt: skip
 """The columns of a score, in order; the pipeline adds variant, seed, step and model."""
 
@@ -109,8 +109,8 @@ def evaluate(
             *model.remarks,
             *measurement.notes,
         ]
-        notes += _chance_notes(label, measurement.scores)
-        rows += _score_rows(label, measurement.scores)
+        notes += _chance_notes(measurement.scores)
+        rows += _score_rows(label, measurement.scores, precision)
         scores, examples = measurement.scores, measurement.examples
         measured.append(MeasuredBenchmark(label, benchmark, content_hash, precision, scores, examples, notes))
         if on_note:
@@ -130,17 +130,18 @@ def label_benchmarks(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, s
     return named
 
 
-def _score_rows(label: str, scores: Sequence[Score]) -> list[dict[str, Any]]:
+def _score_rows(label: str, scores: Sequence[Score], precision: str) -> list[dict[str, Any]]:
     at_chance = {
         mode: chance.is_guessing(score for score in scores if score.mode == mode)
         for mode in {score.mode for score in scores}
     }
-    records = [{**msgspec.structs.asdict(s), "benchmark": label, "at_chance": at_chance[s.mode]} for s in scores]
+    about = {"benchmark": label, "precision": precision}
+    records = [{**msgspec.structs.asdict(s), **about, "at_chance": at_chance[s.mode]} for s in scores]
     return [{key: row[key] for key in ROW} for row in records]
 
 
-def _chance_notes(label: str, scores: Sequence[Score]) -> list[str]:
-    modes = sorted({row["mode"] for row in _score_rows(label, scores) if row["at_chance"]})
+def _chance_notes(scores: Sequence[Score]) -> list[str]:
+    modes = sorted(mode for mode in {s.mode for s in scores} if chance.is_guessing(s for s in scores if s.mode == mode))
     unshown = [mode for mode in modes if chance.hides_bias(score for score in scores if score.mode == mode)]
     notes = [f"at chance ({', '.join(modes)}): the model is no better than guessing."] if modes else []
     if unshown:

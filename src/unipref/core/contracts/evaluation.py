@@ -20,8 +20,7 @@ class HeadlineMetric(NamedTuple):
     Attributes:
         objective: what it measures: INSTRUCTION or BIAS.
         metric: its name.
-        skill_metric: a metric shown beside it; if that is at chance, this one is meaningless. None: it is a skill
-            itself.
+        skill_metric: a metric shown beside it as a caption. None: it is a skill itself.
         unit: the value that stands for 1: 100 for a percentage.
     """
 

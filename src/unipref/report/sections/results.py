@@ -1,5 +1,6 @@
 """The sections on results: the table of scores, and the changes from the base model in words."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from unipref.core.run_folder import ScoreRow
@@ -64,7 +65,20 @@ def make_result_table(measures: ScoresByMeasure, model_names: dict[Model, str]) 
         if any(cell.text != "–" for cell in cells):
             rows.append([Cell(label), *cells])
     note = "↑ higher is better, ↓ lower is better, → nearer to the number after it is better; ★ best. [95 % interval]"
+    note += _describe_precision(row for scores in measures.values() for row in scores.values())
     return Table("Scores of the base model and of each trained model", columns, rows, note)
+
+
+def _describe_precision(rows: Iterable[ScoreRow]) -> str:
+    """Names the precision of the models; empty for the scores of versions that did not record it."""
+    recorded = {row.precision for row in rows}
+    precisions = sorted(name for name in recorded if name is not None)
+    if not precisions:
+        return ""
+    if len(precisions) > 1:
+        return f" Measured in {' and '.join(precisions)}: models in different precisions cannot be compared."
+    unknown = "; some models in an unknown precision, so they may not be comparable" if None in recorded else ""
+    return f" Measured in {precisions[0]}{unknown}."
 
 
 def _score_cell(measures: ScoresByMeasure, measure: Measure, model: Model, is_best: bool) -> Cell:
