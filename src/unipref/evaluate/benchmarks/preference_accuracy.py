@@ -183,13 +183,15 @@ def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
     prompts = [str(row.get("prompt", row["id"])) for row in rows]
     about["clusters"] = prompts
     yield mean("accuracy", ids, [_rank(r["chosen_value"], r["rejected_value"]) for r in rows], **about)
+    means: list[list[float]] = []
     if "chosen_tokens" in rows[0]:
         # Tables of earlier versions hold answers without a token: avoid a division by 0.
         means = [[row[f"{side}_value"] / max(row[f"{side}_tokens"], 1) for side in SIDES] for row in rows]
         yield mean("accuracy_per_token", ids, [_rank(*pair) for pair in means], **about)
-        yield from _length_bias(rows, means, about)
     tied = [row["chosen_value"] == row["rejected_value"] for row in rows]
     yield mean("ties", ids, tied, **about | {"direction": "lower", "ideal": 0.0, "chance": None})
+    if means:
+        yield from _length_bias(rows, means, about)
 
 
 def _length_bias(
