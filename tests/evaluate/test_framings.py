@@ -271,6 +271,20 @@ def test_the_mean_is_taken_per_unit_and_the_spread_over_the_framings() -> None:
     assert (found["m_spread", "all"].chance, found["m_spread", "all"].direction) == (None, "lower")
 
 
+def test_of_a_part_of_a_table_the_units_count_that_every_framing_has() -> None:
+    rows = [("x", "a", 0.4), ("x", "b", 0.2), ("y", "c", 0.9), ("y", "b", 0.0)]
+    table = [{"framing": name, "unit": unit, "value": value} for name, unit, value in rows]
+
+    def of_framing(some: Sequence[Example]) -> Any:
+        yield statistic([row["value"] for row in some], [row["unit"] for row in some])
+
+    found = {(s.metric, s.slice): s for s in combine_framings(table, of_framing, set())}
+    assert list(found["m", "all"].units) == ["b"]
+    assert found["m", "all"].values.tolist() == [pytest.approx(0.1)]
+    apart = [row for row in table if row["unit"] != "b"]
+    assert list(combine_framings(apart, of_framing, {"m"})) == []
+
+
 def test_framings_over_different_units_are_not_averaged() -> None:
     with pytest.raises(ValueError, match="different units"):
         average_framings([statistic([0.0, 1.0]), statistic([0.0, 1.0], ("a", "c"))])

@@ -80,10 +80,13 @@ def combine_framings(
     tables = {name: {one.key: one for one in statistics(rows)} for name, rows in by_framing.items()}
     for key in dict.fromkeys(key for table in tables.values() for key in table):
         same = {name: table[key] for name, table in tables.items() if key in table}
-        yield average_framings(list(same.values()))
+        aligned = _take_common(list(same.values()))
+        if not aligned:
+            continue
+        yield average_framings(aligned)
         if key[-1] in spread_of and key[2] == WHOLE:
-            yield _spread(list(same.values()))
-            for name, one in same.items():
+            yield _spread(aligned)
+            for name, one in zip(same, aligned, strict=True):
                 yield replace(one, slice=f"framing:{name}")
 
 
@@ -100,6 +103,28 @@ def average_framings(statistics: Sequence[Statistic]) -> Statistic:
         raise ValueError(f"{first.metric}: the framings have different units")
     values = np.mean([one.values for one in statistics], axis=0)
     return replace(first, values=values, trials=None)
+
+
+def _take_common(statistics: Sequence[Statistic]) -> list[Statistic]:
+    """The statistics over the units that all have; none if they have none in common.
+
+    A table holds every item in every framing; only a part of a table does not.
+    """
+    first, *others = statistics
+    if all(list(one.units) == list(first.units) for one in others):
+        return list(statistics)
+    common = set(first.units).intersection(*(one.units for one in others))
+    return [_take(one, [at for at, unit in enumerate(one.units) if unit in common]) for one in statistics if common]
+
+
+def _take(statistic: Statistic, places: Sequence[int]) -> Statistic:
+    """A statistic over some of its units, in the order of their names."""
+    ordered = sorted(places, key=lambda at: statistic.units[at])
+    clusters, crossed = (
+        None if labels is None else [labels[at] for at in ordered] for labels in (statistic.clusters, statistic.crossed)
+    )
+    units, values = [statistic.units[at] for at in ordered], statistic.values[ordered]
+    return replace(statistic, units=units, values=values, clusters=clusters, crossed=crossed, trials=None)
 
 
 def _spread(statistics: Sequence[Statistic]) -> Statistic:
