@@ -12,7 +12,7 @@ from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
-from unipref.core.stats.statistic import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean, pool_clusters
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.refused import keep_accepted
 from unipref.models.inference import encode_all, generate_detailed
@@ -126,29 +126,29 @@ class IFEval(Benchmark):
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
         """All metrics, over the prompts that could be checked.
 
-        Units are prompts and single instructions. Instructions are correlated within a type, and within a prompt, which
-        crosses the types. A prompt is in the cluster of its first instruction's type and of its last one's.
+        Units are prompts, in clusters of one type. A prompt with several instructions is in two: the type of its first
+        one and that of its last one.
         """
         rows = [example for example in examples if "strict" in example]
         if not rows:
             return
         fields: dict[str, Any] = {"split": rows[0]["split"], "unit": "prompts", "ideal": 1.0}
         keys = [str(row["key"]) for row in rows]
-        groups = {"clusters": [row["instructions"][0] for row in rows]}
-        groups["crossed"] = [row["instructions"][-1] for row in rows]
+        first, last = ({key: row["instructions"][at] for key, row in zip(keys, rows, strict=True)} for at in (0, -1))
         for side in ("strict", "loose"):
-            yield mean(f"prompt_level_{side}_acc", keys, [all(row[side]) for row in rows], **groups, **fields)
+            values = [all(row[side]) for row in rows]
+            groups = {"clusters": list(first.values()), "crossed": list(last.values())}
+            yield mean(f"prompt_level_{side}_acc", keys, values, **groups, **fields)
         instructions = [(kind, row, at) for row in rows for at, kind in enumerate(row["instructions"])]
         for part in ("all", *sorted({kind for kind, _, _ in instructions})):
-            checked = [(kind, row, at) for kind, row, at in instructions if part in ("all", kind)]
-            units = [f"{row['key']}:{at}" for _, row, at in checked]
-            prompts = [f"prompt {row['key']}" for _, row, _ in checked]
+            checked = [(row, at) for kind, row, at in instructions if part in ("all", kind)]
+            units = [str(row["key"]) for row, _ in checked]
             about: dict[str, Any] = {"slice": part if part == "all" else f"type:{part}", **fields}
-            about |= {"clusters": [kind for kind, _, _ in checked], "crossed": prompts} if part == "all" else {}
-            about |= {"clusters": prompts} if part != "all" else {}
+            if part == "all":  # within one type, prompts are independent
+                about |= {"clusters": [first[unit] for unit in units], "crossed": [last[unit] for unit in units]}
             for side in ("strict", "loose"):
-                followed = [row[side][at] for _, row, at in checked]
-                yield mean(f"inst_level_{side}_acc", units, followed, **about)
+                followed = [row[side][at] for row, at in checked]
+                yield pool_clusters(f"inst_level_{side}_acc", units, followed, **about)
 
     def _notes(self, policy: Policy, n: int, unchecked: int, fitting: int, too_long: int, cut: int) -> Iterator[str]:
         if unchecked:
