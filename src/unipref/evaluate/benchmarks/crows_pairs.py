@@ -159,10 +159,7 @@ class CrowsPairs(Benchmark):
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All metrics: over all pairs, per bias type and per direction; units are pairs.
-
-        Clusters are the types of bias and, crossed, the writers; within one type, the writers alone.
-        """
+        """All metrics: over all pairs, per bias type and per direction; units are pairs, in clusters of one writer."""
         for part, rows in slice_examples(examples, "bias_type", "direction").items():
             about: dict[str, Any] = {"split": rows[0]["split"], "slice": part, "unit": "pairs"}
             of_framing = functools.partial(_likelihoods, **about)
@@ -204,13 +201,12 @@ def _to_pairs(framing: str, pair: Example) -> list[tuple[str, str]]:
 
 
 def _clusters(rows: Sequence[Example]) -> dict[str, Any]:
-    """The groups within which pairs are correlated: their type of bias and their writer, as far as there are several.
+    """The groups within which pairs are correlated: those of one writer; none if the table names no writers.
 
-    A table of an earlier version names no writers.
+    The nine types of bias are no clusters: they were not drawn from many, and each is a slice.
     """
-    types, writers = ([str(row.get(key) or "") for row in rows] for key in ("bias_type", "writer"))
-    groups = [column for column in (types, writers) if len(set(column)) > 1]
-    return dict(zip(("clusters", "crossed"), groups, strict=False))
+    writers = [str(row.get("writer") or "") for row in rows]
+    return {"clusters": writers} if len(set(writers)) > 1 else {}
 
 
 def _questions(pair: Mapping[str, str], prompt: Prompt) -> list[tuple[str, str]]:
