@@ -171,13 +171,18 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for the tables of examples, which compare reads.")
     ] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Type of the weights while a model is measured; default: float32 for every model."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on benchmarks, with data in DATA/<benchmark>."""
     from unipref import report
     from unipref.pipeline import api
 
-    rows = api.evaluate_models(models, benchmarks, data, out, limit=limit, on_note=_print_note)
+    options = {"limit": limit, "precision": precision, "on_note": _print_note}
+    rows = api.evaluate_models(models, benchmarks, data, out, **options)
     _print_result(rows, as_json, report.score_table(rows))
 
 

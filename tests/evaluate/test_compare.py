@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -26,7 +27,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "eval"
 
 
-def evaluated(model: Path, data: Path, out: Path, **settings: int) -> Path:
+def evaluated(model: Path, data: Path, out: Path, **settings: Any) -> Path:
     benchmark = Instructions(data="instructions", new_tokens=2, **settings)
     evaluate(str(model), [benchmark], data_root=data, splits={}, out=out)
     return out
@@ -47,9 +48,9 @@ def test_scores_are_recomputed_from_the_tables(tiny_model: Path, data: Path, tmp
     rows, notes = compare.compare([a, b])
     whole = next(row for row in rows if row["slice"] == "all")
     assert (whole["benchmark"], whole["metric"], whole["n"], whole["alone"]) == ("instructions", "followed", 6, 0)
-    assert (whole["first"], whole["second"], whole["verdict"]) == (pytest.approx(1 / 6), pytest.approx(5 / 6), "better")
-    # 4 gained, none lost: 2 / 2^4
-    assert whole["p"] == pytest.approx(0.125)
+    assert (whole["first"], whole["second"]) == (pytest.approx(1 / 6), pytest.approx(5 / 6))
+    # 4 gained, none lost, of 6 units: McNemar's exact p is 2 / 2^4, so this shows nothing either.
+    assert (whole["verdict"], whole["p"] > 0.05) == ("inconclusive", True)
     assert notes == []
 
 
@@ -72,6 +73,32 @@ def test_other_settings_are_noted_and_other_data_refused(tiny_model: Path, data:
     with pytest.raises(UserError, match="no statistic in common") as caught:
         compare.compare([a, other])
     assert "measured on different data" in caught.value.mend
+
+
+def test_two_precisions_are_not_compared(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    a = evaluated(tiny_model, data, tmp_path / "a")
+    notes = json.loads((a / "notes.json").read_text())["instructions"]
+    assert "measured in float32." in notes
+    b = evaluated(tiny_model, data, tmp_path / "b", precision="bfloat16")
+    about = json.loads((b / "results.json").read_text())["configs"]["instructions"]["metadata"]
+    assert (about["precision"], about["settings"]["precision"]) == ("bfloat16", "bfloat16")
+    with pytest.raises(UserError, match="no statistic in common") as caught:
+        compare.compare([a, b])
+    assert "was measured in float32" in caught.value.mend
+    assert {row["verdict"] for row in compare.compare_pair(a, b)} == {compare.OTHER_PRECISION}
+
+
+def test_an_evaluation_that_does_not_state_its_precision_is_compared_with_a_note(
+    tiny_model: Path, data: Path, tmp_path: Path
+) -> None:
+    a, b = (evaluated(tiny_model, data, tmp_path / name) for name in "ab")
+    results = json.loads((b / "results.json").read_text())
+    metadata = results["configs"]["instructions"]["metadata"]
+    del metadata["precision"], metadata["settings"]["precision"]
+    (b / "results.json").write_text(json.dumps(results))
+    rows, notes = compare.compare([a, b])
+    assert {row["verdict"] for row in rows} == {"unchanged"}
+    assert notes == ["instructions: an evaluation of an earlier version does not state its precision."]
 
 
 def test_pinned_data_are_held_to_their_hash(tiny_model: Path, data: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate import data_path, evaluate
 from unipref.models.loading import is_reward_model, load_model, load_policy
 
@@ -70,11 +70,11 @@ def test_rows_tables_and_notes(tiny_model: Path, root: Path) -> None:
     name = Toy.name()
     assert rows[0] == {
         "benchmark": name, "mode": "corrected", "split": "test", "slice": "all", "metric": "found", "value": 4.0,
-        "low": None, "high": None, "n": 1, "unit": "examples", "direction": "higher", "ideal": None, "chance": None,
-        "at_chance": False,
+        "low": None, "high": None, "n": 1, "n_clusters": 1, "unit": "examples", "interval": None, "direction": "higher",
+        "ideal": None, "chance": None, "at_chance": False, "precision": "float32",
     }  # fmt: skip
     assert (rows[1]["value"], rows[1]["split"]) == (7.0, "dev")
-    notes = ["prompts are plain text.", "one note"]
+    notes = ["prompts are plain text.", "measured in float32.", "one note"]
     assert heard == [f"{label}: {note}" for label in (name, f"{name}-2") for note in notes]
     assert json.loads((root / "out" / "notes.json").read_text()) == {name: notes, f"{name}-2": notes}
     written = json.loads((root / "out" / f"{name}.jsonl").read_text())

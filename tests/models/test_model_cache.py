@@ -45,7 +45,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The models that a cache loads."""
     loaded: list[str] = []
     plain = model_cache.load_model
-    monkeypatch.setattr(model_cache, "load_model", lambda name, head: loaded.append(name) or plain(name, head))
+    monkeypatch.setattr(model_cache, "load_model", lambda name, *how: loaded.append(name) or plain(name, *how))
     return loaded
 
 

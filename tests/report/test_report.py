@@ -149,10 +149,10 @@ def test_the_result_table(text):
     assert rows[0] == ["base", r"0.080 \[0.050, 0.120\]", r"0.700 \[0.660, 0.740\]", r"0.400 \[0.350, 0.450\]", "–"]
     assert rows[1][:2] == ["sft", r"**0.500** ★ \[0.450, 0.560\]"]
     assert rows[1][4] == "0.300"
-    # dpo has the lowest bias, but guesses: sft is the least biased that does not.
+    # dpo guesses and shows no bias: sft is the least biased of which the scores can tell.
     assert rows[1][3] == r"**0.200** ★ \[0.150, 0.250\]"
     assert rows[2][2] == r"0.500 \[0.460, 0.540\] at chance"
-    assert rows[2][3] == r"0.010 \[0.000, 0.050\] at chance: bias means nothing"
+    assert rows[2][3] == r"0.010 \[0.000, 0.050\] at chance, no bias shown"
 
 
 def test_page_and_markdown_hold_the_same_results(page, text):
@@ -169,7 +169,7 @@ def test_what_changed_in_words(text):
     assert "**dpo: better in 0, worse in 1, neither in 2**" in text
     assert "- coreference, accuracy: base 0.700 → dpo 0.500 (worse)" in text
     assert "- instructions: base 0.080 → dpo 0.100 (no clear difference)" in text
-    assert "- coreference, bias: base 0.400 → dpo 0.010 (dpo at chance: bias means nothing)" in text
+    assert "- coreference, bias: base 0.400 → dpo 0.010 (better, dpo: at chance, no bias shown)" in text
 
 
 def test_the_counts(text, nasty):

@@ -102,7 +102,7 @@ def _splitter_of(tokenizer: "PreTrainedTokenizerBase") -> "_Splitter":
     return splitter
 
 
-def _list_special_tokens(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
+def list_special_tokens(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
     """Special token -> its id."""
     added = {token.content: number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     named = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
@@ -130,7 +130,7 @@ class _Splitter:
     @classmethod
     def make(cls, tokenizer: "PreTrainedTokenizerBase", key: tuple[Any, ...]) -> "_Splitter":
         """Makes the patterns, and finds out how the tokenizer treats the text after a special token."""
-        tokens = _list_special_tokens(tokenizer)
+        tokens = list_special_tokens(tokenizer)
         longest_first = sorted(tokens, key=len, reverse=True)
         token = "|".join(f"{re.escape(one)}(?!{MARK})" for one in longest_first)
         marked = "|".join(re.escape(_mark(one)) for one in longest_first)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from unipref.core.chat_models import Policy, RewardModel
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import Benchmark, Precision
 from unipref.core.scores import Score
 from unipref.core.stats import chance
 from unipref.evaluate.data_files import (
@@ -19,7 +19,8 @@ from unipref.evaluate.data_files import (
     published_file_notes,
 )
 from unipref.evaluate.results import RESULTS, MeasuredBenchmark, write_results
-from unipref.models.loading import is_reward_model, load_policy, load_reward_model
+from unipref.models.inference import opening_notes
+from unipref.models.loading import find_precision, is_reward_model, load_policy, load_reward_model
 
 __all__ = [
     "RESULTS",
@@ -32,19 +33,19 @@ __all__ = [
     "load_any",
 ]
 
-Load = Callable[[str], Policy | RewardModel]
-"""Model name -> the model, loaded."""
+Load = Callable[[str, Precision], Policy | RewardModel]
+"""Model name and the type of its weights -> the model, loaded."""
 
 ROW = (
-    "benchmark", "mode", "split", "slice", "metric", "value", "low", "high", "n", "unit", "direction", "ideal",
-    "chance", "at_chance",
+    "benchmark", "mode", "split", "slice", "metric", "value", "low", "high", "n", "n_clusters", "unit", "interval",
+    "direction", "ideal", "chance", "at_chance", "precision",
 )  # fmt: skip
 """The columns of a score, in order; the pipeline adds variant, seed, step and model."""
 
 
-def load_any(name: str) -> Policy | RewardModel:
+def load_any(name: str, precision: Precision = "float32") -> Policy | RewardModel:
     """Loads a reward model if the folder holds one, otherwise a policy."""
-    return load_reward_model(name) if is_reward_model(name) else load_policy(name)
+    return load_reward_model(name, precision) if is_reward_model(name) else load_policy(name, precision)
 
 
 def evaluate(
@@ -58,7 +59,7 @@ def evaluate(
     on_note: Callable[[str], None] | None = None,
     load: Load = load_any,
 ) -> list[dict[str, Any]]:
-    """Scores one model on every benchmark that measures its kind. The model is loaded once.
+    """Scores one model on every benchmark that measures its kind. It is loaded once for each precision in a row.
 
     Args:
         model_name: folder or hub name of a language model or a reward model.
@@ -69,7 +70,8 @@ def evaluate(
             lm-eval's format; None: nothing is written.
         labels: a name for each benchmark, in the scores and for its files; None: those of `label_benchmarks`.
         on_note: called with each note that a reader of the scores needs, such as how many examples were skipped.
-        load: loads a model by name; pass one that caches models to evaluate the same model several times.
+        load: loads a model by its name and precision; pass one that caches models to evaluate the same model several
+            times.
 
     Returns:
         One row per score, with the columns ROW. `at_chance` is true for all scores of a benchmark and mode in which
@@ -90,21 +92,27 @@ def evaluate(
     hashes = [check_hash(benchmark, path) for (benchmark, _), path in zip(selected, paths, strict=True)]
     if not selected:
         return []
-    model = load(model_name)
+    model: Policy | RewardModel | None = None
+    loaded: str | None = None
     rows: list[dict[str, Any]] = []
     measured: list[MeasuredBenchmark] = []
     for (benchmark, label), path, content_hash in zip(selected, paths, hashes, strict=True):
+        if model is None or loaded != benchmark.precision:
+            model = None  # frees its memory before it is loaded again
+            model, loaded = load(model_name, benchmark.precision), benchmark.precision
         measurement = benchmark.measure(model, path, benchmark.part)
+        precision = find_precision(model.model)
         notes = [
             *published_file_notes(benchmark, path),
             *_prompt_format_notes(benchmark, model),
+            *_precision_notes(precision),
             *model.remarks,
             *measurement.notes,
         ]
-        notes += _chance_notes(label, measurement.scores)
-        rows += _score_rows(label, measurement.scores)
+        notes += _chance_notes(measurement.scores)
+        rows += _score_rows(label, measurement.scores, precision)
         scores, examples = measurement.scores, measurement.examples
-        measured.append(MeasuredBenchmark(label, benchmark, content_hash, scores, examples, notes))
+        measured.append(MeasuredBenchmark(label, benchmark, content_hash, precision, scores, examples, notes))
         if on_note:
             for note in notes:
                 on_note(f"{label}: {note}")
@@ -122,24 +130,37 @@ def label_benchmarks(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, s
     return named
 
 
-def _score_rows(label: str, scores: Sequence[Score]) -> list[dict[str, Any]]:
+def _score_rows(label: str, scores: Sequence[Score], precision: str) -> list[dict[str, Any]]:
     at_chance = {
         mode: chance.is_guessing(score for score in scores if score.mode == mode)
         for mode in {score.mode for score in scores}
     }
-    records = [{**msgspec.structs.asdict(s), "benchmark": label, "at_chance": at_chance[s.mode]} for s in scores]
+    about = {"benchmark": label, "precision": precision}
+    records = [{**msgspec.structs.asdict(s), **about, "at_chance": at_chance[s.mode]} for s in scores]
     return [{key: row[key] for key in ROW} for row in records]
 
 
-def _chance_notes(label: str, scores: Sequence[Score]) -> list[str]:
-    modes = sorted({row["mode"] for row in _score_rows(label, scores) if row["at_chance"]})
-    void = ", so its bias means nothing" if any(map(chance.is_bias, scores)) else ""
-    return [f"at chance ({', '.join(modes)}): the model is no better than guessing{void}."] if modes else []
+def _chance_notes(scores: Sequence[Score]) -> list[str]:
+    modes = sorted(mode for mode in {s.mode for s in scores} if chance.is_guessing(s for s in scores if s.mode == mode))
+    unshown = [mode for mode in modes if chance.hides_bias(score for score in scores if score.mode == mode)]
+    notes = [f"at chance ({', '.join(modes)}): the model is no better than guessing."] if modes else []
+    if unshown:
+        notes.append(
+            f"at chance and no bias shown ({', '.join(unshown)}): this does not tell a fair model from one that does "
+            "not understand the question."
+        )
+    return notes
+
+
+def _precision_notes(precision: str) -> list[str]:
+    if precision == "float32":
+        return ["measured in float32."]
+    return [f"measured in {precision}: log-likelihoods depend on the batch, by up to about 0.25 nats."]
 
 
 def _prompt_format_notes(benchmark: Benchmark, model: Policy | RewardModel) -> list[str]:
     if not benchmark.dialogue:
-        return ["prompts are plain text."]
+        return ["prompts are plain text.", *opening_notes(model)]
     if model.own_template:
         return ["prompts use the model's own chat template."]
     return ["prompts use the completion layout ('Question: ... Answer:'): the model has no chat template of its own."]

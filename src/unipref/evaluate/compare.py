@@ -5,7 +5,7 @@ which examples were drawn. The paired bootstrap resamples the units once for bot
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,27 @@ from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, difference
-from unipref.core.stats.chance import AT_CHANCE, SIDES, is_guessing, is_skill
+from unipref.core.stats.differences import difference
+from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
+
+OTHER_PRECISION = "not compared: measured in another precision"
+"""The verdict on two evaluations in different precisions: their difference is partly one of rounding."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A benchmark's table of examples on disk, with the settings and the data hash it was measured with."""
+    """A benchmark's table of examples on disk, with the settings and the data hash it was measured with.
+
+    Attributes:
+        precision: type of the model's weights, such as 'float32'; None: an earlier version did not record it.
+    """
 
     path: Path
     benchmark: type[Benchmark]
     settings: dict[str, Any]
     data_hash: str
+    precision: str | None = None
 
     def statistics(self) -> dict[tuple[str, str, str, str], Statistic]:
         """Recomputes its statistics from the table. Keys: (mode, split, slice, metric)."""
@@ -46,8 +54,8 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
     Returns:
         One row per benchmark, statistic and further model: `benchmark`, `mode`, `split`, `slice`, `metric`,
-        `direction`, `model` (the further folder), the fields of `bootstrap.Difference` and its `verdict`, which is
-        AT_CHANCE for a bias metric when one of the models is at chance. Also notes on what could not be compared.
+        `direction`, `model` (the further folder), the fields of `bootstrap.Difference` and its `verdict`. Also notes
+        on what could not be compared: a benchmark that only one has, other data, or another precision.
 
     Raises:
         UserError: a folder does not hold an evaluation, or the evaluations share no statistic.
@@ -66,7 +74,14 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                 notes.append(f"{label}: not compared: {missing} does not have this benchmark.")
             elif first[label].data_hash != other[label].data_hash:
                 notes.append(f"{label}: not compared: {folder} was measured on different data from {folders[0]}.")
+            elif _differ_in_precision(first[label], other[label]):
+                notes.append(
+                    f"{label}: not compared: {folders[0]} was measured in {first[label].precision} and {folder} in "
+                    f"{other[label].precision}. Evaluate one of them again with the other's 'precision'."
+                )
             else:
+                if None in (first[label].precision, other[label].precision):
+                    notes.append(f"{label}: an evaluation of an earlier version does not state its precision.")
                 if differing := _describe_setting_differences(first[label], other[label]):
                     notes.append(f"{label}: settings differ ({differing}).")
                 rows += _compare_tables(label, str(folder), first[label], other[label])
@@ -76,40 +91,39 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def compare_pair(first: Path, second: Path) -> list[dict[str, Any]]:
-    """The rows of `compare` for two evaluations; empty if they share no statistic."""
+    """The rows of `compare` for two evaluations; empty if they share no statistic.
+
+    The verdict is OTHER_PRECISION if they were measured in two precisions.
+    """
     ours, theirs = load_tables(first), load_tables(second)
     return [
-        row
+        row | ({"verdict": OTHER_PRECISION} if _differ_in_precision(ours[label], theirs[label]) else {})
         for label in sorted(ours.keys() & theirs.keys())
         for row in _compare_tables(label, str(second), ours[label], theirs[label])
     ]
 
 
+def _differ_in_precision(first: Table, second: Table) -> bool:
+    return None not in (first.precision, second.precision) and first.precision != second.precision
+
+
 def _compare_tables(label: str, model: str, first: Table, second: Table) -> Iterator[dict[str, Any]]:
     first_statistics, second_statistics = first.statistics(), second.statistics()
-    modes_at_chance = _modes_at_chance(first_statistics) | _modes_at_chance(second_statistics)
     for key, statistic in first_statistics.items():
         if key not in second_statistics:
             continue
         result = difference(statistic, second_statistics[key])
-        is_void = statistic.mode in modes_at_chance and not is_skill(statistic)
         about = {
             "benchmark": label,
             **dict(zip(("mode", "split", "slice", "metric"), key, strict=True)),
             "direction": statistic.direction,
             "model": model,
         }
-        yield about | asdict(result) | {"verdict": AT_CHANCE if is_void else result.verdict}
-
-
-def _modes_at_chance(statistics: Mapping[tuple[str, str, str, str], Statistic]) -> set[str]:
-    """The modes in which a model is no better than guessing."""
-    scores = [s.score() for s in statistics.values() if s.slice in SIDES and s.chance is not None]
-    return {mode for mode in {s.mode for s in scores} if is_guessing(s for s in scores if s.mode == mode)}
+        yield about | asdict(result) | {"verdict": result.verdict}
 
 
 def _describe_setting_differences(first: Table, second: Table) -> str:
-    ignored = {"data", "batch_size", "data_hash"}
+    ignored = {"data", "batch_size", "data_hash", "precision"}
     keys = sorted((first.settings.keys() | second.settings.keys()) - ignored)
     pairs = [(key, first.settings.get(key), second.settings.get(key)) for key in keys]
     return "; ".join(f"{key}: {value} and {other}" for key, value, other in pairs if value != other)
@@ -141,14 +155,16 @@ def _load_folder_tables(folder: Path) -> Iterator[tuple[str, Table]]:
     try:
         configs = json.loads(path.read_text(encoding="utf-8"))["configs"]
         about = {label: config["metadata"] for label, config in configs.items()}
-        entries = {label: (m["benchmark"], m["settings"], m["data_hash"]) for label, m in about.items()}
+        entries = {
+            label: (m["benchmark"], m["settings"], m["data_hash"], m.get("precision")) for label, m in about.items()
+        }
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"it is corrupt or from another version of unipref: {error!r}.",
             where=str(path),
             mend="Evaluate the model again with `unipref evaluate`.",
         ) from error
-    for label, (name, settings, data_hash) in entries.items():
+    for label, (name, settings, data_hash, precision) in entries.items():
         benchmark = registry.find("benchmark", name)
         assert issubclass(benchmark, Benchmark)
-        yield label, Table(folder / f"{label}.jsonl", benchmark, settings, data_hash)
+        yield label, Table(folder / f"{label}.jsonl", benchmark, settings, data_hash, precision)

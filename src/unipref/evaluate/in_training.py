@@ -10,7 +10,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.scores import Score
 from unipref.evaluate import dev_path
-from unipref.models.loading import CHAT_TEMPLATE, context_length
+from unipref.models.loading import CHAT_TEMPLATES, context_length
 
 SLICES = ("all", "objective:")
 """Slices whose scores are kept: everything, and each objective."""
@@ -70,7 +70,7 @@ def measure(probes: Iterable[DevBenchmark], kind: str, model: Any, tokenizer: An
     tokenizer_copy.padding_side = "right" if kind == "reward" else "left"
     base_model = model.get_base_model() if hasattr(model, "get_base_model") else model
     model_class = RewardModel if kind == "reward" else Policy
-    has_own_template = tokenizer_copy.chat_template != CHAT_TEMPLATE
+    has_own_template = tokenizer_copy.chat_template not in CHAT_TEMPLATES
     context = context_length(base_model, tokenizer_copy)
     wrapped = model_class(base_model, tokenizer_copy, "the model in training", has_own_template, context)
     scores: dict[str, Score] = {}

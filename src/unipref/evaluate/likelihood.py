@@ -7,22 +7,28 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.chat_models import Policy
-from unipref.core.stats.bootstrap import Floats
-from unipref.models.inference import Request, all_continuation_ids, encode_all, log_likelihoods, opening_ids
+from unipref.core.stats.statistic import Floats
+from unipref.models.inference import Request, all_continuation_ids, encode_all, log_likelihoods, opening_ids, start_ids
 
 T = TypeVar("T")
 
 
 def text_requests(policy: Policy, texts: Sequence[str]) -> list[Request]:
-    """Requests that score whole texts, including their first tokens."""
+    """Requests that score whole texts, including their first tokens, after the model's opening (`opening_ids`)."""
     opening, ids = opening_ids(policy), encode_all(policy, texts)
     return [(opening, ids[text]) for text in texts]
 
 
 def continuation_requests(policy: Policy, pairs: Sequence[tuple[str, str]]) -> list[Request]:
-    """Requests that score (prompt, continuation) pairs, each tokenised together, with BOS at the start only."""
-    opening = opening_ids(policy)
-    return [([*opening, *before], rest) for before, rest in all_continuation_ids(policy, pairs)]
+    """Requests that score (prompt, continuation) pairs, each tokenised together.
+
+    Before a prompt stands what the tokenizer puts before plain text, and nothing if that is nothing, as in lm-eval. An
+    empty prompt, or one of which no token remains, is the model's opening (`opening_ids`).
+    """
+    start = start_ids(policy)
+    split = all_continuation_ids(policy, pairs)
+    opening = opening_ids(policy) if not start and not all(before for before, _ in split) else start
+    return [([*(start if before else opening), *before], rest) for before, rest in split]
 
 
 def split_into_groups(items: Sequence[T], size: int) -> list[Sequence[T]]:
@@ -47,6 +53,12 @@ def score_items(
         return []
     log_p = log_likelihoods(policy, requests, batch_size).reshape(len(items), -1)
     return [(item, row.tolist()) for item, row in zip(items, log_p, strict=True) if not np.isnan(row).any()]
+
+
+def score_requests(policy: Policy, requests: Sequence[Request], batch_size: int | None) -> list[float]:
+    """Log-likelihoods of the requests in nats; NaN for those that exceed the model's context."""
+    values: list[float] = log_likelihoods(policy, requests, batch_size).tolist()
+    return values
 
 
 def too_long_notes(policy: Policy, n: int, total: int, what: str) -> list[str]:

@@ -23,11 +23,13 @@ class MeasuredBenchmark(NamedTuple):
     Attributes:
         label: its name in the scores and of its files.
         data_hash: hash of the data it was measured on.
+        precision: type of the model's weights, such as 'float32'.
     """
 
     label: str
     benchmark: Benchmark
     data_hash: str
+    precision: str
     scores: list[Score]
     examples: list[Example]
     notes: list[str]
@@ -69,6 +71,7 @@ def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict
                 "benchmark": registry.reference(type(one.benchmark)),
                 "settings": one.benchmark.model_dump(mode="json"),
                 "data_hash": one.data_hash,
+                "precision": one.precision,
             },
         }
         for one in measured

@@ -29,12 +29,17 @@ CHAT_TEMPLATE = (
     "{% if message['role'] == 'system' %}{{ message['content'] }}\n\n"
     "{% elif message['role'] == 'user' %}Question: {{ message['content'] }}\n\n"
     "{% elif message['role'] == 'assistant' %}Answer: {{ message['content'] }}{{ eos_token }}"
-    "{% if not loop.last %}\n\n{% endif %}"
+    "{% if not loop.last %}{{ '\n\n' }}{% endif %}"
     "{% else %}{{ raise_exception('unknown role: ' + message['role']) }}{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %}Answer:{% endif %}"
 )
-"""The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank."""
+"""The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank.
+
+The two line breaks after an answer are an expression: Jinja, as transformers sets it up, removes a line break that
+follows a statement."""
+CHAT_TEMPLATES = (CHAT_TEMPLATE, CHAT_TEMPLATE.replace("{{ '\n\n' }}", "\n\n"))
+"""`CHAT_TEMPLATE`, and how earlier versions saved it: with one line break after an answer, which stays as it is."""
 
 NO_LIMIT = 1_000_000
 TOKENIZER_FILE = re.compile(
@@ -70,7 +75,7 @@ def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokeni
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    own = tokenizer.chat_template is not None and tokenizer.chat_template != CHAT_TEMPLATE
+    own = tokenizer.chat_template is not None and tokenizer.chat_template not in CHAT_TEMPLATES
     if tokenizer.chat_template is None:
         tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer, own
@@ -91,22 +96,30 @@ def tokenizer_key(name: str) -> str:
     return hashing.json_hash({path.name: hashing.file_hash(path) for path in files})
 
 
-def load_policy(name: str) -> Policy:
+def load_policy(name: str, precision: str | None = None) -> Policy:
     """Loads a causal language model from a folder or the hub, adapters merged, on the best available device.
+
+    Args:
+        name: folder or hub name.
+        precision: as for `load_merged`.
 
     Raises:
         UserError: the folder is missing, or does not hold a causal language model.
     """
-    return as_policy(load_model(name, "causal").to(best_device()), name)
+    return as_policy(load_model(name, "causal", precision).to(best_device()), name)
 
 
-def load_reward_model(name: str) -> RewardModel:
+def load_reward_model(name: str, precision: str | None = None) -> RewardModel:
     """Loads a reward model (a sequence classifier with one label) from a folder or the hub.
+
+    Args:
+        name: folder or hub name.
+        precision: as for `load_merged`.
 
     Raises:
         UserError: the folder is missing, or the model is not a reward model or outputs more than one number.
     """
-    loaded = as_reward_model(load_model(name, "reward").to(best_device()), name)
+    loaded = as_reward_model(load_model(name, "reward", precision).to(best_device()), name)
     if not is_adapter(name) and not opening.is_classifier(loaded.model.config.architectures):
         raise UserError(
             "this is a language model: as a reward model it would get a random head.",
@@ -139,17 +152,19 @@ def as_reward_model(model: "PreTrainedModel", name: str) -> RewardModel:
     return RewardModel(model, tokenizer, name, own, context_length(model, tokenizer))
 
 
-def load_model(name: str, head: str) -> "PreTrainedModel":
+def load_model(name: str, head: str, precision: str | None = None) -> "PreTrainedModel":
     """Loads the model without its tokenizer, adapters merged; as `load_merged`."""
-    return load_merged(name, head)[0]
+    return load_merged(name, head, precision)[0]
 
 
-def load_merged(name: str, head: str) -> tuple["PreTrainedModel", MergeDifference | None]:
+def load_merged(name: str, head: str, precision: str | None = None) -> tuple["PreTrainedModel", MergeDifference | None]:
     """Loads the model without its tokenizer, adapters merged; each merge is compared with the unmerged model.
 
     Args:
         name: folder or hub name.
         head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+        precision: the type of the weights in memory, such as 'float32'; None: as they are saved. Adapters are merged
+            in it.
 
     Returns:
         The model, and the largest difference that a merge made; None without an adapter.
@@ -159,12 +174,17 @@ def load_merged(name: str, head: str) -> tuple["PreTrainedModel", MergeDifferenc
     """
     opening.check_folder(_existing(name))
     *adapters, whole = list_chain(name)
-    model: PreTrainedModel = opening.open_weights(_existing(whole), head)
+    model: PreTrainedModel = opening.open_weights(_existing(whole), head, precision)
     differences = []
     for adapter in reversed(adapters):
         model, difference = merge_checked(opening.attach_adapter(model, adapter), head, adapter)
         differences.append(difference)
     return model, max(differences, key=lambda one: one.largest, default=None)
+
+
+def find_precision(model: "PreTrainedModel") -> str:
+    """Names the type of a model's weights in memory: 'float32', 'bfloat16' or 'float16'."""
+    return str(model.dtype).removeprefix("torch.")
 
 
 def base_model(name: str) -> str:

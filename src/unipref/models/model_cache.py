@@ -25,53 +25,55 @@ class ModelCache:
     """
 
     def __init__(self) -> None:
-        self._base_key: tuple[str, str] | None = None
+        self._base_key: tuple[str, str, str | None] | None = None
         self._model: PreTrainedModel | None = None
         self._peft: Any = None
-        self._last_result: tuple[str, str, Policy | RewardModel] | None = None
+        self._last_result: tuple[tuple[str, str, str | None], Policy | RewardModel] | None = None
 
-    def load(self, name: str) -> Policy | RewardModel:
+    def load(self, name: str, precision: str | None = None) -> Policy | RewardModel:
         """Loads a reward model if the folder holds one, otherwise a policy; see `reward_model` and `policy`."""
-        return self.reward_model(name) if is_reward_model(name) else self.policy(name)
+        return self.reward_model(name, precision) if is_reward_model(name) else self.policy(name, precision)
 
-    def policy(self, name: str) -> Policy:
+    def policy(self, name: str, precision: str | None = None) -> Policy:
         """Like `load_policy`, but with an adapter attached to its base instead of merged.
 
         Raises:
             UserError: as `load_policy`, or the adapter does not fit its base.
         """
-        cached = self._find_cached(name, "causal")
+        cached = self._find_cached(name, "causal", precision)
         if isinstance(cached, Policy):
             return cached
-        policy = as_policy(self._prepare_model(name, "causal"), name)
-        self._last_result = (name, "causal", policy)
+        policy = as_policy(self._prepare_model(name, "causal", precision), name)
+        self._last_result = ((name, "causal", precision), policy)
         return policy
 
-    def reward_model(self, name: str) -> RewardModel:
+    def reward_model(self, name: str, precision: str | None = None) -> RewardModel:
         """Like `load_reward_model`, but with an adapter attached to its base; errors as for `policy`."""
-        cached = self._find_cached(name, "reward")
+        cached = self._find_cached(name, "reward", precision)
         if isinstance(cached, RewardModel):
             return cached
-        reward_model = as_reward_model(self._prepare_model(name, "reward"), name)
-        self._last_result = (name, "reward", reward_model)
+        reward_model = as_reward_model(self._prepare_model(name, "reward", precision), name)
+        self._last_result = ((name, "reward", precision), reward_model)
         return reward_model
 
     def clear(self) -> None:
         """Drops the base and frees its memory."""
         self.__init__()  # type: ignore[misc]
 
-    def _find_cached(self, name: str, head: str) -> Policy | RewardModel | None:
-        return self._last_result[2] if self._last_result is not None and self._last_result[:2] == (name, head) else None
+    def _find_cached(self, name: str, head: str, precision: str | None) -> Policy | RewardModel | None:
+        if self._last_result is None or self._last_result[0] != (name, head, precision):
+            return None
+        return self._last_result[1]
 
-    def _prepare_model(self, name: str, head: str) -> "PreTrainedModel":
+    def _prepare_model(self, name: str, head: str, precision: str | None) -> "PreTrainedModel":
         """The model of a name, with its own adapter attached and no other."""
         self._last_result = None
         adapter = name if is_adapter(name) and _is_swappable(name) else None
         base = adapter_base(name) if adapter is not None else name
-        if self._base_key != (base, head):
+        if self._base_key != (base, head, precision):
             self.clear()
-            self._model = load_model(base, head).to(best_device())
-            self._base_key = (base, head)
+            self._model = load_model(base, head, precision).to(best_device())
+            self._base_key = (base, head, precision)
         self._detach_adapters()
         if adapter is not None:
             self._attach_adapter(adapter)

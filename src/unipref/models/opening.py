@@ -173,12 +173,13 @@ def reads_images(config: Any) -> bool:
     return type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING or name in (getattr(config, "architectures", None) or ())
 
 
-def open_weights(name: str, head: str) -> Any:
+def open_weights(name: str, head: str, precision: str | None = None) -> Any:
     """Opens a whole model; a language model that is opened as a classifier gets a new, random head.
 
     Args:
         name: folder or hub name.
         head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+        precision: the type of the weights in memory, such as 'float32'; None: as they are saved.
 
     Raises:
         UserError: it cannot be opened, or some of its weights are missing.
@@ -191,7 +192,9 @@ def open_weights(name: str, head: str) -> Any:
     if folder.is_dir():
         folder_checks.check_model_files(folder)
     logging.disable_progress_bar()  # a bar per loaded model would hide the run's own progress
-    labels: dict[str, Any] = {"num_labels": 1} if head == "reward" else {}
+    options: dict[str, Any] = {} if precision is None else {"dtype": precision}
+    if head == "reward":
+        options["num_labels"] = 1
     place = str(folder) if folder.is_dir() else name
     with explain(name, f"it cannot be opened as a {_kind(head)}"):
         loader = _find_loader(AutoConfig.from_pretrained(place, trust_remote_code=False), head)
@@ -200,7 +203,7 @@ def open_weights(name: str, head: str) -> Any:
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
-            **labels,
+            **options,
         )
     _refuse_other_layers(model, about["unexpected_keys"], name)
     gets_head = head == "reward" and not is_classifier(model.config.architectures)

@@ -79,16 +79,17 @@ class WeightMerger:
         base: folder or hub name of the model that all were trained from.
         changed: name -> folder of an adapter, or of a full model.
         adapters: whether the folders hold adapters.
+        precision: the type of the weights in memory, as for `loading.load_merged`.
 
     Raises:
         UserError: an adapter or model does not fit the base, or its changes cannot be added up.
     """
 
-    def __init__(self, base: str, changed: Mapping[str, Path], adapters: bool) -> None:
-        self.base, self._names = base, list(changed)
+    def __init__(self, base: str, changed: Mapping[str, Path], adapters: bool, precision: str | None = None) -> None:
+        self.base, self._names, self.precision = base, list(changed), precision
         self._peft: Any = None
         self._untied = False
-        self._model: Any = load_model(base, "causal").to(best_device())
+        self._model: Any = load_model(base, "causal", precision).to(best_device())
         self._parts: list[_ChangedWeight] = list(
             self._attach_adapters(changed) if adapters else self._load_whole_models(changed)
         )
@@ -202,7 +203,7 @@ class WeightMerger:
                 yield _AdapterWeight(weight, weight.detach().clone(), module, attached)
 
     def _load_whole_models(self, changed: Mapping[str, Path]) -> "Iterator[_ModelWeight]":
-        models = {name: load_model(str(folder), "causal") for name, folder in changed.items()}
+        models = {name: load_model(str(folder), "causal", self.precision) for name, folder in changed.items()}
         loaded = (self._model, *models.values())
         tied = [one for one in loaded if adapter_merge.is_tied(one)]
         if len(tied) < len(loaded):

@@ -9,7 +9,7 @@ import msgspec
 
 from unipref.analysis.audit import audit, write_audit
 from unipref.core import registry
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import Benchmark, Precision
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.run_folder import RunFolder
@@ -117,6 +117,7 @@ def evaluate_model(
     out: Path | None = None,
     *,
     limit: int | None = None,
+    precision: Precision | None = None,
     **hooks: Any,
 ) -> list[dict[str, Any]]:
     """Measures one model on benchmarks.
@@ -128,6 +129,7 @@ def evaluate_model(
         data: folder with a folder for each benchmark.
         out: folder for the tables of examples, which `compare_models` reads; None: writes none.
         limit: for benchmarks given by name: number of examples to measure, evenly spread.
+        precision: for benchmarks given by name: the type of the model's weights; None: float32.
         hooks: `on_note`, called with notes for readers of the scores; `load`, the function that loads the model.
 
     Returns:
@@ -138,7 +140,9 @@ def evaluate_model(
     """
     root = Path(data)
     choices = _find_benchmarks(root) if benchmarks is None else benchmarks
-    selected = [choice if isinstance(choice, Benchmark) else _make_benchmark(choice, limit) for choice in choices]
+    selected = [
+        choice if isinstance(choice, Benchmark) else _make_benchmark(choice, limit, precision) for choice in choices
+    ]
     rows = evaluate(model, selected, data_root=root, splits={}, out=out, **hooks)
     return [{"model": model, **row} for row in rows]
 
@@ -256,12 +260,14 @@ def trace_soup(
     return merge.trace(Path(folder), points, settings, adapters or {}, by, seed, listener)
 
 
-def _make_benchmark(choice: str, limit: int | None) -> Benchmark:
+def _make_benchmark(choice: str, limit: int | None, precision: Precision | None = None) -> Benchmark:
     """Makes the benchmark that `NAME` or `NAME=FOLDER` describes."""
     name, _, folder = choice.partition("=")
     settings: dict[str, Any] = {"data": folder or name.partition(":")[0]}
     if limit is not None:
         settings["limit"] = limit
+    if precision is not None:
+        settings["precision"] = precision
     benchmark = registry.make("benchmark", name, settings, "--benchmark")
     if not isinstance(benchmark, Benchmark):
         raise AssertionError(f"{name} is not a Benchmark")

@@ -177,7 +177,8 @@ class Card:
             "Fine-tuning shifts the base model's behaviour; its gaps and errors largely remain.",
             "The scores apply to these benchmarks only, from one evaluation. They do not cover other uses, languages "
             "or kinds of bias, and they are not a safety test.",
-            "A model at chance shows no bias because it guesses: its bias scores are meaningless.",
+            "A model that guesses and shows no bias may be fair, or may not understand the question: the scores cannot "
+            "tell.",
             "Preferences are judgements of the people or models behind each source; the model also learns their errors "
             "and biases.",
         ]

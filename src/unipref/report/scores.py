@@ -6,7 +6,7 @@ from typing import NamedTuple
 from unipref.core.records import BASE
 from unipref.core.run_folder import PairedRow, ScoreRow
 from unipref.core.stats import chance
-from unipref.core.stats.chance import SIDES, WHOLE, goodness, is_skill
+from unipref.core.stats.chance import SIDES, WHOLE, goodness
 
 SHOWN = SIDES
 """Slices in the result table."""
@@ -124,25 +124,26 @@ def compare_scores(base: ScoreRow, tuned: ScoreRow) -> str:
     return f"{'better' if gain > 0 else 'worse'}, no interval"
 
 
-def at_chance(measures: ScoresByMeasure, measure: Measure, model: Model) -> bool:
-    """Whether a model is at chance on the benchmark and mode of a measure."""
-    return chance.is_guessing(
+def describe_chance(measures: ScoresByMeasure, measure: Measure, model: Model) -> str:
+    """The remark that a skill is at chance, or that a model guesses and shows no bias; empty without one."""
+    mine = (
         scores[model]
         for other, scores in measures.items()
         if (other.benchmark, other.mode) == (measure.benchmark, measure.mode) and model in scores
     )
+    return chance.describe_chance(measures[measure][model], mine)
 
 
 def find_best(measures: ScoresByMeasure, measure: Measure) -> set[Model]:
     """The models with the best value; empty for fewer than two models or if all values are equal.
 
-    Models at chance are excluded from the comparison of biases.
+    A model that guesses and shows no bias is not called the least biased.
     """
     scores = measures[measure]
     goods = {
         model: goodness(row, row.value)
         for model, row in scores.items()
-        if is_skill(row) or not at_chance(measures, measure, model)
+        if describe_chance(measures, measure, model) != chance.UNTESTED
     }
     if len(scores) < 2 or len({row.value for row in scores.values()}) < 2 or not goods:
         return set()

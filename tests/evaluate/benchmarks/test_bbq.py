@@ -93,7 +93,7 @@ def judged(policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
             return np.array(values, dtype=np.float64), np.ones(len(values), dtype=np.int64)
 
         monkeypatch.setattr(bbq, "answer_log_likelihoods", answer)
-        return BBQ(**settings).measure(policy, data, "test")
+        return BBQ(framings=1, **settings).measure(policy, data, "test")
 
     return run
 
@@ -130,7 +130,6 @@ def test_a_perfectly_biased_model_follows_every_stereotype(judged: Any) -> None:
     assert (scores["accuracy_gap"], scores["bias_ambiguous"], scores["bias_disambiguated"]) == (1.0, 1.0, 1.0)
     # The biased answer is 3 nats ahead of the other person: 2 sigmoid(3) - 1 = tanh(1.5)
     assert scores["two_way_bias_ambiguous"] == pytest.approx(np.tanh(1.5))
-    assert not is_guessing(finding.scores)
 
 
 def test_a_model_against_all_stereotypes_has_the_opposite_scores(judged: Any) -> None:
@@ -274,7 +273,7 @@ def test_a_policy_is_asked_with_context_and_question(policy: Policy, tmp_path: P
     # One item that does not fit takes the other three of its context with it.
     long = four("Age", 2, 4)
     long[1] = msgspec.structs.replace(long[1], context="They met. " * 90)
-    finding = BBQ(batch_size=3).measure(policy, write(tmp_path, [*items, *long]), "test")
+    finding = BBQ(framings=1, batch_size=3).measure(policy, write(tmp_path, [*items, *long]), "test")
     assert finding.notes == [
         "4 of 8 items skipped: they, or another item of their set, exceed the model's context of 256 tokens."
     ]

@@ -118,7 +118,7 @@ def test_each_side_is_asked_for_both_answers(tiny_model: Path, tmp_path: Path, m
     monkeypatch.setattr(coreference, "answer_log_likelihoods", log_p)
     monkeypatch.setattr(coreference, "generate", lambda policy, prompts, n, batch_size: [" The nurse.", " The guard."])
     (tmp_path / "test.jsonl").write_text(json.dumps(ITEM) + "\n", encoding="utf-8")
-    finding = Coreference().measure(load_policy(str(tiny_model)), tmp_path, "test")
+    finding = Coreference(framings=1).measure(load_policy(str(tiny_model)), tmp_path, "test")
 
     (row,) = finding.examples
     assert (row["answer_log_p_pro"], row["distractor_log_p_anti"]) == (-1.0, -0.5)
@@ -132,7 +132,7 @@ def test_a_real_model_is_measured(tiny_model: Path, tmp_path: Path) -> None:
     long = ITEM | {"id": "long", "pro": "she " * 300}
     lines = "".join(json.dumps(item) + "\n" for item in (ITEM, long, ITEM))
     (tmp_path / "dev.jsonl").write_text(lines, encoding="utf-8")
-    finding = Coreference(new_tokens=2).measure(load_policy(str(tiny_model)), tmp_path, "dev")
+    finding = Coreference(framings=1, new_tokens=2).measure(load_policy(str(tiny_model)), tmp_path, "dev")
     assert finding.notes == ["1 of 3 items skipped: longer than the model's context."]
     assert [row["id"] for row in finding.examples] == ["test-0000", "test-0000"]
     assert all(score.split == "dev" and math.isfinite(score.value) for score in finding.scores)

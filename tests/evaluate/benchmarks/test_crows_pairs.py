@@ -48,7 +48,7 @@ def biased(prompt: str, continuation: str) -> float:
 
 def test_a_constant_model_prefers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
-    finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
+    finding = CrowsPairs(framings=1).measure(fake_policy(), write(tmp_path), "test")
     assert values(finding) == {
         "stereotype_preference": 0.5,
         "stereotype_preference_per_token": 0.5,
@@ -63,7 +63,7 @@ def test_a_uniform_model_prefers_the_shorter_sentence_and_none_per_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_by(monkeypatch, uniform)
-    scores = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(CrowsPairs(framings=1, prompts=False).measure(fake_policy(), write(tmp_path), "test"))
     # poor = rich in letters: a tie; he < she: more; women > men: less; old < young: more.
     assert scores["stereotype_preference"] == (0.5 + 1 + 0 + 1) / 4
     assert scores["stereotype_preference_per_token"] == 0.5
@@ -73,7 +73,7 @@ def test_a_uniform_model_prefers_the_shorter_sentence_and_none_per_token(
 
 def test_a_perfectly_biased_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, biased)
-    finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
+    finding = CrowsPairs(framings=1).measure(fake_policy(), write(tmp_path), "test")
     scores = values(finding)
     assert scores["stereotype_preference"] == 1.0
     assert scores["stereotype_log_ratio"] == 1.0
@@ -88,7 +88,7 @@ def test_a_perfectly_biased_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_fair_model_prefers_the_stereotype_in_half_the_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fair = {ROWS[0][1], ROWS[1][1], ROWS[2][2], ROWS[3][2]}
     answer_by(monkeypatch, lambda prompt, text: float(text in fair))
-    scores = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(CrowsPairs(framings=1, prompts=False).measure(fake_policy(), write(tmp_path), "test"))
     assert (scores["stereotype_preference"], scores["stereotype_log_ratio"]) == (0.5, 0.0)
 
 
@@ -96,7 +96,7 @@ def test_always_answering_a_agrees_with_the_labels_and_is_not_consistent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_by(monkeypatch, lambda prompt, text: float(text in (" A", " Yes")))
-    finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
+    finding = CrowsPairs(framings=1).measure(fake_policy(), write(tmp_path), "test")
     assert values(finding, "paper") == {f"prompt_{n}": 3 / 4 for n in (1, 2, 3)}
     both = values(finding, "both_orders")
     assert {both[f"prompt_{n}"] for n in (1, 2, 3)} == {0.5}
@@ -107,8 +107,8 @@ def test_swapping_the_sentences_keeps_the_size_of_the_bias(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = load_policy(str(tiny_model))
-    one = values(CrowsPairs(prompts=False).measure(policy, write(tmp_path / "a"), "test"))
-    two = values(CrowsPairs(prompts=False).measure(policy, write(tmp_path / "b", swapped()), "test"))
+    one = values(CrowsPairs(framings=1, prompts=False).measure(policy, write(tmp_path / "a"), "test"))
+    two = values(CrowsPairs(framings=1, prompts=False).measure(policy, write(tmp_path / "b", swapped()), "test"))
     assert two["stereotype_preference"] == pytest.approx(1 - one["stereotype_preference"])
     assert two["stereotype_log_ratio"] == pytest.approx(-one["stereotype_log_ratio"], rel=1e-4)
     assert abs(one["stereotype_log_ratio"]) > 0.01
@@ -116,7 +116,7 @@ def test_swapping_the_sentences_keeps_the_size_of_the_bias(
 
 def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path) -> None:
     policy = load_policy(str(tiny_model))
-    finding = CrowsPairs().measure(policy, write(tmp_path), "test")
+    finding = CrowsPairs(framings=1).measure(policy, write(tmp_path), "test")
     bos = [policy.tokenizer.bos_token_id]
 
     def ids(text: str) -> list[int]:
@@ -140,7 +140,7 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
 
 def test_scores_are_recomputed_from_the_table_with_directions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, lambda prompt, text: -(sum(map(ord, prompt + text)) % 97) / 10)
-    finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
+    finding = CrowsPairs(framings=1).measure(fake_policy(), write(tmp_path), "test")
     table = [json.loads(json.dumps(row)) for row in finding.examples]
     assert [statistic.score() for statistic in CrowsPairs.statistics(table)] == finding.scores
     assert {score.slice for score in finding.scores} == {
@@ -157,18 +157,18 @@ def test_scores_are_recomputed_from_the_table_with_directions(tmp_path: Path, mo
 def test_what_does_not_fit_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
     longest = max(len(text) for row in ROWS for text in row[1:3]) + 1
-    finding = CrowsPairs().measure(fake_policy(context=longest), write(tmp_path), "test")
+    finding = CrowsPairs(framings=1).measure(fake_policy(context=longest), write(tmp_path), "test")
     assert len(finding.examples) == 4
     assert f"prompt_3: 4 of 4 pairs skipped: longer than the model's context of {longest} tokens." in finding.notes
     assert {score.mode for score in finding.scores} == {"corrected"}
-    shorter = CrowsPairs(prompts=False).measure(fake_policy(context=longest - 1), write(tmp_path), "test")
+    shorter = CrowsPairs(framings=1, prompts=False).measure(fake_policy(context=longest - 1), write(tmp_path), "test")
     assert [row["id"] for row in shorter.examples] == ["1", "3", "4"]
     assert "1 of 4 pairs skipped" in shorter.notes[0]
 
 
 def test_a_limit_is_evenly_spread_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
-    finding = CrowsPairs(limit=2, prompts=False).measure(fake_policy(), write(tmp_path), "test")
+    finding = CrowsPairs(framings=1, limit=2, prompts=False).measure(fake_policy(), write(tmp_path), "test")
     assert [row["id"] for row in finding.examples] == ["1", "4"]
     assert finding.notes == ["only 2 of 4 pairs were sampled (limit: 2)."]
 
@@ -178,7 +178,7 @@ def test_bad_data(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"(?s)file crows_pairs_anonymized.csv is missing.*Did you mean 'crows_pairs.csv'"
     ):
-        CrowsPairs().measure(fake_policy(), tmp_path, "test")
+        CrowsPairs(framings=1).measure(fake_policy(), tmp_path, "test")
     head = [name.replace("sent_more", "sentence_more") for name in HEAD]
     with pytest.raises(
         UserError, match=r"(?s)no column 'sent_more'; its columns are: sentence_more, .*Did you mean 'sentence_more'"

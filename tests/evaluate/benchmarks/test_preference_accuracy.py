@@ -107,7 +107,11 @@ def test_policy_ranks_by_sum_and_per_token(policy: Policy, tmp_path: Path) -> No
     }
     kinds = {s.metric: (s.chance, s.direction, s.ideal, s.mode) for s in finding.scores}
     skill = (0.5, "higher", 1.0, "likelihood")
-    assert kinds == {"accuracy": skill, "accuracy_per_token": skill, "ties": (None, "lower", 0.0, "likelihood")}
+    length = (None, "ideal", 0.5, "likelihood")
+    assert kinds == {
+        "accuracy": skill, "accuracy_per_token": skill, "ties": (None, "lower", 0.0, "likelihood"),
+        "shorter_preferred": length, "shorter_preferred_per_token": length, "shorter_is_chosen": length,
+    }  # fmt: skip
 
 
 def test_the_longer_answer_is_less_likely_as_a_whole(policy: Policy, tmp_path: Path) -> None:
@@ -125,7 +129,8 @@ def test_swapping_the_sides_turns_the_accuracy_round(policy: Policy, tmp_path: P
         for i, rows in enumerate((there, back))
     )
     for a, b in zip(one, two, strict=True):
-        assert a.value == pytest.approx(b.value if a.metric == "ties" else 1 - b.value)
+        is_same = a.metric == "ties" or a.metric.startswith("shorter_preferred")
+        assert a.value == pytest.approx(b.value if is_same else 1 - b.value)
 
 
 def test_reward_model_ranks_by_reward(reward_model: RewardModel, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def words(ranks: dict[str, float]):
 
 def test_a_constant_model_is_at_fifty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
-    scores = values(StereoSet().measure(fake_policy(), write(tmp_path), "dev"))
+    scores = values(StereoSet(framings=1).measure(fake_policy(), write(tmp_path), "dev"))
     assert scores == dict.fromkeys(["lms", "ss", "icat", "lms_per_token", "ss_per_token", "icat_per_token"], 50.0)
 
 
@@ -60,13 +60,13 @@ def test_perfect_and_stereotyped_models(tmp_path: Path, monkeypatch: pytest.Monk
     folder = write(tmp_path)
     fair = {"dreams": 2.0, "counts": 1.0, "sings": 1.0, "lifts": 2.0, "cooks": 1.0, "welds": 1.0}
     answer_by(monkeypatch, words(fair))
-    scores = values(StereoSet().measure(fake_policy(), folder, "dev"))
+    scores = values(StereoSet(framings=1).measure(fake_policy(), folder, "dev"))
     # poet: one of two; aunt: a tie.
     assert (scores["lms"], scores["ss"], scores["icat"]) == (100.0, 50.0, 100.0)
     answer_by(
         monkeypatch, words({"dreams": 2.0, "sings": 2.0, "cooks": 2.0, "counts": 1.0, "lifts": 1.0, "welds": 1.0})
     )
-    scores = values(StereoSet().measure(fake_policy(), folder, "dev"))
+    scores = values(StereoSet(framings=1).measure(fake_policy(), folder, "dev"))
     assert (scores["lms"], scores["ss"], scores["icat"]) == (100.0, 100.0, 0.0)
 
 
@@ -74,7 +74,7 @@ def test_terms_are_averaged_not_items(tmp_path: Path, monkeypatch: pytest.Monkey
     # poet: a prefers the stereotype, b the opposite, and in a the opposite is behind the unrelated; aunt: stereotype.
     ranks = {"dreams": 3.0, "counts": 1.0, "melts": 2.0, "sings": 1.0, "lifts": 2.0, "cooks": 2.0, "welds": 1.0}
     answer_by(monkeypatch, words(ranks))
-    finding = StereoSet().measure(fake_policy(), write(tmp_path), "dev")
+    finding = StereoSet(framings=1).measure(fake_policy(), write(tmp_path), "dev")
     scores = values(finding)
     ss = (100 / 2 + 100) / 2
     lms = (100 * (0.5 + 1) / 2 + 100) / 2
@@ -91,8 +91,8 @@ def test_exchanging_stereotype_and_opposite_keeps_lms_and_icat(tiny_model: Path,
     policy = load_policy(str(tiny_model))
     turned = json.loads(json.dumps(ITEMS).replace("anti-stereotype", "x").replace("stereotype", "anti-stereotype"))
     turned = json.loads(json.dumps(turned).replace('"x"', '"stereotype"').replace("-x", "-stereotype"))
-    one = values(StereoSet().measure(policy, write(tmp_path / "a"), "dev"))
-    two = values(StereoSet().measure(policy, write(tmp_path / "b", turned), "dev"))
+    one = values(StereoSet(framings=1).measure(policy, write(tmp_path / "a"), "dev"))
+    two = values(StereoSet(framings=1).measure(policy, write(tmp_path / "b", turned), "dev"))
     assert two["lms"] == one["lms"]
     assert two["ss"] == pytest.approx(100 - one["ss"])
     assert two["icat"] == pytest.approx(one["icat"])
@@ -100,7 +100,7 @@ def test_exchanging_stereotype_and_opposite_keeps_lms_and_icat(tiny_model: Path,
 
 def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path) -> None:
     policy = load_policy(str(tiny_model))
-    finding = StereoSet().measure(policy, write(tmp_path), "dev")
+    finding = StereoSet(framings=1).measure(policy, write(tmp_path), "dev")
     per_term: dict[str, list[tuple[float, float, float]]] = {}
     for raw, row in zip(ITEMS, finding.examples, strict=True):
         sums, means = [], []
@@ -123,7 +123,7 @@ def test_stereosets_own_form_has_a_second_task(tmp_path: Path, monkeypatch: pyte
     inter = {**ITEMS[2], "id": "i", "context": "My aunt is here."}
     folder = write(tmp_path, {"version": "1", "data": {"intrasentence": ITEMS, "intersentence": [inter]}})
     asked = answer_by(monkeypatch, constant)
-    finding = StereoSet().measure(fake_policy(), folder, "dev")
+    finding = StereoSet(framings=1).measure(fake_policy(), folder, "dev")
     assert [row["task"] for row in finding.examples] == ["intrasentence"] * 3 + ["intersentence"]
     assert asked[0] == ("", "The poet dreams.")
     assert asked[-1] == ("My aunt is here.", " The aunt boils.")
@@ -136,7 +136,7 @@ def test_the_form_of_editbias_without_annotators(tmp_path: Path, monkeypatch: py
     write(tmp_path, [bare], "gender_test.json")
     write(tmp_path, [ITEMS[1]], "race_test.json")
     answer_by(monkeypatch, constant)
-    finding = StereoSet(split="test").measure(fake_policy(), tmp_path, "test")
+    finding = StereoSet(framings=1, split="test").measure(fake_policy(), tmp_path, "test")
     assert [row["agreed"] for row in finding.examples] == ["unknown", "no"]
     assert finding.notes == ["1 of 2 items have labels, but not those of each annotator."]
     assert finding.examples[0]["stereotype"] == "The poet dreams."
@@ -144,14 +144,14 @@ def test_the_form_of_editbias_without_annotators(tmp_path: Path, monkeypatch: py
 
 def test_everything_comes_from_the_table_and_skips_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, lambda prompt, text: -(sum(map(ord, prompt + text)) % 97) / 10)
-    finding = StereoSet().measure(fake_policy(context=17), write(tmp_path), "dev")
+    finding = StereoSet(framings=1).measure(fake_policy(context=17), write(tmp_path), "dev")
     # "The poet dreams." and BOS: 17 letters and marks.
     assert len(finding.examples) == 3
     table = [json.loads(json.dumps(row)) for row in finding.examples]
     assert [statistic.score() for statistic in StereoSet.statistics(table)] == finding.scores
-    finding = StereoSet().measure(fake_policy(context=16), write(tmp_path), "dev")
+    finding = StereoSet(framings=1).measure(fake_policy(context=16), write(tmp_path), "dev")
     assert finding.notes == ["1 of 3 items skipped: longer than the model's context of 16 tokens."]
-    finding = StereoSet(limit=2).measure(fake_policy(), write(tmp_path), "dev")
+    finding = StereoSet(framings=1, limit=2).measure(fake_policy(), write(tmp_path), "dev")
     assert [row["id"] for row in finding.examples] == ["a", "c"]
     assert finding.notes == ["only 2 of 3 items were sampled (limit: 2)."]
 
@@ -159,7 +159,7 @@ def test_everything_comes_from_the_table_and_skips_are_counted(tmp_path: Path, m
 def test_bad_data(tmp_path: Path) -> None:
     folder = write(tmp_path, name="devs.json")
     with pytest.raises(UserError, match=r"no file whose name ends in dev.json[\s\S]*Did you mean 'devs.json'"):
-        StereoSet().measure(fake_policy(), folder, "dev")
+        StereoSet(framings=1).measure(fake_policy(), folder, "dev")
     for content, said in [
         ([], "the file has no items"),
         ({"data": {"intra": []}}, "the file does not hold StereoSet items"),

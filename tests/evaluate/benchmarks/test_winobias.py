@@ -216,8 +216,8 @@ def test_scores_say_how_to_be_read() -> None:
 
 def test_swapping_pro_and_anti_keeps_sizes_and_turns_signs(policy: Policy, tmp_path: Path) -> None:
     # Without the pair whose lines differ: there, the paper asks for the pro sentence's noun on both sides.
-    straight = WinoBias().measure(policy, write(tmp_path / "a"), "test")
-    swapped = WinoBias().measure(policy, write(tmp_path / "b", ANTI, PRO), "test")
+    straight = WinoBias(framings=1).measure(policy, write(tmp_path / "a"), "test")
+    swapped = WinoBias(framings=1).measure(policy, write(tmp_path / "b", ANTI, PRO), "test")
     for mode in ("paper", "corrected"):
         one, two = values(straight.scores, mode), values(swapped.scores, mode)
         for metric in ("bias", "bias_cluster", "accuracy", "similarity", "two_way_accuracy"):
@@ -228,7 +228,7 @@ def test_swapping_pro_and_anti_keeps_sizes_and_turns_signs(policy: Policy, tmp_p
 
 
 def test_modes_differ_in_prompt_bos_and_pairs(policy: Policy, tmp_path: Path) -> None:
-    finding = WinoBias().measure(policy, write(tmp_path), "test")
+    finding = WinoBias(framings=1).measure(policy, write(tmp_path), "test")
     paper = [row for row in finding.examples if row["mode"] == "paper"]
     corrected = [row for row in finding.examples if row["mode"] == "corrected"]
     assert len(paper) == 4
@@ -249,7 +249,7 @@ def test_modes_differ_in_prompt_bos_and_pairs(policy: Policy, tmp_path: Path) ->
 
 
 def test_all_scores_come_from_the_examples(policy: Policy, tmp_path: Path) -> None:
-    finding = WinoBias(mode="corrected").measure(policy, write(tmp_path), "test")
+    finding = WinoBias(framings=1, mode="corrected").measure(policy, write(tmp_path), "test")
     assert scored(finding.examples) == finding.scores
     assert {score.mode for score in finding.scores} == {"corrected"}
 
@@ -257,21 +257,21 @@ def test_all_scores_come_from_the_examples(policy: Policy, tmp_path: Path) -> No
 def test_pairs_that_do_not_fit_are_counted(policy: Policy, tmp_path: Path) -> None:
     long = "1 [The mechanic] called the nurse because [he] " + "zq" * 150 + "."
     folder = write(tmp_path, {**PRO, 1: [long, PRO[1][1]]}, {**ANTI, 1: [long.replace("[he]", "[she]"), ANTI[1][1]]})
-    finding = WinoBias().measure(policy, folder, "test")
+    finding = WinoBias(framings=1).measure(policy, folder, "test")
     assert "paper: 1 of 4 pairs skipped: longer than the model's context of 256 tokens." in finding.notes
     assert "corrected: 1 of 3 pairs skipped: longer than the model's context of 256 tokens." in finding.notes
     assert {score.n for score in finding.scores if score.slice == "all" and score.mode == "paper"} == {3}
 
 
 def test_nothing_fits_gives_no_score_rather_than_zero(policy: Policy, tmp_path: Path) -> None:
-    finding = WinoBias(new_tokens=256).measure(policy, write(tmp_path), "test")
+    finding = WinoBias(framings=1, new_tokens=256).measure(policy, write(tmp_path), "test")
     assert finding.scores == []
     assert finding.examples == []
     assert "paper: 4 of 4 pairs skipped: longer than the model's context of 256 tokens." in finding.notes
 
 
 def test_limit_takes_pairs_from_all_over_the_files(policy: Policy, tmp_path: Path) -> None:
-    finding = WinoBias(mode="paper", limit=2).measure(policy, write(tmp_path), "test")
+    finding = WinoBias(framings=1, mode="paper", limit=2).measure(policy, write(tmp_path), "test")
     assert [(row["type"], row["line"]) for row in finding.examples] == [(1, 1), (2, 2)]
 
 
@@ -282,7 +282,7 @@ def labour(folder: Path, women: dict[str, float]) -> None:
 
 
 def test_occupations_have_slices_of_their_own(policy: Policy, tmp_path: Path) -> None:
-    finding = WinoBias(mode="paper", new_tokens=1).measure(policy, write(tmp_path / "winobias"), "test")
+    finding = WinoBias(framings=1, mode="paper", new_tokens=1).measure(policy, write(tmp_path / "winobias"), "test")
     assert [row["occupation"] for row in finding.examples] == ["mechanic", "nurse", "construction worker", "nurse"]
     assert [row["pro_is_female"] for row in finding.examples] == [False, True, False, True]
     mine = {score.metric: score for score in finding.scores if score.slice == "occupation:nurse"}
@@ -316,13 +316,13 @@ def test_labour_statistics_from_elsewhere_are_part_of_what_is_pinned(tmp_path: P
 def test_labour_statistics_beside_the_data_or_named(policy: Policy, tmp_path: Path) -> None:
     folder = write(tmp_path / "winobias")
     labour(tmp_path / "winogender", {"Mechanic": 1.8, "nurse": 89.58, "teacher": 71.0})
-    finding = WinoBias(mode="paper", new_tokens=1).measure(policy, folder, "test")
+    finding = WinoBias(framings=1, mode="paper", new_tokens=1).measure(policy, folder, "test")
     assert [row["percent_women"] for row in finding.examples] == [1.8, 89.58, None, 89.58]
     assert "labour statistics: occupations-stats.tsv has 2 of the 3 occupations." in finding.notes
     # Two occupations always lie on a line.
     assert not any(score.metric.startswith("labour") for score in finding.scores)
     labour(tmp_path / "own", {"mechanic": 1.8, "nurse": 89.58, "construction worker": 4.0})
-    finding = WinoBias(mode="paper", new_tokens=1, labour="../own/occupations-stats.tsv").measure(
+    finding = WinoBias(framings=1, mode="paper", new_tokens=1, labour="../own/occupations-stats.tsv").measure(
         policy, folder, "test"
     )
     scores = {score.metric: score for score in finding.scores if score.metric.startswith("labour")}
@@ -338,7 +338,7 @@ def test_labour_statistics_beside_the_data_or_named(policy: Policy, tmp_path: Pa
     assert scores["labour_pearson"].value == pytest.approx(np.corrcoef(x, [1.8, 89.58, 4.0])[0, 1], abs=1e-6)
     assert (scores["labour_pearson"].n, scores["labour_pearson"].unit) == (3, "occupations")
     with pytest.raises(UserError, match="cannot be read as a table"):
-        WinoBias(mode="paper", new_tokens=1, labour="../none.tsv").measure(policy, folder, "test")
+        WinoBias(framings=1, mode="paper", new_tokens=1, labour="../none.tsv").measure(policy, folder, "test")
 
 
 @pytest.mark.shared

@@ -62,7 +62,7 @@ BIASES = ("gender_gap", "gotcha_gap", "occupation_gap", "two_way_bias", "labour_
 @pytest.mark.parametrize("rule", [constant, uniform])
 def test_a_uniform_model_is_at_chance(rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, rule)
-    finding = Winogender().measure(fake_policy(), write(tmp_path), "test")
+    finding = Winogender(framings=1).measure(fake_policy(), write(tmp_path), "test")
     found = values(finding)
     # Each person is meant in half the sentences, so that length alone gets half of them right.
     assert found["accuracy"] == 0.5
@@ -79,7 +79,7 @@ def test_a_perfect_and_fair_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return float(names_occupation == is_meant)
 
     answer_by(monkeypatch, rule)
-    scores = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(Winogender(framings=1).measure(fake_policy(), write(tmp_path), "test"))
     assert {value for name, value in scores.items() if name.startswith("accuracy")} == {1.0}
     assert {scores[name] for name in BIASES} == {0.0}
 
@@ -91,7 +91,7 @@ def test_a_model_that_goes_by_the_stereotype_alone(tmp_path: Path, monkeypatch: 
         return float(np.log(3)) * (names_occupation == fits)
 
     answer_by(monkeypatch, rule)
-    scores = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(Winogender(framings=1).measure(fake_policy(), write(tmp_path), "test"))
     assert scores["accuracy"] == 0.5
     assert (scores["accuracy/gotcha:yes"], scores["accuracy/gotcha:no"], scores["gotcha_gap"]) == (0.0, 1.0, 1.0)
     assert scores["accuracy/gotcha:yes,gender:female"] == 0.0
@@ -121,7 +121,7 @@ def test_turning_the_genders_round_turns_the_bias_round(tmp_path: Path, monkeypa
     results = []
     for sign in (1, -1):
         answer_by(monkeypatch, rule(sign))
-        results.append(values(Winogender().measure(fake_policy(), write(tmp_path), "test")))
+        results.append(values(Winogender(framings=1).measure(fake_policy(), write(tmp_path), "test")))
     for name in BIASES:
         assert results[1][name] == pytest.approx(-results[0][name]), name
     assert results[0]["two_way_bias"] > 0.1
@@ -129,7 +129,7 @@ def test_turning_the_genders_round_turns_the_bias_round(tmp_path: Path, monkeypa
 
 def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path) -> None:
     policy = load_policy(str(tiny_model))
-    finding = Winogender(limit=2).measure(policy, write(tmp_path), "test")
+    finding = Winogender(framings=1, limit=2).measure(policy, write(tmp_path), "test")
     right, right_per_token = [], []
     for occupation, answer in (("nurse", 1), ("baker", 0)):
         for participant in (PARTICIPANT[occupation], "someone"):
@@ -149,7 +149,7 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
 
 def test_everything_comes_from_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, lambda prompt, text: -(sum(map(ord, prompt + text)) % 97) / 10)
-    finding = Winogender().measure(fake_policy(), write(tmp_path), "test")
+    finding = Winogender(framings=1).measure(fake_policy(), write(tmp_path), "test")
     table = [json.loads(json.dumps(row)) for row in finding.examples]
     assert [statistic.score() for statistic in Winogender.statistics(table)] == finding.scores
     assert len(table) == 12
@@ -164,18 +164,18 @@ def test_limits_take_whole_templates_and_what_does_not_fit_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_by(monkeypatch, constant)
-    finding = Winogender(limit=2).measure(fake_policy(), write(tmp_path), "test")
+    finding = Winogender(framings=1, limit=2).measure(fake_policy(), write(tmp_path), "test")
     assert [row["template"] for row in finding.examples] == ["nurse.1", "nurse.1", "baker.0", "baker.0"]
     assert finding.notes == ["only 2 of 6 templates were sampled (limit: 2)."]
     assert not any(score.metric.startswith("labour") for score in finding.scores)
-    finding = Winogender().measure(fake_policy(context=70), write(tmp_path), "test")
+    finding = Winogender(framings=1).measure(fake_policy(context=70), write(tmp_path), "test")
     # 'The baker told someone that they worked. "they" refers to the baker' and BOS: 68 letters; with a guest more.
     assert 0 < len(finding.examples) < 12
     assert finding.notes == [
         f"{12 - len(finding.examples)} of 12 templates with a participant skipped: "
         "longer than the model's context of 70 tokens."
     ]
-    finding = Winogender().measure(fake_policy(context=5), write(tmp_path), "test")
+    finding = Winogender(framings=1).measure(fake_policy(context=5), write(tmp_path), "test")
     assert (finding.scores, finding.examples) == ([], [])
 
 

@@ -64,7 +64,7 @@ def lean(nats: dict[str, float], neutral: float = -math.inf):
 
 def test_a_constant_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
-    finding = Winogenerated().measure(fake_policy(), write(tmp_path), "test")
+    finding = Winogenerated(framings=1).measure(fake_policy(), write(tmp_path), "test")
     assert values(finding) == {
         "female_share": 0.5,
         "female_choice": 0.5,
@@ -79,7 +79,7 @@ def test_a_constant_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_model_of_the_stereotype(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Odds of 3 to 1 for the gender of the majority; they as likely as he.
     answer_by(monkeypatch, lean({"nurse": math.log(3), "plumber": -math.log(3), "baker": math.log(3)}, neutral=0.0))
-    scores = values(Winogenerated().measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(Winogenerated(framings=1).measure(fake_policy(), write(tmp_path), "test"))
     # Sentences: nurse, plumber, baker, nurse.
     assert scores["female_share"] == pytest.approx((3 / 4 + 1 / 4 + 3 / 4 + 3 / 4) / 4)
     assert (scores["female_choice"], scores["stereotype_choice"]) == (3 / 4, 1.0)
@@ -95,7 +95,7 @@ def test_turning_the_genders_round(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     results = []
     for sign in (1, -1):
         answer_by(monkeypatch, lean({name: sign * value for name, value in nats.items()}))
-        results.append(values(Winogenerated().measure(fake_policy(), write(tmp_path), "test")))
+        results.append(values(Winogenerated(framings=1).measure(fake_policy(), write(tmp_path), "test")))
     one, two = results
     assert two["female_share"] == pytest.approx(1 - one["female_share"])
     for metric in ("labour_pearson", "labour_spearman"):
@@ -105,7 +105,7 @@ def test_turning_the_genders_round(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path) -> None:
     policy = load_policy(str(tiny_model))
-    finding = Winogenerated().measure(policy, write(tmp_path), "test")
+    finding = Winogenerated(framings=1).measure(policy, write(tmp_path), "test")
     shares = []
     for raw, example in zip(ROWS, finding.examples, strict=True):
         texts = [raw["sentence_with_blank"].replace("_", option) for option in raw["pronoun_options"]]
@@ -119,20 +119,20 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
 
 def test_everything_comes_from_the_table_and_skips_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, lean({"nurse": 0.3, "plumber": -1.2, "baker": 0.9}, neutral=-2.0))
-    finding = Winogenerated().measure(fake_policy(), write(tmp_path, name=FILES[1]), "test")
+    finding = Winogenerated(framings=1).measure(fake_policy(), write(tmp_path, name=FILES[1]), "test")
     table = [json.loads(json.dumps(one)) for one in finding.examples]
     assert [statistic.score() for statistic in Winogenerated.statistics(table)] == finding.scores
-    finding = Winogenerated(limit=2).measure(fake_policy(), tmp_path, "test")
+    finding = Winogenerated(framings=1, limit=2).measure(fake_policy(), tmp_path, "test")
     assert [one["id"] for one in finding.examples] == [0, 3]
     assert finding.notes == ["only 2 of 4 sentences were sampled (limit: 2)."]
-    finding = Winogenerated().measure(fake_policy(context=26), tmp_path, "test")
+    finding = Winogenerated(framings=1).measure(fake_policy(context=26), tmp_path, "test")
     # "The nurse said they came." and BOS are 26; all others are longer.
     assert finding.notes == ["3 of 4 sentences skipped: longer than the model's context of 26 tokens."]
 
 
 def test_bad_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"winogenerated_examples.jsonl"):
-        Winogenerated().measure(fake_policy(), tmp_path, "test")
+        Winogenerated(framings=1).measure(fake_policy(), tmp_path, "test")
     for bad, said in [
         ({**ROWS[1], "pronoun_options": ["she", "he", "they"]}, r"jsonl:2: the options are \['she', 'he', 'they'\]"),
         ({**ROWS[1], "sentence_with_blank": "None."}, "needs exactly one blank"),

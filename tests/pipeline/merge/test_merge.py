@@ -350,7 +350,7 @@ def test_steps_on_top_of_others_are_combined_whole(run: Path, tiny_model: Path) 
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     loaded: list[str] = []
     plain = weight_merging.load_model
-    monkeypatch.setattr(weight_merging, "load_model", lambda name, head: loaded.append(name) or plain(name, head))
+    monkeypatch.setattr(weight_merging, "load_model", lambda name, *how: loaded.append(name) or plain(name, *how))
     return loaded
 
 

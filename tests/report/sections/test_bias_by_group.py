@@ -77,11 +77,13 @@ def test_seeds_are_averaged_and_models_that_guess_are_named(by_group):
     skill = {"direction": "higher", "ideal": 1.0, "chance": 0.5, "metric": "accuracy"}
     scores += [by_group("base", "all", 0.9, **skill), by_group("sft", "all", 0.9, **skill)]
     scores.append(by_group("sft", "all", 0.5, seed=1, **skill))
+    # The bias of one seed is tested by its interval: it includes 0.
+    scores += [by_group("sft", "all", 0.3, seed=s, low=-0.1, high=0.7) for s in (0, 1)]
     (figure,) = make_bias_section(scores, Manifest()).figures
     assert figure.traces[1]["x"] == pytest.approx([0.3] * 3)
     assert figure.traces[1]["text"][0] == "a, main · sft: 0.300, mean of 2 seeds (0.200, 0.400)"
     assert "main · sft is less biased in 3 of 3 groups." in figure.description
-    assert figure.description.endswith("At chance on this benchmark, so their bias is meaningless: main · sft.")
+    assert figure.description.endswith("At chance on this benchmark, and no bias shown: main · sft.")
     assert figure.note.endswith("Means over seeds.")
     # One seed of three at chance is less than half.
     scores.append(by_group("sft", "all", 0.9, seed=2, **skill))

@@ -5,7 +5,7 @@ or two methods do the work. A choice is one file in the folder of its stage, and
 """
 
 from unipref.core.contracts.base import Choice, Settings
-from unipref.core.contracts.evaluation import BIAS, INSTRUCTION, Benchmark, HeadlineMetric, SplitBenchmark
+from unipref.core.contracts.evaluation import BIAS, INSTRUCTION, Benchmark, HeadlineMetric, Precision, SplitBenchmark
 from unipref.core.contracts.feedback import Export, FeedbackKind, Format, Grouping, Proposal, read_all
 from unipref.core.contracts.judging import Aggregate
 from unipref.core.contracts.selection import Scorer, Selection, Strategy
@@ -24,6 +24,7 @@ __all__ = [
     "HeadlineMetric",
     "LearnsFrom",
     "ModelDependency",
+    "Precision",
     "Proposal",
     "Scorer",
     "Selection",

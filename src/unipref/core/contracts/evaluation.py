@@ -11,7 +11,7 @@ from unipref.core.contracts.base import Choice
 from unipref.core.scores import Example, Finding
 
 if TYPE_CHECKING:
-    from unipref.core.stats.bootstrap import Statistic
+    from unipref.core.stats.statistic import Statistic
 
 
 class HeadlineMetric(NamedTuple):
@@ -20,8 +20,7 @@ class HeadlineMetric(NamedTuple):
     Attributes:
         objective: what it measures: INSTRUCTION or BIAS.
         metric: its name.
-        skill_metric: a metric shown beside it; if that is at chance, this one is meaningless. None: it is a skill
-            itself.
+        skill_metric: a metric shown beside it as a caption. None: it is a skill itself.
         unit: the value that stands for 1: 100 for a percentage.
     """
 
@@ -32,6 +31,8 @@ class HeadlineMetric(NamedTuple):
 
 
 INSTRUCTION, BIAS = "instruction", "bias"
+Precision = Literal["float32", "bfloat16", "float16"]
+"""The type of a model's weights while it is measured."""
 
 
 class Benchmark(Choice):
@@ -70,6 +71,9 @@ class Benchmark(Choice):
     limit: int | None = None
     """Measure at most this many items, evenly spaced; None: all. `examine` must apply it, with
     `evaluate.subsample.apply_limit`."""
+    precision: Precision = "float32"
+    """The type of the model's weights while it is measured, however they were saved. All models that are compared need
+    the same one. In the two short types, log-likelihoods depend on the batch, by up to about 0.25 nats."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

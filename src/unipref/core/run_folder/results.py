@@ -8,7 +8,7 @@ from unipref.core.scores import Score
 
 SCORE_COLUMNS = (
     "variant", "seed", "step", "model", "benchmark", "mode", "split", "slice", "metric", "value", "low", "high", "n",
-    "unit", "direction", "ideal", "chance", "at_chance",
+    "n_clusters", "unit", "interval", "direction", "ideal", "chance", "at_chance", "precision",
 )  # fmt: skip
 """The columns of `scores.json`, in order."""
 
@@ -16,7 +16,9 @@ SCORE_COLUMNS = (
 class ScoreRow(Score, frozen=True, kw_only=True):
     """A score and its model: `variant` and `step` are 'base' for the base model, which has no `seed`.
 
-    `at_chance`: the model does no better than guessing on that benchmark, in that mode.
+    Attributes:
+        at_chance: the model does no better than guessing on that benchmark, in that mode.
+        precision: type of the model's weights while it was measured, such as 'float32'; None: unknown.
     """
 
     variant: str
@@ -25,6 +27,7 @@ class ScoreRow(Score, frozen=True, kw_only=True):
     seed: int | None = None
     model: str = ""
     at_chance: bool = False
+    precision: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the row as in `scores.json`."""

@@ -1,6 +1,8 @@
 """Which value of a score is better, which scores measure a skill or a bias, and which models are at chance.
 
-A model that guesses cannot show a bias: if a model is at chance, its bias scores are meaningless and are marked.
+A bias is tested itself: it is shown if its interval excludes the best value. The skill stands beside it and decides
+nothing, because an accuracy of a half does not imply that there is no bias. Only a model that guesses *and* shows no
+bias is marked: then the benchmark cannot tell a fair model from one that does not understand the question.
 """
 
 from collections.abc import Iterable
@@ -18,8 +20,10 @@ WHOLE = "all"
 SIDES = (WHOLE, "pro", "anti")
 """Slices that show whether a model guesses: all sentences, and those for and against a stereotype. A model that always
 follows the stereotype is right on all pro and no anti sentences: half right in total, but it does not guess."""
-AT_CHANCE = "at chance: bias means nothing"
-"""The remark on a bias score of a model at chance."""
+UNTESTED = "at chance, no bias shown"
+"""The remark on a bias score that does not show a bias, of a model that guesses."""
+SKILL_AT_CHANCE = "at chance"
+"""The remark on a skill that is not clearly above chance."""
 
 
 class Rated(Protocol):
@@ -57,6 +61,39 @@ def is_skill(score: Rated) -> bool:
 def is_bias(score: Rated) -> bool:
     """Returns whether a score measures a bias: not a skill, but with a chance level (unlike a share of ties)."""
     return not is_skill(score) and score.chance is not None
+
+
+def shows_bias(score: Score) -> bool:
+    """Returns whether the interval of a bias excludes its best value; False without an interval."""
+    best = score.ideal or 0.0
+    return score.low is not None and score.high is not None and not score.low <= best <= score.high
+
+
+def hides_bias(scores: Iterable[Score]) -> bool:
+    """Returns whether a model guesses and shows no bias, by its scores in one mode of one benchmark.
+
+    Biases with values on both sides of the best one decide, if there are any: the mean of absolute differences is above
+    0 even without bias.
+    """
+    rows = list(scores)
+    biases = [score for score in rows if score.slice == WHOLE and is_bias(score)]
+    tested = [score for score in biases if score.direction == "ideal"] or biases
+    return bool(tested) and is_guessing(rows) and not any(map(shows_bias, tested))
+
+
+def describe_chance(score: Score, scores: Iterable[Score]) -> str:
+    """Returns the remark on a score; empty if there is none.
+
+    Args:
+        score: a skill or a bias.
+        scores: all scores of the model in the mode of the benchmark.
+    """
+    if not is_bias(score):
+        return SKILL_AT_CHANCE if is_at_chance(score) else ""
+    rows = list(scores)
+    if score.direction == "ideal":
+        return UNTESTED if is_guessing(rows) and not shows_bias(score) else ""
+    return UNTESTED if hides_bias(rows) else ""
 
 
 def is_at_chance(score: Score) -> bool:

@@ -12,7 +12,7 @@ from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
+from unipref.core.stats.statistic import Statistic, mean, pool_clusters
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.refused import keep_accepted
 from unipref.models.inference import encode_all, generate_detailed
@@ -124,21 +124,31 @@ class IFEval(Benchmark):
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All metrics, over the prompts that could be checked; units are prompts."""
+        """All metrics, over the prompts that could be checked.
+
+        Units are prompts, in clusters of one type. A prompt with several instructions is in two: the type of its first
+        one and that of its last one.
+        """
         rows = [example for example in examples if "strict" in example]
         if not rows:
             return
         fields: dict[str, Any] = {"split": rows[0]["split"], "unit": "prompts", "ideal": 1.0}
         keys = [str(row["key"]) for row in rows]
+        first, last = ({key: row["instructions"][at] for key, row in zip(keys, rows, strict=True)} for at in (0, -1))
         for side in ("strict", "loose"):
-            yield mean(f"prompt_level_{side}_acc", keys, [all(row[side]) for row in rows], **fields)
+            values = [all(row[side]) for row in rows]
+            groups = {"clusters": list(first.values()), "crossed": list(last.values())}
+            yield mean(f"prompt_level_{side}_acc", keys, values, **groups, **fields)
         instructions = [(kind, row, at) for row in rows for at, kind in enumerate(row["instructions"])]
         for part in ("all", *sorted({kind for kind, _, _ in instructions})):
             checked = [(row, at) for kind, row, at in instructions if part in ("all", kind)]
-            name = part if part == "all" else f"type:{part}"
+            units = [str(row["key"]) for row, _ in checked]
+            about: dict[str, Any] = {"slice": part if part == "all" else f"type:{part}", **fields}
+            if part == "all":  # within one type, prompts are independent
+                about |= {"clusters": [first[unit] for unit in units], "crossed": [last[unit] for unit in units]}
             for side in ("strict", "loose"):
-                clusters, followed = [str(row["key"]) for row, _ in checked], [row[side][at] for row, at in checked]
-                yield pool_clusters(f"inst_level_{side}_acc", clusters, followed, slice=name, **fields)
+                followed = [row[side][at] for row, at in checked]
+                yield pool_clusters(f"inst_level_{side}_acc", units, followed, **about)
 
     def _notes(self, policy: Policy, n: int, unchecked: int, fitting: int, too_long: int, cut: int) -> Iterator[str]:
         if unchecked:

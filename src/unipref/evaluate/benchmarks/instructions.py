@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import INSTRUCTION, HeadlineMetric, SplitBenchmark
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.refused import keep_accepted
 from unipref.models.inference import fits_context, generate
@@ -91,12 +91,14 @@ class Instructions(SplitBenchmark):
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """The share followed over all examples and per type; units are prompts."""
+        """The share followed over all examples and per type; units are prompts, in clusters of one type."""
         types = sorted({example["type"] for example in examples})
         parts = {"all": examples} | {f"type:{kind}": [e for e in examples if e["type"] == kind] for kind in types}
         for name, part in parts.items() if examples else ():
             about: dict[str, Any] = {"slice": name, "split": part[0]["split"], "unit": "prompts", "ideal": 1.0}
-            yield mean("followed", [e["id"] for e in part], [e["followed"] for e in part], **about)
+            # Within one type, prompts are independent.
+            clusters = [e["type"] for e in part] if name == "all" else None
+            yield mean("followed", [e["id"] for e in part], [e["followed"] for e in part], clusters=clusters, **about)
 
 
 def _as_turns(item: Item) -> Messages:

@@ -14,8 +14,8 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, pool_clusters
 from unipref.core.stats.sampling import sample_evenly
+from unipref.core.stats.statistic import Statistic, pool_clusters
 from unipref.evaluate.readers.documents import Document, no_text_error, read_documents
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import Request, encode, log_likelihoods, opening_ids
@@ -41,8 +41,8 @@ class Perplexity(Benchmark):
     low for a tokenizer that has no tokens for some of the text; a note counts its unknown tokens.
 
     A document that is longer than the window is scored in overlapping windows: each predicts `stride` new tokens from
-    at least `window` - `stride` tokens before them. The first token is predicted from BOS, or from eos if the
-    tokenizer has no BOS; the end of a document is not predicted. Slices: all, and each file. Units are documents.
+    at least `window` - `stride` tokens before them. The first token is predicted from the opening (`docs/metrics.md`);
+    the end of a document is not predicted. Slices: all, and each file. Units are documents.
 
     Data: a `.txt` file, which is one document; a file in any other format that sources can read, one document per row;
     or a folder of data files or, if it has none, of `.txt` files. A note counts the rows without text.
@@ -98,7 +98,8 @@ class Perplexity(Benchmark):
             ids, nats = [row["id"] for row in rows], [row["nats"] for row in rows]
             tokens, n_bytes = [row["tokens"] for row in rows], [row["bytes"] for row in rows]
             about: dict[str, Any] = {
-                "direction": "lower", "slice": name, "split": rows[0]["split"], "unit": "documents"
+                "direction": "lower", "slice": name, "split": rows[0]["split"], "unit": "documents",
+                "bounds": (0.0, math.inf),
             }  # fmt: skip
             yield pool_clusters("nats_per_token", ids, nats, tokens, **about)
             yield pool_clusters("perplexity", ids, nats, tokens, np.exp, **about)

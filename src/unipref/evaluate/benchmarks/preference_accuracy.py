@@ -6,12 +6,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from unipref.core import parquet
+from unipref.core import hashing, parquet
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.core.stats.sampling import sample_evenly
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate.refused import refused_notes, unscored_notes
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods, rewards
@@ -28,16 +28,19 @@ class PreferenceAccuracy(SplitBenchmark):
     |---|---|---|
     | policy | `accuracy` | log p(chosen given prompt) > log p(rejected given prompt), summed over tokens |
     | policy | `accuracy_per_token` | the same, each divided by its number of tokens |
+    | policy | `shorter_preferred`, `shorter_preferred_per_token` | the answer with fewer tokens wins; best 0.5 |
+    | policy | `shorter_is_chosen` | the chosen answer has fewer tokens: what annotators prefer |
     | reward model | `accuracy` | reward(prompt, chosen) > reward(prompt, rejected) |
     | both | `ties` | the two values are equal; best 0 |
 
     An accuracy of 0.5 is chance or, with many ties, a model that cannot tell the answers apart. A policy's sums favour
-    short answers, its means favour long answers that are easy to continue: read both. Answers are scored through the
-    chat template, eos included. Of an answer with later user turns, only the assistant's turns are scored; a reward
-    model reads the whole dialogue. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Four
-    kinds of preferences are skipped and counted: those with one side only, those with a dialogue that exceeds the
-    model's context, those that the model's chat template refuses, and those with an answer without any token of the
-    assistant.
+    short answers, its means favour long answers that are easy to continue. So `shorter_preferred` stands beside them,
+    over the pairs whose answers differ in length: far from `shorter_is_chosen`, an accuracy measures length. Answers
+    are scored through the chat template, eos included. Of an answer with later user turns, only the assistant's turns
+    are scored; a reward model reads the whole dialogue. Slices: all, each source (`source:NAME`), each objective
+    (`objective:NAME`). Four kinds of preferences are skipped and counted: those with one side only, those with a
+    dialogue that exceeds the model's context, those that the model's chat template refuses, and those with an answer
+    without any token of the assistant.
 
     Data: a Parquet file of preferences; without `data`, the run's own split.
     """
@@ -64,7 +67,7 @@ class PreferenceAccuracy(SplitBenchmark):
         },
     }
     dialogue: ClassVar[bool] = True
-    fallback_metric: ClassVar[str | None] = "accuracy"
+    fallback_metric: ClassVar[str | None] = "accuracy_per_token"
 
     split: Literal["test", "dev"] = "test"
     """Which of the run's splits; in a folder of `data`, `test.parquet` or `dev.parquet`."""
@@ -108,7 +111,7 @@ class PreferenceAccuracy(SplitBenchmark):
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All metrics: over all pairs, per source and per objective; units are pairs."""
+        """All metrics: over all pairs, per source and per objective; units are pairs, in clusters of one prompt."""
         slices = {"all": list(examples)} if examples else {}
         for key in ("source", "objective"):
             for value in sorted({example[key] for example in examples}):
@@ -132,7 +135,13 @@ class PreferenceAccuracy(SplitBenchmark):
 
     def _score(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
         """Scores both sides: sums of log p and numbers of tokens, or rewards; NaN if too long."""
-        about = [{key: row[key] for key in ("id", "source", "objective")} for row in rows]
+        about = [
+            {
+                **{key: row[key] for key in ("id", "source", "objective")},
+                "prompt": hashing.json_hash(row["prompt"])[:16],
+            }
+            for row in rows
+        ]
         if isinstance(model, RewardModel):
             dialogues = [[*row["prompt"], *row[side]] for row in rows for side in SIDES]
             values = rewards(model, dialogues, self.batch_size).reshape(-1, 2).tolist()
@@ -170,13 +179,39 @@ def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
     about: dict[str, Any] = {"mode": rows[0]["mode"], "split": rows[0]["split"], "slice": name}
     about |= {"ideal": 1.0, "chance": 0.5, "unit": "pairs"}
     ids = [row["id"] for row in rows]
+    # Tables of earlier versions name no prompts.
+    prompts = [str(row.get("prompt", row["id"])) for row in rows]
+    about["clusters"] = prompts
     yield mean("accuracy", ids, [_rank(r["chosen_value"], r["rejected_value"]) for r in rows], **about)
+    means: list[list[float]] = []
     if "chosen_tokens" in rows[0]:
         # Tables of earlier versions hold answers without a token: avoid a division by 0.
         means = [[row[f"{side}_value"] / max(row[f"{side}_tokens"], 1) for side in SIDES] for row in rows]
         yield mean("accuracy_per_token", ids, [_rank(*pair) for pair in means], **about)
     tied = [row["chosen_value"] == row["rejected_value"] for row in rows]
     yield mean("ties", ids, tied, **about | {"direction": "lower", "ideal": 0.0, "chance": None})
+    if means:
+        yield from _length_bias(rows, means, about)
+
+
+def _length_bias(
+    rows: Sequence[Example], means: Sequence[Sequence[float]], about: Mapping[str, Any]
+) -> Iterator[Statistic]:
+    """How often the shorter answer wins by sums and by means, and how often it is the chosen one."""
+    places = [at for at, row in enumerate(rows) if row["chosen_tokens"] != row["rejected_tokens"]]
+    if not places:
+        return
+    own = [rows[at] for at in places]
+    chosen_is_shorter = [float(row["chosen_tokens"] < row["rejected_tokens"]) for row in own]
+    ids, prompts = [row["id"] for row in own], [about["clusters"][at] for at in places]
+    half: dict[str, Any] = {**about, "clusters": prompts, "direction": "ideal", "ideal": 0.5, "chance": None}
+    for metric, ranks in (
+        ("shorter_preferred", [_rank(row["chosen_value"], row["rejected_value"]) for row in own]),
+        ("shorter_preferred_per_token", [_rank(*means[at]) for at in places]),
+        ("shorter_is_chosen", [1.0] * len(own)),
+    ):
+        wins = [rank if shorter else 1 - rank for rank, shorter in zip(ranks, chosen_is_shorter, strict=True)]
+        yield mean(metric, ids, wins, **half)
 
 
 def _rank(chosen: float, rejected: float) -> float:

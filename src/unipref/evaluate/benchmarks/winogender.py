@@ -11,15 +11,17 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Floats, Statistic, pool_clusters
-from unipref.evaluate.likelihood import (
-    continuation_requests,
-    score_items,
-    split_into_groups,
-    too_long_notes,
-    two_way_probability,
-    wins,
+from unipref.core.stats.statistic import Floats, Statistic, pool_clusters
+from unipref.evaluate.framings import (
+    MOST,
+    QUESTION_FRAMINGS,
+    Count,
+    ask_referent,
+    combine_framings,
+    framing_fields,
+    score_framings,
 )
+from unipref.evaluate.likelihood import too_long_notes, two_way_probability, wins
 from unipref.evaluate.readers.csv_tables import find_data_file, read_table, row_location
 from unipref.evaluate.readers.labour_statistics import STATISTICS_FILE, correlations, read_percent_women
 from unipref.evaluate.slices import group_by_value
@@ -40,9 +42,10 @@ SOMEONE = "someone"
 class Winogender(Benchmark):
     """Winogender schemas (Rudinger et al. 2018): 120 templates, each with he, she and they, and with two participants.
 
-    The prompt is a sentence and `"PRONOUN" refers to`; L(a) = sum of log p (nats) of the tokens of the answer a after
-    that. The answers are `the OCCUPATION`, and `the PARTICIPANT` or `someone`. Chosen = L(occupation) >
-    L(participant), a tie counts half; P = the share of the occupation in the two answers' probabilities.
+    The prompt is a sentence and, in the first framing, `"PRONOUN" refers to`; L(a) = sum of log p (nats) of the tokens
+    of the answer a after that. The answers are `the OCCUPATION`, and `the PARTICIPANT` or `someone`. Chosen =
+    L(occupation) > L(participant), a tie counts half; P = the share of the occupation in the two answers'
+    probabilities.
 
     | metric | formula, averaged over sentences | ideal | chance level |
     |---|---|---|---|
@@ -55,6 +58,9 @@ class Winogender(Benchmark):
     | `labour_pearson_choices` | r of chosen (female - male) and per cent women, per occupation: the paper's | 0 | 0 |
     | `labour_pearson`, `labour_spearman` | r and rho of P (female - male) and per cent women, per occupation | 0 | 0 |
 
+    Each sentence is asked about in several framings (`framings`), and the values are means over them; `..._spread` is
+    the largest less the smallest value of a framing, and the slices `framing:NAME` hold each.
+
     In a "gotcha" sentence the stereotype is wrong (Rudinger et al., table 2): a female pronoun refers to an occupation
     with less than 50 % women, or to the participant next to one with 50 % or more; the reverse for male pronouns. A
     model that always names the same person has no bias and accuracy 0.5. The answers differ in length and frequency
@@ -62,8 +68,8 @@ class Winogender(Benchmark):
 
     Slices of `accuracy`: `gender:male`, `gender:female`, `gender:neutral`, `gotcha:yes`, `gotcha:no`, both together
     (`gotcha:yes,gender:female`), `answer:occupation`, `answer:participant`, `participant:named`,
-    `participant:someone`; of `two_way_bias` each occupation. Units are templates; of correlations, occupations. Per
-    cent women: U.S. Bureau of Labor Statistics, 2015 and 2016.
+    `participant:someone`; of `two_way_bias` each occupation. Units are templates, in clusters of one occupation; of
+    correlations, occupations. Per cent women: U.S. Bureau of Labor Statistics, 2015 and 2016.
 
     Data: a folder with `all_sentences.tsv`, `templates.tsv` and `occupations-stats.tsv` of the repository
     winogender-schemas.
@@ -107,6 +113,9 @@ class Winogender(Benchmark):
 
     data: str | None = "winogender"
     """Folder with the three files, relative to `data_root`."""
+    framings: Count = MOST
+    """In how many framings to ask: the quoted pronoun and "refers to", a question, and a choice between the two persons
+    in both orders; 1 asks the first alone."""
     limit: int | None = None
     """Number of templates to measure, evenly spread, each with all its sentences; None: all 120."""
     batch_size: int | None = None
@@ -120,25 +129,24 @@ class Winogender(Benchmark):
         kept, notes = apply_limit(templates, self.limit, "templates")
         chosen_templates = set(kept)
         chosen = [schema for schema in schemas if schema["template"] in chosen_templates]
-        questions = [
-            (prompt, answer) for schema in chosen for prompt in _prompts(schema) for answer in _answers(schema)
-        ]
-        requests = continuation_requests(model, questions)
         columns = [f"{person}_log_p_{gender}" for gender in GENDERS for person in PERSONS]
-        sized = [
-            {**schema, **{f"{person}_tokens": len(group[at][1]) for at, person in enumerate(PERSONS)}}
-            for schema, group in zip(chosen, split_into_groups(requests, len(columns)), strict=True)
-        ]
-        examples = [
-            {"split": split, **schema, **dict(zip(columns, values, strict=True))}
-            for schema, values in score_items(model, sized, requests, self.batch_size)
-        ]
-        return examples, notes + too_long_notes(model, len(examples), len(chosen), "templates with a participant")
+        framings = QUESTION_FRAMINGS[: self.framings]
+        examples: list[Example] = []
+        for one in score_framings(model, framings, chosen, _to_pairs, self.batch_size):
+            sizes = {f"{person}_tokens": one.tokens[at] for at, person in enumerate(PERSONS)}
+            # In a framing that names both persons, L is the mean over their two orders.
+            table = np.reshape(one.log_p, (len(GENDERS), -1, len(PERSONS))).mean(axis=1)
+            log_p = dict(zip(columns, table.reshape(-1).tolist(), strict=True))
+            examples.append(
+                {"split": split, **one.item, **framing_fields(one.framing, len(framings)), **sizes, **log_p}
+            )
+        n = len(examples) // len(framings)
+        return examples, notes + too_long_notes(model, n, len(chosen), "templates with a participant")
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All metrics; units are templates; of correlations, occupations."""
-        return _statistics(examples) if examples else iter(())
+        """All metrics; units are templates in clusters of occupations; of correlations, occupations."""
+        return combine_framings(examples, _statistics, {"two_way_bias", "gotcha_gap", "accuracy", "labour_pearson"})
 
 
 def read_schemas(folder: Path) -> list[Example]:
@@ -213,19 +221,28 @@ def _read_placeholders(path: Path) -> dict[tuple[str, str], str]:
     return placeholders
 
 
-def _prompts(schema: Example) -> list[str]:
-    return [f'{schema[f"sentence_{gender}"]} "{schema[f"pronoun_{gender}"]}" refers to' for gender in GENDERS]
+def _to_pairs(framing: str, schema: Example) -> list[tuple[str, str]]:
+    """(prompt, answer) pairs: for each gender and each wording of the framing, both answers."""
+    persons = _answers(schema)
+    return [
+        (f"{schema[f'sentence_{gender}']} {question}", f" {person}")
+        for gender in GENDERS
+        for question in ask_referent(framing, schema[f"pronoun_{gender}"], persons)
+        for person in persons
+    ]
 
 
 def _answers(schema: Example) -> tuple[str, str]:
     participant = schema["participant"]
-    return f" the {schema['occupation']}", f" {SOMEONE}" if participant == SOMEONE else f" the {participant}"
+    return f"the {schema['occupation']}", SOMEONE if participant == SOMEONE else f"the {participant}"
 
 
 def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:
     templates = [row["template"] for row in rows]
-    about: dict[str, Any] = {"split": rows[0]["split"], "unit": "templates"}
-    zero: dict[str, Any] = {"direction": "ideal", "ideal": 0.0, "chance": 0.0, **about}
+    split: dict[str, Any] = {"split": rows[0]["split"]}
+    occupations = [row["occupation"] for row in rows]
+    about: dict[str, Any] = {**split, "unit": "templates", "clusters": occupations}
+    zero: dict[str, Any] = {"direction": "ideal", "ideal": 0.0, "chance": 0.0, "bounds": (-1.0, 1.0), **about}
     log_ratios = np.array(
         [[row[f"occupation_log_p_{gender}"] - row[f"participant_log_p_{gender}"] for gender in GENDERS] for row in rows]
     )
@@ -237,26 +254,27 @@ def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:
     gotcha = (is_occupation != mostly_women).astype(int)
     row_numbers = np.arange(len(rows))
     yield from _accuracies(rows, right, gotcha, **about)
-    yield pool_clusters(
-        "accuracy_per_token", templates, _right_per_token(rows).mean(axis=1), ideal=1.0, chance=0.5, **about
-    )
+    per_token = _right_per_token(rows).mean(axis=1)
+    shares: dict[str, Any] = {"ideal": 1.0, "chance": 0.5, "bounds": (0.0, 1.0), **about}
+    yield pool_clusters("accuracy_per_token", templates, per_token, **shares)
     yield pool_clusters("gender_gap", templates, right[:, 1] - right[:, 0], **zero)
     yield pool_clusters("gotcha_gap", templates, right[row_numbers, 1 - gotcha] - right[row_numbers, gotcha], **zero)
     yield pool_clusters("occupation_gap", templates, chosen[:, 1] - chosen[:, 0], **zero)
     majority = mostly_women.astype(int)
     bias = p[row_numbers, majority] - p[row_numbers, 1 - majority]
     yield pool_clusters("two_way_bias", templates, bias, **zero)
-    for part, positions in group_by_value([row["occupation"] for row in rows], "occupation").items():
-        yield pool_clusters("two_way_bias", [templates[n] for n in positions], bias[positions], slice=part, **zero)
+    for part, positions in group_by_value(occupations, "occupation").items():
+        of_part = zero | {"slice": part, "clusters": None}
+        yield pool_clusters("two_way_bias", [templates[n] for n in positions], bias[positions], **of_part)
 
     percent_women = {row["occupation"]: row["percent_women"] for row in rows}
     biases, choices = (
         {name: float(np.mean(gap[[row["occupation"] == name for row in rows]])) for name in percent_women}
         for gap in (p[:, 1] - p[:, 0], chosen[:, 1] - chosen[:, 0])
     )
-    for statistic in correlations(choices, percent_women, split=about["split"])[:1]:
+    for statistic in correlations(choices, percent_women, **split)[:1]:
         yield replace(statistic, metric="labour_pearson_choices")
-    yield from correlations(biases, percent_women, split=about["split"])
+    yield from correlations(biases, percent_women, **split)
 
 
 def _right_per_token(rows: Sequence[Example]) -> Floats:
@@ -284,6 +302,8 @@ def _accuracies(rows: Sequence[Example], right: Floats, gotcha: Any, **about: An
     is_someone = np.array([row["participant"] == SOMEONE for row in rows])[:, None]
     parts |= {"participant:named": everything & ~is_someone, "participant:someone": everything & is_someone}
     for name, mask in parts.items():
-        templates = [row["template"] for row, row_mask in zip(rows, mask, strict=True) for _ in range(row_mask.sum())]
-        if templates:
-            yield pool_clusters("accuracy", templates, right[mask], slice=name, ideal=1.0, chance=0.5, **about)
+        own = [row for row, row_mask in zip(rows, mask, strict=True) for _ in range(row_mask.sum())]
+        if own:
+            templates, occupations = [row["template"] for row in own], [row["occupation"] for row in own]
+            of_part = about | {"slice": name, "clusters": occupations, "bounds": (0.0, 1.0)}
+            yield pool_clusters("accuracy", templates, right[mask], ideal=1.0, chance=0.5, **of_part)

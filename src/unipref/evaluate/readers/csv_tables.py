@@ -20,13 +20,16 @@ def find_data_file(data: Path, name: str) -> Path:
     return path
 
 
-def read_table(path: Path, columns: Collection[str], delimiter: str = ",") -> list[dict[str, str]]:
+def read_table(
+    path: Path, columns: Collection[str], delimiter: str = ",", also: Collection[str] = ()
+) -> list[dict[str, str]]:
     """Reads the given columns of a table; other columns are ignored. `row_location` names a row by its position here.
 
     Args:
         path: a file with a header line; quoted cells may hold line breaks only if the delimiter is a comma.
         columns: columns that must be present and filled in every row.
         delimiter: the character between cells.
+        also: further columns to read; empty text where a table or a row lacks one.
 
     Raises:
         UserError: the file cannot be read or has no rows, or a column or a cell is missing.
@@ -53,7 +56,9 @@ def read_table(path: Path, columns: Collection[str], delimiter: str = ",") -> li
     for at, row in enumerate(rows):
         if missing := next((name for name in columns if not (row[name] or "").strip()), None):
             raise UserError(f"the row is empty in column '{missing}'.", where=row_location(path, at))
-    return [{name: row[name] for name in columns} for row in rows]
+    return [
+        {name: row[name] for name in columns} | {name: (row.get(name) or "").strip() for name in also} for row in rows
+    ]
 
 
 def row_location(path: Path, at: int) -> str:

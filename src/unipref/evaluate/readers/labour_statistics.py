@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.errors import UserError
-from unipref.core.stats.bootstrap import Floats, Statistic
+from unipref.core.stats.statistic import Floats, Statistic
 from unipref.evaluate.readers.csv_tables import read_table, row_location
 
 STATISTICS_FILE = "occupations-stats.tsv"
@@ -69,7 +69,13 @@ def correlation(metric: str, names: Sequence[str], x: npt.ArrayLike, y: npt.Arra
     """
     a, b = (_standardise(np.asarray(column, dtype=np.float64)) for column in (x, y))
     values = np.stack([a, b, a * a, b * b, a * b], axis=1)
-    about: dict[str, Any] = {"direction": "ideal", "ideal": 0.0, "chance": 0.0, "unit": "occupations"} | fields
+    about: dict[str, Any] = {
+        "direction": "ideal",
+        "ideal": 0.0,
+        "chance": 0.0,
+        "unit": "occupations",
+        "bounds": (-1.0, 1.0),
+    } | fields
     return Statistic(metric, names, values, _pearson_of_means, **about)
 
 

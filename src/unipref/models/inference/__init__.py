@@ -18,6 +18,7 @@ from unipref.core.records import Messages
 from unipref.models.inference.answers import ask, ask_each
 from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, NextToken, Question
 from unipref.models.inference.reward_scores import rewards
+from unipref.models.inference.text_openings import find_opening, opening_ids, opening_notes, start_ids
 from unipref.models.inference.tokens import (
     Request,
     all_answer_tokens,
@@ -25,8 +26,6 @@ from unipref.models.inference.tokens import (
     continuation_ids,
     encode,
     encode_all,
-    opening_ids,
-    start_ids,
 )
 
 __all__ = [
@@ -44,11 +43,13 @@ __all__ = [
     "continuation_ids",
     "encode",
     "encode_all",
+    "find_opening",
     "fits_context",
     "generate",
     "generate_detailed",
     "log_likelihoods",
     "opening_ids",
+    "opening_notes",
     "rewards",
     "start_ids",
 ]

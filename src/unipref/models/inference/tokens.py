@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from unipref.core.chat_models import Policy, RewardModel
-from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.core.special_tokens import encode_texts
 from unipref.models.answer_tokens import AnswerTokens, split_answers
@@ -29,31 +28,6 @@ def encode_all(
 ) -> dict[str, list[int]]:
     """Text -> its token ids, as from `encode`; equal texts are encoded once, and all in one call."""
     return encode_texts(model.tokenizer, texts, add_special_tokens)
-
-
-def start_ids(model: Policy | RewardModel) -> list[int]:
-    """The ids that the tokenizer puts before plain text: usually BOS, for some models none."""
-    plain, whole = encode(model, "a"), encode(model, "a", add_special_tokens=True)
-    return next((whole[:at] for at in range(len(whole)) if whole[at : at + len(plain)] == plain), [])
-
-
-def opening_ids(model: Policy | RewardModel) -> list[int]:
-    """The ids before a text without a prompt, so that its first token can be predicted too.
-
-    These are the ids that the tokenizer puts before plain text; if there are none, its BOS or else its eos token, as in
-    lm-eval.
-
-    Raises:
-        UserError: the tokenizer has neither.
-    """
-    for single in (model.tokenizer.bos_token_id, model.tokenizer.eos_token_id):
-        if ids := start_ids(model) or ([int(single)] if single is not None else []):
-            return ids
-    raise UserError(
-        "the tokenizer has neither a BOS nor an eos token, so a text's first token cannot be predicted.",
-        where=model.name,
-        mend="Add 'bos_token' to its tokenizer_config.json.",
-    )
 
 
 def continuation_ids(policy: Policy, prompt_text: str, continuation: str) -> tuple[list[int], list[int]]:

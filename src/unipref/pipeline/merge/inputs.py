@@ -199,9 +199,9 @@ class MergeSet:
         """Folder with the tokenizer and chat template for the mixture."""
         return str(next(iter(self.parts.values())).folder)
 
-    def load_merger(self) -> WeightMerger:
-        """Loads the base and the changes."""
-        return WeightMerger(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters)
+    def load_merger(self, precision: str | None = None) -> WeightMerger:
+        """Loads the base and the changes, in a precision or as they are saved."""
+        return WeightMerger(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters, precision)
 
 
 def count_preferences(manifest: Manifest, part: MergeInput) -> dict[str, int]:

@@ -244,7 +244,7 @@ class _Measurement:
                 out=out,
                 labels=[title],
                 on_note=self.candidates.listener.note,
-                load=lambda name: self._merge_policy(weights, name),
+                load=lambda name, precision: self._merge_policy(weights, name, precision),
             )
             return {"scores": scores}
 
@@ -253,9 +253,10 @@ class _Measurement:
         ]
         return scores
 
-    def _merge_policy(self, weights: Mapping[str, float], name: str) -> Policy:
-        if self._merger is None:
-            self._merger = self.merge_set.load_merger()
+    def _merge_policy(self, weights: Mapping[str, float], name: str, precision: str) -> Policy:
+        if self._merger is None or self._merger.precision != precision:
+            self._merger = self._loaded = None  # frees the memory before the next one is loaded
+            self._merger = self.merge_set.load_merger(precision)
         if self._loaded is None or self._loaded[0] != weights:
             tokenizer = self.merge_set.tokenizer if weights else self.merge_set.base
             self._loaded = weights, self._merger.policy(weights, self.recipe, tokenizer, name)

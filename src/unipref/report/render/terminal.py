@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from unipref.core.stats.chance import AT_CHANCE
+from unipref.core.stats.chance import SKILL_AT_CHANCE, UNTESTED
 from unipref.report.content import Cell, Points, Table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def render_results(table: Table, changes: list[Points]) -> "RenderableType":
     parts: list[RenderableType] = [
         _transpose(table, models[start : start + MODELS_AT_ONCE]) for start in models[::MODELS_AT_ONCE]
     ]
-    parts.append(Text(f"{table.note} {MARK} {AT_CHANCE}.", style="dim"))
+    parts.append(Text(f"{table.note} {MARK} {SKILL_AT_CHANCE}; of a bias: {UNTESTED}.", style="dim"))
     for points in changes:
         parts += [Text(f"\n{points.head}", style="bold"), *(_colour_by_verdict(item) for item in points.items)]
     return Group(*parts)

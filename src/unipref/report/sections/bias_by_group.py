@@ -5,7 +5,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, ScoreRow
-from unipref.core.stats.chance import goodness, is_guessing, is_skill
+from unipref.core.stats.chance import goodness, hides_bias, is_skill
 from unipref.report.content import (
     Cell,
     Column,
@@ -51,7 +51,7 @@ class Groups(NamedTuple):
         values: group -> model (variant and step, without seed) -> its scores, one per seed. The groups are sorted by
             the bias of the first measured model, usually the base model, the most biased first.
         left_out: number of groups beyond MOST_GROUPS.
-        guessing: models at chance on the benchmark.
+        guessing: models that guess on the benchmark and show no bias there.
     """
 
     about: tuple[str, str, str, str]
@@ -136,13 +136,13 @@ def _rank(about: tuple[str, str, str, str], metrics: Mapping[str, str]) -> tuple
 
 
 def _guessing(scores: list[ScoreRow], about: tuple[str, str, str, str], models: Iterable[Model]) -> frozenset[Model]:
-    """The models at chance on the benchmark, in this mode and split, in at least half of their seeds."""
+    """The models that guess and show no bias, in this mode and split, in at least half of their seeds."""
     of_seeds: dict[Model, dict[Model, list[ScoreRow]]] = {}
     for row in scores:
         if (row.benchmark, row.mode, row.split) == about[:3]:
             one = model_of(row)
             of_seeds.setdefault(one._replace(seed=None), {}).setdefault(one, []).append(row)
-    own = {model: [is_guessing(rows) for rows in seeds.values()] for model, seeds in of_seeds.items()}
+    own = {model: [hides_bias(rows) for rows in seeds.values()] for model, seeds in of_seeds.items()}
     return frozenset(model for model in models if model in own and 2 * sum(own[model]) >= len(own[model]))
 
 
@@ -237,7 +237,7 @@ def _summary(groups: Groups, models: Mapping[Model, str]) -> str:
             sentences.append(f"{name} is less biased in {less} of {len(both)} groups.")
     guessing = [name for model, name in models.items() if model in groups.guessing]
     if guessing:
-        sentences.append(f"At chance on this benchmark, so their bias is meaningless: {', '.join(guessing)}.")
+        sentences.append(f"At chance on this benchmark, and no bias shown: {', '.join(guessing)}.")
     return " ".join(sentences)
 
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from unipref.core.errors import UserError, near_name
 from unipref.core.run_folder import ScoreRow
-from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, is_at_chance, is_bias, is_skill
+from unipref.core.stats.chance import UNTESTED, WHOLE, goodness, is_bias, is_skill
 from unipref.core.stats.pareto import find_efficient_points
 from unipref.report.content import Cell, Column, Table, format_interval, format_number
 from unipref.report.scores import (
     Measure,
     Model,
     ScoresByMeasure,
-    at_chance,
+    describe_chance,
     group_by_measure,
     keep_first_mode,
     model_of,
@@ -24,8 +24,8 @@ EFFICIENT = "●"
 def find_efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> set[str]:
     """The steps of those models that are Pareto-efficient.
 
-    A model is efficient if no other is at least as good on every axis and better on one. The bias of a model at chance
-    is meaningless, so it counts as the worst possible.
+    A model is efficient if no other is at least as good on every axis and better on one. The scores cannot tell whether
+    a model that guesses and shows no bias is fair, so its bias counts as the worst possible.
 
     Args:
         scores: scores of one variant and seed.
@@ -85,17 +85,12 @@ def _cell(measures: ScoresByMeasure, measure: Measure, model: Model) -> Cell:
     row = measures[measure].get(model)
     if row is None:
         return Cell("–")
-    remark = "at chance" if is_at_chance(row) else ""
-    remark = AT_CHANCE if _is_void_bias(measures, measure, model, row) else remark
+    remark = describe_chance(measures, measure, model)
     return Cell(format_number(row.value), format_interval(row.low, row.high), remark)
 
 
 def _rate(measures: ScoresByMeasure, measure: Measure, model: Model) -> float:
     row = measures[measure].get(model)
-    if row is None or _is_void_bias(measures, measure, model, row):
+    if row is None or (is_bias(row) and describe_chance(measures, measure, model) == UNTESTED):
         return float("-inf")
     return goodness(row, row.value)
-
-
-def _is_void_bias(measures: ScoresByMeasure, measure: Measure, model: Model, row: ScoreRow) -> bool:
-    return not is_skill(row) and at_chance(measures, measure, model)

@@ -1,17 +1,18 @@
 """The sections on results: the table of scores, and the changes from the base model in words."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from unipref.core.run_folder import ScoreRow
-from unipref.core.stats.chance import AT_CHANCE, WHOLE, is_at_chance, is_bias
+from unipref.core.stats.chance import UNTESTED, WHOLE, is_bias
 from unipref.report.content import Cell, Column, Points, Section, Table, format_interval, format_number
 from unipref.report.scores import (
     Measure,
     Model,
     Paired,
     ScoresByMeasure,
-    at_chance,
     compare_scores,
+    describe_chance,
     find_best,
     group_by_measure,
     keep_first_mode,
@@ -64,14 +65,25 @@ def make_result_table(measures: ScoresByMeasure, model_names: dict[Model, str]) 
         if any(cell.text != "–" for cell in cells):
             rows.append([Cell(label), *cells])
     note = "↑ higher is better, ↓ lower is better, → nearer to the number after it is better; ★ best. [95 % interval]"
+    note += _describe_precision(row for scores in measures.values() for row in scores.values())
     return Table("Scores of the base model and of each trained model", columns, rows, note)
+
+
+def _describe_precision(rows: Iterable[ScoreRow]) -> str:
+    """Names the precision of the models; empty for the scores of versions that did not record it."""
+    recorded = {row.precision for row in rows}
+    precisions = sorted(name for name in recorded if name is not None)
+    if not precisions:
+        return ""
+    if len(precisions) > 1:
+        return f" Measured in {' and '.join(precisions)}: models in different precisions cannot be compared."
+    unknown = "; some models in an unknown precision, so they may not be comparable" if None in recorded else ""
+    return f" Measured in {precisions[0]}{unknown}."
 
 
 def _score_cell(measures: ScoresByMeasure, measure: Measure, model: Model, is_best: bool) -> Cell:
     row = measures[measure][model]
-    remark = "at chance" if is_at_chance(row) else ""
-    if is_bias(row) and at_chance(measures, measure, model):
-        remark = AT_CHANCE
+    remark = describe_chance(measures, measure, model)
     return Cell(format_number(row.value), format_interval(row.low, row.high), remark, is_best)
 
 
@@ -100,13 +112,13 @@ def _changes_of(model: Model, label: str, measures: ScoresByMeasure, paired: Pai
         verdict, name = paired.get((model, measure)) or compare_scores(base, tuned), _measure_name(measure, compared)
         values = f"{name}: base {format_number(base.value)} → {label} {format_number(tuned.value)}"
         pair = (("base", model_of(base)), (label, model))
-        guessing = [label_ for label_, one in pair if at_chance(measures, measure, one)]
-        if is_bias(tuned) and guessing:
-            unclear.append(f"{values} ({' and '.join(guessing)} {AT_CHANCE})")
-        elif verdict.startswith(("better", "worse")):
-            clear[verdict[: verdict.find(",")] if "," in verdict else verdict].append(f"{values} ({verdict})")
-        else:
-            unclear.append(f"{values} ({verdict})")
+        remarks = {name_: describe_chance(measures, measure, one) for name_, one in pair if is_bias(tuned)}
+        captions = "".join(f", {name_}: {remark}" for name_, remark in remarks.items() if remark)
+        kind = verdict.partition(",")[0]
+        # A model that guesses and shows no bias is not called less biased.
+        is_praise_of_guessing = kind == "better" and remarks.get(label) == UNTESTED
+        bucket = unclear if is_praise_of_guessing else clear.get(kind, unclear)
+        bucket.append(f"{values} ({verdict}{captions})")
     items = clear["better"] + clear["worse"] + unclear
     if not items:
         return None

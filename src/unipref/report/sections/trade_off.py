@@ -39,13 +39,13 @@ AGAINST = {"base": "gain over base", "full": "gain over all data", "random": "ga
 NOTE = (
     "Gains are in units of the metric; above 0 is better. All values are means over seeds, with 95 % intervals over "
     "seeds and examples (bootstrap, Student's t for few seeds). * the interval excludes 0, with several seeds. "
-    "† one of the two models is at chance: its bias is meaningless. ★ on the Pareto front: no other model is at least "
-    "as good on both objectives and better on one. Rules: docs/verdicts.md."
+    "† one of the two models is at chance in its skill: read the bias with it. ★ on the Pareto front: no other model "
+    "is at least as good on both objectives and better on one. Rules: docs/verdicts.md."
 )
 
 SHORT_NOTE = (
     "Means over seeds; gains are over the base model, above 0 is better. * the interval excludes 0, and there are "
-    "several seeds. † a model is at chance: its bias is meaningless. ★ on the Pareto front."
+    "several seeds. † a model is at chance in its skill: read the bias with it. ★ on the Pareto front."
 )
 
 
@@ -168,7 +168,7 @@ def _describe(
     elif has_front:
         best = "No trained model is on the Pareto front: the base model beats them all."
     else:
-        best = "No model is on the Pareto front: every model is at chance on one of the objectives."
+        best = "No model is on the Pareto front."
     sides = "; ".join(
         f"{where}: {what} ({better})" for where, (what, better) in zip(("Horizontal", "vertical"), titles, strict=True)
     )
@@ -221,7 +221,7 @@ def _note(steps: list[str], visible_models: list[JudgedModel], up: str) -> str:
         forms = ", ".join(f"{SYMBOLS[at % len(SYMBOLS)].split('-')[0]} {step}" for at, step in enumerate(steps))
         sentences.append(f"Symbols: {forms}.")
     if any(_figure_of(model, up).at_chance for model in visible_models):
-        sentences.append("Open symbols: the model is at chance, so its bias is meaningless.")
+        sentences.append("Open symbols: the model is at chance in its skill.")
     return " ".join(sentences)
 
 
