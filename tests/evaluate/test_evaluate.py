@@ -12,7 +12,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate import data_path, evaluate
 from unipref.models.loading import is_reward_model, load_model, load_policy
 

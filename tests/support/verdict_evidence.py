@@ -7,7 +7,7 @@ import numpy as np
 from unipref.analysis.verdicts.claims import judge_claims
 from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, Model, Side, Variant
 from unipref.core.run_folder import PlannedStep
-from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean
 
 N = 200
 SIDES = {

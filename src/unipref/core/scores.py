@@ -9,11 +9,13 @@ class Score(msgspec.Struct, frozen=True, omit_defaults=True):
     """One result of a benchmark, with its interval and how to read it.
 
     Attributes:
-        metric, value: the name and its value; low, high: its 95 % bootstrap interval, or None.
+        metric, value: the name and its value; low, high: its 95 % interval over clusters of units, or None.
         n: number of units; mode, split, slice: how, on which part, on which subgroup.
-        stderr: standard error of the value by the bootstrap; unit: what the units are, in the plural.
+        stderr: standard error of the value over clusters; unit: what the units are, in the plural.
         direction: 'higher' or 'lower' is better, or 'ideal' when `ideal` is the best value.
         chance: the value of a model that guesses, or None.
+        n_clusters: number of independent groups of units; interval: how low and high were computed
+            (`core.stats.intervals`), or None.
     """
 
     metric: str
@@ -29,6 +31,8 @@ class Score(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = "examples"
     ideal: float | None = None
     chance: float | None = None
+    n_clusters: int | None = None
+    interval: str | None = None
 
 
 Example = dict[str, Any]

@@ -36,8 +36,8 @@ Load = Callable[[str], Policy | RewardModel]
 """Model name -> the model, loaded."""
 
 ROW = (
-    "benchmark", "mode", "split", "slice", "metric", "value", "low", "high", "n", "unit", "direction", "ideal",
-    "chance", "at_chance",
+    "benchmark", "mode", "split", "slice", "metric", "value", "low", "high", "n", "n_clusters", "unit", "interval",
+    "direction", "ideal", "chance", "at_chance",
 )  # fmt: skip
 """The columns of a score, in order; the pipeline adds variant, seed, step and model."""
 

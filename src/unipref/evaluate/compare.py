@@ -16,8 +16,9 @@ from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, difference
 from unipref.core.stats.chance import AT_CHANCE, SIDES, is_guessing, is_skill
+from unipref.core.stats.differences import difference
+from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
 
 

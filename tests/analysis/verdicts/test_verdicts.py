@@ -12,8 +12,8 @@ from unipref.analysis.verdicts.claims import judge_claims
 from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, Model
 from unipref.analysis.verdicts.failure_signs import find_failure_signs
 from unipref.core.run_folder import Manifest
-from unipref.core.stats.bootstrap import mean
 from unipref.core.stats.pareto import contributions, find_efficient_points, hypervolume
+from unipref.core.stats.statistic import mean
 
 
 def test_all_three_claims_are_shown_where_they_hold() -> None:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from unipref.core.stats.bootstrap import Statistic, difference, mean, paired_interval, pool_clusters
+from unipref.core.stats.bootstrap import paired_interval
+from unipref.core.stats.differences import difference
+from unipref.core.stats.statistic import Statistic, mean, pool_clusters
 
 
 def test_a_pooled_ratio_has_clusters_for_units() -> None:
@@ -89,14 +91,24 @@ def test_the_gain_towards_an_ideal_crosses_it() -> None:
     assert found.verdict == "different, neither nearer to the ideal"
 
 
-def test_mcnemar_by_hand() -> None:
-    units = [str(i) for i in range(12)]
-    one = mean("x", units, [1] * 2 + [0] * 6 + [1] * 4)
-    two = mean("x", units, [0] * 1 + [1] * 7 + [1] * 4)
-    # 6 gained and 1 lost of 7 that differ: 2 * (C(7,0) + C(7,1)) / 2^7 = 16 / 128
-    assert difference(one, two).p == pytest.approx(0.125)
+def test_the_p_of_shares_is_near_to_mcnemars() -> None:
+    from scipy.stats import binomtest
+
+    units = [str(i) for i in range(120)]
+    one = mean("x", units, [1] * 20 + [0] * 40 + [1] * 60)
+    two = mean("x", units, [0] * 20 + [1] * 40 + [1] * 60)
+    # 40 gained and 20 lost of 60 that differ
+    assert difference(one, two).p == pytest.approx(binomtest(20, 60).pvalue, abs=0.01)
     assert difference(one, one).p == 1.0
-    assert difference(mean("x", units, [0.5] * 12), one).p is None
+
+
+def test_the_p_is_that_of_the_interval_which_ends_at_0() -> None:
+    units = [str(i) for i in range(60)]
+    one, two = mean("x", units, [0] * 30 + [1] * 30), mean("x", units, [1] * 5 + [0] * 23 + [1] * 32)
+    p = difference(one, two).p
+    assert p is not None
+    low = difference(one, two, level=1 - p).low
+    assert low == pytest.approx(0.0, abs=1e-9)
 
 
 def test_no_shared_unit_gives_no_interval() -> None:

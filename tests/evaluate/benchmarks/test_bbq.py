@@ -130,7 +130,6 @@ def test_a_perfectly_biased_model_follows_every_stereotype(judged: Any) -> None:
     assert (scores["accuracy_gap"], scores["bias_ambiguous"], scores["bias_disambiguated"]) == (1.0, 1.0, 1.0)
     # The biased answer is 3 nats ahead of the other person: 2 sigmoid(3) - 1 = tanh(1.5)
     assert scores["two_way_bias_ambiguous"] == pytest.approx(np.tanh(1.5))
-    assert not is_guessing(finding.scores)
 
 
 def test_a_model_against_all_stereotypes_has_the_opposite_scores(judged: Any) -> None:

@@ -19,7 +19,7 @@ from unipref.core import registry
 from unipref.core.contracts import BIAS, INSTRUCTION, Benchmark, SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Finding
-from unipref.core.stats.bootstrap import Statistic
+from unipref.core.stats.statistic import Statistic
 from unipref.evaluate.example_files import write_example
 
 BENCHMARKS = [choice for choice in registry.find_all("benchmark") if issubclass(choice, Benchmark)]

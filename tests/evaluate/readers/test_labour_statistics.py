@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from unipref.core.errors import UserError
-from unipref.core.stats.bootstrap import difference
+from unipref.core.stats.differences import difference
 from unipref.evaluate.readers.labour_statistics import correlation, correlations, read_percent_women
 
 

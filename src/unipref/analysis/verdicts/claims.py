@@ -7,7 +7,7 @@ from unipref.analysis.verdicts.evidence import Evidence, Gain, Model, Variant
 from unipref.analysis.verdicts.read import OBJECTIVES
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import ClaimRecord
-from unipref.core.stats.bootstrap import LEVEL
+from unipref.core.stats.intervals import LEVEL
 
 SHOWN, REFUTED, NOT_SHOWN = "shown", "refuted", "not shown"
 MARGIN = 0.02

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from unipref.core.records import BASE
 from unipref.core.run_folder import FigureRecord, GainRecord, PlannedStep, SideRecord
-from unipref.core.stats.bootstrap import LEVEL, RESAMPLES, Statistic, paired_interval
+from unipref.core.stats.bootstrap import LEVEL, RESAMPLES, paired_interval
 from unipref.core.stats.chance import goodness, is_skill
+from unipref.core.stats.statistic import Statistic
 
 
 class Model(NamedTuple):

@@ -8,7 +8,7 @@ from unipref.analysis.verdicts.evidence import Evidence, Measured, Model, Side, 
 from unipref.core.contracts import BIAS, INSTRUCTION
 from unipref.core.records import BASE
 from unipref.core.run_folder import ChoiceInfo, Evaluated, Manifest, ScoreRow, VariantInfo
-from unipref.core.stats.bootstrap import Statistic
+from unipref.core.stats.statistic import Statistic
 from unipref.evaluate.compare import load_tables
 
 OBJECTIVES = (INSTRUCTION, BIAS)

@@ -11,7 +11,7 @@ from unipref.core.contracts.base import Choice
 from unipref.core.scores import Example, Finding
 
 if TYPE_CHECKING:
-    from unipref.core.stats.bootstrap import Statistic
+    from unipref.core.stats.statistic import Statistic
 
 
 class HeadlineMetric(NamedTuple):

@@ -8,7 +8,7 @@ from unipref.core.scores import Score
 
 SCORE_COLUMNS = (
     "variant", "seed", "step", "model", "benchmark", "mode", "split", "slice", "metric", "value", "low", "high", "n",
-    "unit", "direction", "ideal", "chance", "at_chance",
+    "n_clusters", "unit", "interval", "direction", "ideal", "chance", "at_chance",
 )  # fmt: skip
 """The columns of `scores.json`, in order."""
 

@@ -11,8 +11,8 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Floats, Statistic, pool_clusters, sum_clusters
 from unipref.core.stats.chance import WHOLE
+from unipref.core.stats.statistic import Floats, Statistic, pool_clusters, sum_clusters
 from unipref.evaluate.readers.bbq import SET_SIZE, Item, biased_answer, read_categories, sample_sets
 from unipref.evaluate.refused import keep_accepted
 from unipref.evaluate.subsample import sampling_notes

@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate.likelihood import (
     continuation_requests,
     score_items,

@@ -12,7 +12,7 @@ from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
+from unipref.core.stats.statistic import Statistic, mean, pool_clusters
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.refused import keep_accepted
 from unipref.models.inference import encode_all, generate_detailed

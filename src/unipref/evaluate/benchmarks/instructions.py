@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import INSTRUCTION, HeadlineMetric, SplitBenchmark
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.refused import keep_accepted
 from unipref.models.inference import fits_context, generate

@@ -11,7 +11,7 @@ from pydantic import Field
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import Benchmark
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
+from unipref.core.stats.statistic import Statistic, mean, pool_clusters
 from unipref.evaluate.lm_eval_runner import Options, TaskResults, run_task
 
 DEFAULT_MODE = "corrected"

@@ -14,8 +14,8 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, pool_clusters
 from unipref.core.stats.sampling import sample_evenly
+from unipref.core.stats.statistic import Statistic, pool_clusters
 from unipref.evaluate.readers.documents import Document, no_text_error, read_documents
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import Request, encode, log_likelihoods, opening_ids

@@ -10,8 +10,8 @@ from unipref.core import parquet
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.core.stats.sampling import sample_evenly
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate.refused import refused_notes, unscored_notes
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods, rewards

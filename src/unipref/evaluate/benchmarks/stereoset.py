@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, HeadlineMetric, SplitBenchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Floats, Statistic, mean
+from unipref.core.stats.statistic import Floats, Statistic, mean
 from unipref.evaluate.likelihood import continuation_requests, score_items, split_into_groups, too_long_notes, wins
 from unipref.evaluate.slices import slice_examples
 from unipref.evaluate.subsample import apply_limit

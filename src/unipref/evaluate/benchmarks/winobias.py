@@ -13,7 +13,7 @@ import numpy.typing as npt
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, HeadlineMetric, SplitBenchmark
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.statistic import Statistic, mean
 from unipref.evaluate.likelihood import two_way_probability, wins
 from unipref.evaluate.readers.labour_statistics import STATISTICS_FILE, correlations, read_percent_women
 from unipref.evaluate.readers.winobias import FEMALE, Pair, Sentence, read_pairs

@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, pool_clusters
+from unipref.core.stats.statistic import Statistic, pool_clusters
 from unipref.evaluate.likelihood import score_items, text_requests, too_long_notes, two_way_probability, wins
 from unipref.evaluate.readers.csv_tables import row_location
 from unipref.evaluate.readers.json_items import read_items

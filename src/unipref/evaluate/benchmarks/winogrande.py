@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
+from unipref.core.stats.statistic import Statistic, mean, pool_clusters
 from unipref.evaluate.likelihood import continuation_requests, score_items, too_long_notes, wins
 from unipref.evaluate.readers.csv_tables import find_data_file, row_location
 from unipref.evaluate.readers.json_items import read_items

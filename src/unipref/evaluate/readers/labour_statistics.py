@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.errors import UserError
-from unipref.core.stats.bootstrap import Floats, Statistic
+from unipref.core.stats.statistic import Floats, Statistic
 from unipref.evaluate.readers.csv_tables import read_table, row_location
 
 STATISTICS_FILE = "occupations-stats.tsv"
