@@ -66,6 +66,7 @@ class ManifestWriter:
             machine=Machine(platform.system(), platform.machine(), os.cpu_count()),
             versions=hashing.find_versions(*PACKAGES),
             variants={name: _describe_variant(study) for name, study in resolved.variants.items()},
+            effects=resolved.study.verdicts.effect.model_dump(),
         )
 
     def record_model(self, key: str, quantization: str | None) -> None:

@@ -72,7 +72,8 @@ class SeedVariance:
         """Returns the variance of one figure and its degrees of freedom.
 
         Args:
-            own: its own variance between seeds; freedom: of that; 0 for one seed.
+            own: its own variance between seeds.
+            freedom: degrees of freedom of that; 0 for one seed.
         """
         if math.isinf(self.weight):
             return self.pooled, self.freedom
@@ -167,7 +168,7 @@ def combine(
         return Combined(float(figures.mean()), over_units, over_units, 0.0, grouping.freedom, count, False)
     own, free = variance_between(figures)
     between_seeds, freedom = between.of(own, free)
-    if freedom <= 0 or not math.isfinite(between_seeds):
+    if freedom <= 0 or not math.isfinite(between_seeds) or not math.isfinite(over_units):
         return Combined(float(figures.mean()), over_units, over_units, 0.0, grouping.freedom, count, False)
     over_seeds = between_seeds / count
     both = 0.0
