@@ -1,11 +1,11 @@
 """Compares two or more evaluated models unit by unit, from the tables that their evaluations wrote.
 
 Overlapping intervals say little: both models answered the same examples, and most of a score's uncertainty is in
-which examples were drawn. The paired bootstrap resamples the units once for both (Efron and Tibshirani 1993).
+which examples were drawn. So the interval of the difference is that of the differences unit by unit, over clusters.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.chance import AT_CHANCE, SIDES, is_guessing, is_skill
 from unipref.core.stats.differences import difference
 from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
@@ -47,8 +46,8 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
     Returns:
         One row per benchmark, statistic and further model: `benchmark`, `mode`, `split`, `slice`, `metric`,
-        `direction`, `model` (the further folder), the fields of `bootstrap.Difference` and its `verdict`, which is
-        AT_CHANCE for a bias metric when one of the models is at chance. Also notes on what could not be compared.
+        `direction`, `model` (the further folder), the fields of `differences.Difference` and its `verdict`. Also notes
+        on what could not be compared.
 
     Raises:
         UserError: a folder does not hold an evaluation, or the evaluations share no statistic.
@@ -88,25 +87,17 @@ def compare_pair(first: Path, second: Path) -> list[dict[str, Any]]:
 
 def _compare_tables(label: str, model: str, first: Table, second: Table) -> Iterator[dict[str, Any]]:
     first_statistics, second_statistics = first.statistics(), second.statistics()
-    modes_at_chance = _modes_at_chance(first_statistics) | _modes_at_chance(second_statistics)
     for key, statistic in first_statistics.items():
         if key not in second_statistics:
             continue
         result = difference(statistic, second_statistics[key])
-        is_void = statistic.mode in modes_at_chance and not is_skill(statistic)
         about = {
             "benchmark": label,
             **dict(zip(("mode", "split", "slice", "metric"), key, strict=True)),
             "direction": statistic.direction,
             "model": model,
         }
-        yield about | asdict(result) | {"verdict": AT_CHANCE if is_void else result.verdict}
-
-
-def _modes_at_chance(statistics: Mapping[tuple[str, str, str, str], Statistic]) -> set[str]:
-    """The modes in which a model is no better than guessing."""
-    scores = [s.score() for s in statistics.values() if s.slice in SIDES and s.chance is not None]
-    return {mode for mode in {s.mode for s in scores} if is_guessing(s for s in scores if s.mode == mode)}
+        yield about | asdict(result) | {"verdict": result.verdict}
 
 
 def _describe_setting_differences(first: Table, second: Table) -> str:

@@ -63,7 +63,7 @@ def simulate_front(
     again_shares, again_atoms, _ = fit_places(runs, np.broadcast_to(atoms, (DRAWS, *atoms.shape)), variances)
     drawn = [_draw_places(rng, *one, 10) for one in zip(again_shares, again_atoms, strict=True)]
     again = measure_hypervolumes(np.concatenate(drawn)).reshape(DRAWS, -1).mean(axis=1)
-    low, high = np.quantile(again - true, [0.025, 0.975])
+    low, high = (float(end) for end in np.quantile(again - true, [0.025, 0.975]))
     return FrontError([float(share) for share in support], estimate, max(estimate - high, 0.0), estimate - low)
 
 
