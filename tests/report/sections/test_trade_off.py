@@ -106,9 +106,7 @@ def test_a_model_that_guesses_is_open() -> None:
 def test_without_a_front_that_is_said() -> None:
     figure = make_trade_off_figure(found(*((*model[:4], False) for model in MODELS)), scores())
     assert figure is not None
-    assert figure.description.startswith(
-        "No model is on the Pareto front. Horizontal: "
-    )
+    assert figure.description.startswith("No model is on the Pareto front. Horizontal: ")
     assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "main · dpo", "part · sft"]
 
 
