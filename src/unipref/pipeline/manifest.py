@@ -41,7 +41,19 @@ from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins, list_steps
 
-VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
+VARIANT_FIELDS = (
+    "name",
+    "variants",
+    "grid",
+    "select",
+    "train",
+    "evaluate",
+    "seeds",
+    "engine",
+    "workers",
+    "report",
+    "verdicts",
+)
 """Settings in which variants may differ while their selections stay comparable."""
 CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "model_quantization", "examples")
 """Fields about scored models that a run takes over from earlier runs, if it did not get that far itself."""

@@ -16,6 +16,7 @@ from unipref.core.records import BASE
 from unipref.core.run_folder import FigureRecord, PlannedStep, SideRecord
 from unipref.core.stats import intervals, seeds
 from unipref.core.stats.chance import goodness
+from unipref.core.stats.clusters import Grouping
 from unipref.core.stats.differences import EFFECT, find_discordance, find_gain_span
 from unipref.core.stats.statistic import Statistic
 
@@ -245,6 +246,20 @@ class Evidence:
             n=len(shared),
             clusters=grouping.count,
         )
+
+    def find_terms_of(self, objective: str, model: Model, other: Model) -> tuple[Floats, Grouping] | None:
+        """Returns (n,) the units' own differences of two models, mean over seeds, and the units' clusters.
+
+        None if the models were measured on different examples. In units of one, around 0.
+        """
+        by_model, unit = self.measured.get(objective, {}), self.sides[objective].unit
+        if model not in by_model or other not in by_model:
+            return None
+        rows = _pair_by_seed([by_model[model].by_seed, by_model[other].by_seed])
+        if not rows or any(list(one.units) != list(rows[0][0].units) for row in rows for one in row):
+            return None
+        differences = [self._find_terms(one) - self._find_terms(two) for one, two in rows]
+        return np.mean(differences, axis=0) * len(rows[0][0].units) / unit, rows[0][0].grouping
 
     def split_errors(self, objective: str, models: Sequence[Model]) -> tuple[Floats, Floats, float] | None:
         """Splits the errors of models' gains over the base model into each one's own and the one that all share.
