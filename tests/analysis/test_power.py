@@ -9,7 +9,15 @@ import pytest
 
 import unipref
 from support.verdict_evidence import SIDES, variant
-from unipref.analysis.power import DEFAULTS, Components, Measurement, estimate_components, find_difference, plan
+from unipref.analysis.power import (
+    DEFAULTS,
+    Components,
+    Measurement,
+    estimate_components,
+    find_difference,
+    format_plan,
+    plan,
+)
 from unipref.analysis.verdicts.evidence import Evidence, Measured, Model
 from unipref.core.errors import UserError
 from unipref.core.stats.statistic import Statistic
@@ -42,6 +50,10 @@ def test_a_plan_names_the_seeds_that_are_needed() -> None:
     assert [row["clusters"] for row in bias["differences"]] == [5, 10, 20]
     smallest = [row["smallest"]["5"] for row in bias["differences"]]
     assert smallest == sorted(smallest, reverse=True)
+    text = format_plan(planned)
+    assert f"{needed} seeds show a difference of 0.05" in text
+    assert "no number of seeds up to 30 shows a difference of 0.05: it takes more clusters" in text
+    assert "from the run: 0.030 between seeds, 0.050 between clusters, 0.200 between examples" in text
 
 
 def test_components_come_from_the_runs_own_spread() -> None:

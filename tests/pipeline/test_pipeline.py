@@ -49,7 +49,9 @@ def test_a_study_runs_is_not_run_twice_and_redoes_only_what_a_change_touches(stu
         "low",
         "high",
     }
-    assert set(scores[0]) == asked | {"n", "unit", "direction", "ideal", "chance", "at_chance"}
+    assert set(scores[0]) == asked | {
+        "n", "n_clusters", "unit", "interval", "direction", "ideal", "chance", "at_chance",
+    }  # fmt: skip
     assert {(row["variant"], row["step"]) for row in scores} == {
         ("base", "base"),
         *(("main", step) for step in ("sft", "reward", "rloo", "dpo")),

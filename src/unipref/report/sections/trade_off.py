@@ -46,7 +46,8 @@ NOTE = (
 
 SHORT_NOTE = (
     "Means over seeds; gains are over the base model, above 0 is better. * the gain differs from 0 after Holm's "
-    "correction. = it is surely less than the smallest effect of interest. ★ on the Pareto front."
+    "correction. = it is surely less than the smallest effect of interest. † the model's skill is at chance. ★ on the "
+    "Pareto front."
 )
 
 
@@ -85,7 +86,8 @@ def make_narrow_table(verdicts: Verdicts) -> Table:
     for model in verdicts.models:
         figures = [_figure(model.figures.get(side)) for side in sides]
         gains = [_gain(model.gains.get("base", {}).get(side)) for side in sides]
-        cells = [cell.text for cell in (*figures, *gains)]
+        cells = [f"{figure.text} †" if figure.remark else figure.text for figure in figures]
+        cells += [gain.text for gain in gains]
         rows.append([Cell(_name(model), best=model.front), *map(Cell, cells)])
     return Table("Instruction following against bias", columns, rows, SHORT_NOTE)
 
