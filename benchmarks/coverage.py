@@ -145,8 +145,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     parser.add_argument("--repeats", type=int, default=REPEATS)
     options = parser.parse_args()
-    rows = [*measure_shares(), *measure_clusters(options.repeats), *measure_seeds(max(options.repeats // 4, 1))]
-    lines = render(rows)
+    few = max(options.repeats // 4, 1)
+    rows = [*measure_shares(), *measure_clusters(options.repeats), *measure_seeds(few)]
+    lines = [
+        f"Shares: exact. Clusters: {options.repeats} draws. Differences: {few} studies of 3 arms.",
+        "",
+        *render(rows),
+    ]
     print("\n".join(lines))
     if options.write:
         replace_part(PAGE, BEGIN, END, lines)

@@ -160,7 +160,7 @@ def count_verdicts(truth: Truth, seeds: int, repeats: int, seed: int = SEED) -> 
 def render(repeats: int, seed_counts: tuple[int, ...] = SEED_COUNTS) -> list[str]:
     """Simulates all scenarios and renders a Markdown table: shares of shown and refuted; the false one in bold."""
     heads = "".join(f" {count} seed{'s' if count > 1 else ''} |" for count in seed_counts)
-    lines = [f"| truth | claim |{heads}", f"|---|---|{'---:|' * len(seed_counts)}"]
+    lines = [f"{repeats} studies per cell.", "", f"| truth | claim |{heads}", f"|---|---|{'---:|' * len(seed_counts)}"]
     for name, (truth, false) in SCENARIOS.items():
         found = [count_verdicts(truth, seeds, repeats) for seeds in seed_counts]
         for claim in range(3):
@@ -177,8 +177,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEED_COUNTS))
     options = parser.parse_args()
-    lines = render(options.repeats)
+    lines = render(options.repeats, tuple(options.seeds))
     print("\n".join(lines))
     if options.write:
         replace_part(PAGE, BEGIN, END, lines)
