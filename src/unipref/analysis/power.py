@@ -80,7 +80,7 @@ def estimate_components(evidence: Evidence) -> dict[str, Components]:
     """Estimates the components from a finished run: means over pairs of last models, by objective."""
     last = [variant.last for variant in evidence.variants.values() if variant.last is not None]
     pairs = [(one, other) for at, one in enumerate(last) for other in last[at + 1 :]]
-    found = {}
+    found: dict[str, Components] = {}
     for objective in evidence.sides:
         each = [part for pair in pairs if (part := _split_variance(evidence, objective, *pair)) is not None]
         if each:
@@ -126,7 +126,7 @@ def plan(
         components; `differences`: a row per number of examples with the smallest difference by seeds; `smallest`: that
         of the study as it is; `seeds_needed` for the effect, None if no number up to 30 suffices.
     """
-    sides = {}
+    sides: dict[str, Any] = {}
     for objective, one in measured.items():
         of = components.get(objective, DEFAULTS[objective])
         counts = sorted({seeds, *SEEDS})

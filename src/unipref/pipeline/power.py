@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unipref.analysis.power import Measurement, estimate_components, plan
+from unipref.analysis.power import Components, Measurement, estimate_components, plan
 from unipref.analysis.verdicts.read import read_evidence
 from unipref.core.errors import UserError
 from unipref.core.run_folder import RunFolder
 from unipref.core.stats.chance import WHOLE
-from unipref.evaluate import data_path
+from unipref.evaluate import check_packages, data_path
 from unipref.evaluate.counting import count_units
 from unipref.study.load import ResolvedStudy, load
 
@@ -37,7 +37,7 @@ def plan_study(study: Any, run: Path | None = None, *, overrides: Sequence[str] 
             where="evaluate",
             mend="Name one with a headline metric and data of its own: unipref list benchmarks.",
         )
-    components = {}
+    components: dict[str, Components] = {}
     if run is not None:
         folder = RunFolder(run)
         components = estimate_components(read_evidence(run, folder.manifest, folder.scores()))
@@ -58,6 +58,7 @@ def _count_sides(resolved: ResolvedStudy, notes: list[str]) -> dict[str, Measure
         if benchmark.data is None:
             notes.append(f"{label}: its examples are held-out preferences, which are not counted before the run.")
             continue
+        check_packages(benchmark)
         statistic = count_units(benchmark, data_path(benchmark, resolved.data_root, {}), headline.metric)
         if statistic is None:
             notes.append(f"{label}: no example has the metric {headline.metric} ({WHOLE}).")

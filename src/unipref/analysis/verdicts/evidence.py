@@ -171,12 +171,13 @@ class Evidence:
         first, unit = rows[0][0], self.sides[objective].unit
         aligned = [_align(one, shared) for (one,) in rows]
         values = np.array([_find_value(one) for one in aligned])
-        terms = [intervals.find_influence(one.values, one.at) for one in aligned]
+        found = [intervals.find_influence(one.values, one.at) for one in aligned]
+        terms = [term for term in found if term is not None]
         low = high = math.nan
-        if all(term is not None for term in terms):
+        if len(terms) == len(aligned):
             grouping = aligned[0].grouping
             between = self.pools.of_figure(objective, model.variant) if measured.is_seeded else None
-            combined = seeds.combine(values / unit, np.stack(terms) / unit, grouping, between)  # type: ignore[arg-type]
+            combined = seeds.combine(values / unit, np.stack(terms) / unit, grouping, between)
             bounds = None if first.bounds is None else (first.bounds[0] / unit, first.bounds[1] / unit)
             trials = aligned[0].trials
             least = intervals.count_independent(len(shared), grouping, trials)

@@ -1,8 +1,7 @@
 """A gain of one model over another, with what its interval and its p value say."""
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from unipref.core.run_folder import GainRecord
 from unipref.core.stats.differences import BETTER, INCONCLUSIVE, WORSE, classify, find_p
@@ -57,7 +56,7 @@ class Gain:
     @property
     def is_conclusive(self) -> bool:
         """Whether it can show anything: without the variance between seeds it cannot."""
-        return self.combined.has_seed_variance and np.isfinite(self.low)
+        return self.combined.has_seed_variance and math.isfinite(self.low)
 
     def is_above(self, limit: float, level: float = LEVEL) -> bool:
         """Whether the interval lies above a limit."""
@@ -106,4 +105,4 @@ class Gain:
 
 def finite(value: float) -> float | None:
     """Rounds a number; None for NaN and infinity."""
-    return round(float(value), 6) if np.isfinite(value) else None
+    return round(float(value), 6) if math.isfinite(value) else None
