@@ -12,6 +12,7 @@ from unipref.analysis.verdicts import judge
 from unipref.analysis.verdicts.claims import judge_claims
 from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, Model
 from unipref.analysis.verdicts.failure_signs import find_failure_signs
+from unipref.analysis.verdicts.seed_pools import Arm, SeedPools
 from unipref.core.run_folder import Manifest
 from unipref.core.stats.pareto import contributions, find_efficient_points, hypervolume
 from unipref.core.stats.statistic import mean
@@ -191,6 +192,20 @@ def test_every_pair_of_last_models_gets_one_of_four_words() -> None:
         "equivalent",
         "inconclusive",
     }
+
+
+def test_two_names_of_one_model_do_not_lower_the_variance_between_seeds() -> None:
+    def arm(name: str, *goods: float) -> Arm:
+        return Arm(name, "dpo", "r", {}, dict(enumerate(goods)))
+
+    apart = [arm("a", 0.1, 0.2), arm("b", 0.3, 0.2)]
+    weights = ((("a", "dpo"), 1.0), (("b", "dpo"), -1.0))
+    alone = SeedPools({"bias": apart}).of_sum("bias", weights)
+    twice = SeedPools({"bias": [*apart, arm("copy", 0.1, 0.2)]}).of_sum("bias", weights)
+    # Differences of -0.2 and 0.0: variance 0.02, for each of the pairs that differ.
+    assert alone is not None
+    assert twice is not None
+    assert alone.pooled == twice.pooled == pytest.approx(0.02)
 
 
 def test_the_effect_of_the_study_decides() -> None:

@@ -101,9 +101,11 @@ def _sum_steps(arms: Sequence[Arm], first: str, second: str, factors: Sequence[f
 def _sum_variants(arms: Sequence[Arm], factors: Sequence[float]) -> list[dict[int, float]]:
     """Sums the same step of two different variants, for all pairs; in both orders unless the sum is a difference."""
     is_difference = factors[0] == -factors[1]
-    return [
+    sums = [
         _add(one.goods, other.goods, factors)
         for at, one in enumerate(arms)
         for place, other in enumerate(arms)
         if one.step == other.step and one.variant != other.variant and (at < place or not is_difference)
     ]
+    # Two variants that keep the same rows are one model: their difference of 0 says nothing about seeds.
+    return [one for one in sums if not is_difference or any(one.values())]
