@@ -12,8 +12,8 @@ NAMES = [
     "Messages", "Preference", "Reason", "Reject", "Response", "Row", "Scorer", "Selection", "Settings",
     "SplitBenchmark", "Strategy", "TrainJob", "Trainer", "UserError", "__version__", "audit_run",
     "check_training", "compare_models", "dry_run", "evaluate_model", "evaluate_models", "explain",
-    "preference_schema", "run", "select_preferences", "soup_models", "trace_soup", "train_models",
-    "unify_feedback",
+    "power_of_study", "preference_schema", "run", "select_preferences", "soup_models", "trace_soup",
+    "train_models", "unify_feedback",
 ]  # fmt: skip
 OF_FORMATS = [
     "AxisSpec", "Column", "Columns", "Dialogues", "Guess", "Mapped", "OneAnswer", "PLACEHOLDER", "Path", "Paths",

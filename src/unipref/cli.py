@@ -153,6 +153,23 @@ def run(
 
 
 @app.command()
+def power(
+    study: Study,
+    overrides: Sets = None,
+    run: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="A finished run whose spread is used; default: stated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say before a run which differences its seeds and examples would show."""
+    from unipref.analysis.power import format_plan
+    from unipref.pipeline import api
+
+    planned = api.power_of_study(study, run, overrides=overrides or [])
+    _print_result(planned, as_json, format_plan(planned))
+
+
+@app.command()
 def evaluate(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model folders or hub names.")],
     data: Annotated[Path, typer.Option("--data", help="Folder with a folder for each benchmark.")],

@@ -85,6 +85,15 @@ def test_damaged_results_are_named(tmp_path: Path, name: str, text: str) -> None
         read()
 
 
+def test_verdicts_of_an_earlier_version_are_named(tmp_path: Path) -> None:
+    (tmp_path / "verdicts.json").write_text('{"claims": [], "models": []}')
+    with pytest.raises(UserError, match="its version is 1, expected 2") as failure:
+        RunFolder(tmp_path).verdicts()
+    assert "Run the study again" in str(failure.value)
+    (tmp_path / "verdicts.json").write_text('{"claims": [], "version": 2}')
+    assert RunFolder(tmp_path).verdicts() is not None
+
+
 def test_what_is_known_of_the_judges_is_read(tmp_path: Path) -> None:
     assert RunFolder(tmp_path).judging() is None
     people = [annotator("ann", 0.5), annotator("bob", -0.5), annotator("cy", -0.9), annotator("di", None)]

@@ -45,8 +45,8 @@ def test_twice_the_feedback_takes_twice_the_steps() -> None:
         assert twice == 2 * once
 
 
-def gain(value: float, low: float, high: float, void: bool = False) -> dict[str, Any]:
-    return {"value": value, "low": low, "high": high, "void": void}
+def gain(value: float, low: float, high: float, p_holm: float) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "p_holm": p_holm}
 
 
 def finished(folder: Path, verdict: str) -> None:
@@ -55,7 +55,7 @@ def finished(folder: Path, verdict: str) -> None:
         "instruction": {"value": 0.5, "at_chance": False},
         "bias": {"value": 0.25, "at_chance": True, "skill": 0.75},
     }
-    gains = {"base": {"instruction": gain(0.4, 0.3, 0.5), "bias": gain(0.1, -0.1, 0.2, void=True)}}
+    gains = {"base": {"instruction": gain(0.4, 0.3, 0.5, 0.01), "bias": gain(0.1, 0.01, 0.2, 0.2)}}
     models: list[dict[str, Any]] = [
         {"variant": "base", "step": "base", "figures": figures, "gains": {}, "front": False},
         {"variant": "combined", "step": "sft", "figures": figures, "gains": gains, "front": True},
@@ -69,7 +69,7 @@ def finished(folder: Path, verdict: str) -> None:
     files = {
         "manifest": {"selected": {"combined": {"1": {"kept": 1000}, "2": {"kept": 1002}}}},
         "scores": scores,
-        "verdicts": {"claims": claims, "models": models},
+        "verdicts": {"version": 2, "claims": claims, "models": models},
     }
     folder.mkdir(parents=True)
     for name, content in files.items():
@@ -81,7 +81,7 @@ def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> N
     text = reproduction_page.write_page(tmp_path).read_text()
     # Seeds 1 and 2 have biases of 1 and 2 nats; kept is the mean of 1000 and 1002.
     assert "| `combined` ◆ | 1,001 | sft | 0.500 | 0.250† | 0.750 | 1.500 |" in text
-    assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | – |" in text
+    assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | +0.100 [+0.010, +0.200] |" in text
     assert "| 2 selected | careless | **shown** | So it is. |" in text
     assert "Not run: rl, 0.25M, 3M, twice, gaussian, adversarial." in text
     assert [claim for _, claim, _, _ in reproduction_page.read_claims(tmp_path)] == list(

@@ -367,23 +367,23 @@ def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, 
     def figure(value, at_chance=False):
         return {"value": value, "low": 0.1, "high": 0.9, "seeds": 2, "at_chance": at_chance, "skill": None}
 
-    def gain(value, clear=None, void=False):
-        return {"value": value, "low": 0.0, "high": 0.5, "clear": clear, "void": void}
+    def gain(value, p_holm):
+        return {"value": value, "low": 0.0, "high": 0.5, "verdict": "better", "p_holm": p_holm}
 
     base = {"variant": "base", "step": "base", "front": False, "gains": {}}
     models = [base | {"figures": {"instruction": figure(0.25), "bias": figure(0.5)}}]
     for n in range(20):
-        gains = {"base": {"instruction": gain(0.125, clear="better"), "bias": gain(0.375, void=n == 7)}}
+        gains = {"base": {"instruction": gain(0.125, 0.01), "bias": gain(0.375, 0.06)}}
         figures = {"instruction": figure(0.375), "bias": figure(0.125, at_chance=n == 7)}
         models.append({"variant": f"v{n}", "step": "sft", "front": n == 3, "gains": gains, "figures": figures})
     side = {"benchmark": "b", "metric": "m", "slice": "all", "skill_metric": None}
-    found = {"summary": ["One.", "Two."], "claims": [], "signatures": [], "front": None, "models": models}
+    found = {"version": 2, "summary": ["One.", "Two."], "claims": [], "signatures": [], "front": None, "models": models}
     (run_folder / "verdicts.json").write_text(json.dumps(found | {"sides": {"instruction": side, "bias": side}}))
     rows = [score_row("sft", "b", "m", 0.5, variant=f"v{n}") for n in range(20)]
     (run_folder / "scores.json").write_text(json.dumps([score_row("base", "b", "m", 0.5), *rows]))
     shown = in_terminal(report.console(run_folder), width=80)
     assert re.search(r"v3 · sft ★ +0\.375 +0\.125 +\+0\.125 \* +\+0\.375 *\n", shown)
-    assert re.search(r"v7 · sft +0\.375 +0\.125 † +\+0\.125 \* +\+0\.375 † *\n", shown)
+    assert re.search(r"v7 · sft +0\.375 +0\.125 † +\+0\.125 \* +\+0\.375 *\n", shown)
     assert "21 models: the report has all scores" in shown
     assert "• One." in shown
     assert len(shown.splitlines()) < 40

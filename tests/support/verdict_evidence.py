@@ -28,7 +28,9 @@ def figure(objective: str, value: float, seed: int) -> Statistic:
     if objective == "instruction":
         return mean("followed", units, np.arange(N) < round(value * N), ideal=1.0)
     values = np.full(N, value)
-    return mean("two_way_bias", units, values, direction="ideal", ideal=0.0, chance=0.0)
+    return mean(
+        "two_way_bias", units, values, direction="ideal", ideal=0.0, chance=0.0, bounds=(-1.0, 1.0), trials=None
+    )
 
 
 def variant(name: str, kind: str, kept: float = 100.0, **changes: Any) -> Variant:
@@ -36,15 +38,14 @@ def variant(name: str, kind: str, kept: float = 100.0, **changes: Any) -> Varian
 
 
 def evidence(variants: list[Variant], values: dict[tuple[str, str], tuple[float, float]], seeds: int = 3) -> Evidence:
-    """Model -> (instructions followed, bias); a bias of None: the model guesses."""
+    """Model -> (instructions followed, bias)."""
     measured: dict[str, dict[Model, Measured]] = {"instruction": {}, "bias": {}}
     for place, both in values.items():
         model = Model(*place)
         own: list[int | None] = [None] if model == BASE_MODEL else list(range(seeds))
         for objective, value in zip(measured, both, strict=True):
-            by_seed = {seed: figure(objective, value or 0.0, 1 if seed is None else seed) for seed in own}
-            guessing = len(own) if value is None else 0
-            measured[objective][model] = Measured(by_seed, guessing, 0.8 if objective == "bias" else None)
+            by_seed = {seed: figure(objective, value, 1 if seed is None else seed) for seed in own}
+            measured[objective][model] = Measured(by_seed, 0, 0.8 if objective == "bias" else None)
     return Evidence(SIDES, measured, {one.name: one for one in variants})
 
 

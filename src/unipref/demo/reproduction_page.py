@@ -96,9 +96,9 @@ def _introduce(finished: Mapping[str, StudyResults], every: Sequence[str]) -> It
     if missing := [name for name in every if name not in finished]:
         yield f"Not run: {', '.join(missing)}.\n"
     yield (
-        "Gains are paired by example and seed, with 95 % intervals over seeds and examples; above 0 is better, for "
-        "bias too. * The interval excludes 0. ◆ On the front. † At chance. `docs/verdicts.md` has "
-        "the rules of the claims.\n"
+        "Gains are paired by example and seed, with 95 % intervals over seeds and clusters of examples; above 0 is "
+        "better, for bias too. * It differs from 0 after Holm's correction over the study. ◆ On the front. † Its skill "
+        "is at chance. `docs/verdicts.md` has the rules of the claims.\n"
     )
 
 
@@ -168,12 +168,12 @@ def _format_figure(run: StudyResults, model: JudgedModel, name: str) -> str:
 
 
 def _format_gain(gain: GainRecord | None) -> str:
-    if gain is None or gain.void:
+    if gain is None:
         return "–"
     if gain.low is None or gain.high is None:
         return f"{gain.value:+.3f}"
-    clear = " *" if gain.low > 0 or gain.high < 0 else ""
-    return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]{clear}"
+    star = " *" if gain.has_star else ""
+    return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]{star}"
 
 
 def _tabulate_sizes(scaled: Sequence[tuple[StudyResults, str]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Compares two or more evaluated models unit by unit, from the tables that their evaluations wrote.
 
 Overlapping intervals say little: both models answered the same examples, and most of a score's uncertainty is in
-which examples were drawn. The paired bootstrap resamples the units once for both (Efron and Tibshirani 1993).
+which examples were drawn. So the interval of the difference is that of the differences unit by unit, over clusters.
 """
 
 import json
@@ -54,7 +54,7 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
     Returns:
         One row per benchmark, statistic and further model: `benchmark`, `mode`, `split`, `slice`, `metric`,
-        `direction`, `model` (the further folder), the fields of `bootstrap.Difference` and its `verdict`. Also notes
+        `direction`, `model` (the further folder), the fields of `differences.Difference` and its `verdict`. Also notes
         on what could not be compared: a benchmark that only one has, other data, or another precision.
 
     Raises:

@@ -76,6 +76,27 @@ def dry_run(
     return estimate(study, Path(out) if out is not None else default_folder(study), overrides=overrides)
 
 
+def power_of_study(
+    study: StudyLike, run: str | os.PathLike[str] | None = None, *, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Returns which differences a study's seeds and examples would show, as `unipref power STUDY --json`.
+
+    Args:
+        study: a study file, or its content as a mapping.
+        run: a finished run with the components of variance; default: stated ones.
+        overrides: `key=value` settings that replace those of the study.
+
+    Returns:
+        As `pipeline.power.plan_study`.
+
+    Raises:
+        UserError: a setting or a file is wrong, or the study measures nothing that verdicts use.
+    """
+    from unipref.pipeline.power import plan_study
+
+    return plan_study(study, None if run is None else Path(run), overrides=overrides)
+
+
 def unify_feedback(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:
     """Converts all sources to one preference format. Options as for `run`; returns the Parquet file of preferences."""
     return _run_until("unify", study, out, **options) / "unified" / "preferences.parquet"

@@ -41,7 +41,19 @@ from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins, list_steps
 
-VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
+VARIANT_FIELDS = (
+    "name",
+    "variants",
+    "grid",
+    "select",
+    "train",
+    "evaluate",
+    "seeds",
+    "engine",
+    "workers",
+    "report",
+    "verdicts",
+)
 """Settings in which variants may differ while their selections stay comparable."""
 CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "model_quantization", "examples")
 """Fields about scored models that a run takes over from earlier runs, if it did not get that far itself."""
@@ -66,6 +78,7 @@ class ManifestWriter:
             machine=Machine(platform.system(), platform.machine(), os.cpu_count()),
             versions=hashing.find_versions(*PACKAGES),
             variants={name: _describe_variant(study) for name, study in resolved.variants.items()},
+            effects=resolved.study.verdicts.effect.model_dump(),
         )
 
     def record_model(self, key: str, quantization: str | None) -> None:

@@ -23,7 +23,7 @@ from unipref.study.schema import Study
 from unipref.study.source import mark_in_memory, resolve_source
 from unipref.unify import ResolvedSource
 
-NOT_VARIED = ("name", "data_root", "variants", "grid", "report")
+NOT_VARIED = ("name", "data_root", "variants", "grid", "report", "verdicts")
 """Settings that variants cannot change."""
 MAX_NAME = 100
 """Most characters of a path that a message shows; the operating system accepts at least as many."""

@@ -37,6 +37,22 @@ class Reporting(Settings):
     """Longest answer, in tokens; the model's context may end it earlier."""
 
 
+class Effect(Settings):
+    """The smallest gain that matters on each side, in units of the metric (a percentage counts in hundredths)."""
+
+    instruction: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """In instruction following."""
+    bias: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """In the distance of the bias from its best value."""
+
+
+class Judging(Settings):
+    """What the verdicts on the run's claims need, fixed before the run."""
+
+    effect: Effect = Effect()
+    """The smallest gain that matters on each side."""
+
+
 def _as_evaluation(value: Any) -> Any:
     return {"benchmarks": value} if isinstance(value, list) else value
 
@@ -74,6 +90,8 @@ class Study(Settings):
     """`paper`: the variants of the paper's table and their baselines; `variants` of the same name change these."""
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     """Selection and training run once for each seed."""
+    verdicts: Judging = Judging()
+    """How the verdicts on the paper's claims are reached."""
     report: Reporting = Reporting()
     """What the report shows besides the results."""
     limits: Limits = Limits()

@@ -4,17 +4,20 @@ It uses only files of the run: `manifest.json`, `scores.json` and the tables of 
 rules.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from unipref.analysis.verdicts.claims import find_random_rival, is_base, judge_claims
-from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Model
+from unipref.analysis.verdicts.claims import find_comparable, find_random_rival, is_base, judge_claims
+from unipref.analysis.verdicts.evidence import Evidence, Model
 from unipref.analysis.verdicts.failure_signs import find_failure_signs
+from unipref.analysis.verdicts.front import Place, compute_front
+from unipref.analysis.verdicts.gains import Gain
 from unipref.analysis.verdicts.read import read_evidence
 from unipref.core import json_files
-from unipref.core.run_folder import VERDICTS, FrontRecord, JudgedModel, Manifest, RunFolder, Verdicts
-from unipref.core.stats.pareto import contributions, find_efficient_points, hypervolume
+from unipref.core.run_folder import VERDICTS, GainRecord, JudgedModel, Manifest, PairRecord, RunFolder, Verdicts
+from unipref.core.stats.multiplicity import holm
 
 __all__ = ["judge", "judge_run", "write_verdicts"]
 
@@ -45,30 +48,68 @@ def judge(evidence: Evidence, manifest: Manifest) -> Verdicts:
 
     Returns:
         `summary` (three sentences), `sides` (objective -> its headline metric), `models` (each with its figures, its
-        gains over the base model, all data and a random part of its size, and whether it is on the front), `front`
-        (hypervolume and its reference point), `claims` and `signatures` (the signs of failure).
+        gains over the base model, all data and a random part of its size, and its place on the front), `front`
+        (hypervolume and its reference point), `claims`, `signatures` (the signs of failure) and `pairs` (how the last
+        models of all comparable variants compare).
     """
     claims = judge_claims(evidence)
     models = list(dict.fromkeys(model for by_model in evidence.measured.values() for model in by_model))
-    front, places = _compute_front(evidence, models)
+    front, places = compute_front(evidence, models)
     return Verdicts(
         summary=[claim.sentence for claim in claims],
         sides={objective: side.record() for objective, side in evidence.sides.items()},
-        models=[_judge_model(evidence, model, *places.get(model, (False, None))) for model in models],
+        models=_judge_models(evidence, models, places),
         front=front,
         claims=[claim.record() for claim in claims],
         signatures=find_failure_signs(manifest, evidence),
+        pairs=_compare_pairs(evidence),
     )
 
 
-def _judge_model(evidence: Evidence, model: Model, is_on_front: bool, contribution: float | None) -> JudgedModel:
-    """Collects one model's figures and gains by objective, and its place on the front."""
-    figures = {objective: evidence.compute_figure(objective, model) for objective in evidence.sides}
-    gains = {}
-    for name, other in _find_rivals(evidence, model).items():
-        by_side = {objective: evidence.compute_gain(objective, model, other) for objective in evidence.sides}
-        gains[name] = {objective: gain.record() for objective, gain in by_side.items() if gain is not None}
-    return JudgedModel(model.variant, model.step, figures, gains, is_on_front, contribution)
+def _judge_models(evidence: Evidence, models: list[Model], places: Mapping[Model, Place]) -> list[JudgedModel]:
+    """Collects the models' figures and gains, with p values corrected over all gains, and their places."""
+    gains = {
+        (model, name, objective): gain
+        for model in models
+        for name, other in _find_rivals(evidence, model).items()
+        for objective in evidence.sides
+        if (gain := evidence.compute_gain(objective, model, other)) is not None
+    }
+    corrected = _correct(list(gains.values()))
+    by_model: dict[Model, dict[str, dict[str, GainRecord]]] = {model: {} for model in models}
+    for ((model, name, objective), gain), p in zip(gains.items(), corrected, strict=True):
+        by_model[model].setdefault(name, {})[objective] = gain.record(p)
+    judged = []
+    for model in models:
+        figures = {objective: evidence.compute_figure(objective, model) for objective in evidence.sides}
+        place = places.get(model, Place())
+        judged.append(
+            JudgedModel(*model, figures, by_model[model], place.is_on_front, place.contribution, place.support)
+        )
+    return judged
+
+
+def _correct(gains: Sequence[Gain]) -> list[float | None]:
+    """Corrects the p values of gains by Holm; None where there is none."""
+    p_values = [gain.p for gain in gains]
+    corrected = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(corrected) for p in p_values]
+
+
+def _compare_pairs(evidence: Evidence) -> list[PairRecord]:
+    """Compares the last models of all comparable variants in pairs."""
+    last = [variant.last for variant in find_comparable(evidence) if variant.last is not None]
+    pairs = [(model, other) for at, model in enumerate(last) for other in last[at + 1 :]]
+    gains = {
+        (pair, objective): gain
+        for pair in pairs
+        for objective in evidence.sides
+        if (gain := evidence.compute_gain(objective, *pair)) is not None
+    }
+    records: dict[tuple[Model, Model], dict[str, GainRecord]] = {}
+    for ((pair, objective), gain), p in zip(gains.items(), _correct(list(gains.values())), strict=True):
+        records.setdefault(pair, {})[objective] = gain.record(p)
+    return [PairRecord(str(model), str(other), by_side) for (model, other), by_side in records.items()]
 
 
 def _find_rivals(evidence: Evidence, model: Model) -> dict[str, Model]:
@@ -86,42 +127,3 @@ def _find_rivals(evidence: Evidence, model: Model) -> dict[str, Model]:
         rivals["full"] = Model(full.name, model.step)
     random = find_random_rival(evidence, variant) if variant.kind in ("selected", "weighted") else None
     return rivals | ({"random": Model(random.name, model.step)} if random else {})
-
-
-def _compute_front(
-    evidence: Evidence, models: list[Model]
-) -> tuple[FrontRecord | None, dict[Model, tuple[bool, float | None]]]:
-    """Computes the front of the models measured on both sides.
-
-    The reference point of the area is the base model or, if that guesses, the worst value of each side in the run.
-
-    Returns:
-        The front, None without a second side; and model -> whether it is on the front, and the hypervolume that only
-        it adds.
-    """
-    if len(evidence.sides) < 2:
-        return None, {}
-    instruction, bias = evidence.sides
-    points: dict[Model, tuple[float, float]] = {}
-    for model in models:
-        x, y = evidence.compute_goodness(instruction, model), evidence.compute_goodness(bias, model)
-        if x is not None and y is not None:
-            points[model] = (x, y)
-    if not points:
-        return None, {}
-    values = list(points.values())
-    from_base = BASE_MODEL in points
-    reference = points[BASE_MODEL] if from_base else (min(x for x, _ in values), min(y for _, y in values))
-    parts = contributions(values, reference)
-    places: dict[Model, tuple[bool, float | None]] = {
-        model: (is_on_front, round(part, 6))
-        for model, is_on_front, part in zip(points, find_efficient_points(values), parts, strict=True)
-    }
-    front = FrontRecord(
-        hypervolume=round(hypervolume(values, reference), 6),
-        reference=reference,
-        measured_from="the base model" if from_base else "the worst value of each side in the run",
-        models=[str(model) for model, (is_on_front, _) in places.items() if is_on_front],
-        left_out=[str(model) for model in models if model not in points],
-    )
-    return front, places

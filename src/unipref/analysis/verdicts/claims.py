@@ -1,35 +1,38 @@
 """Judges the paper's three claims: each is shown, refuted or not shown by a stated rule."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from unipref.analysis.verdicts.evidence import Evidence, Gain, Model, Variant
+from unipref.analysis.verdicts.evidence import Evidence, Model, Variant
+from unipref.analysis.verdicts.gains import Gain
 from unipref.analysis.verdicts.read import OBJECTIVES
-from unipref.core.records import BASE, MAIN
+from unipref.core.records import BASE
 from unipref.core.run_folder import ClaimRecord
 from unipref.core.stats.intervals import LEVEL
+from unipref.core.stats.multiplicity import holm
 
 SHOWN, REFUTED, NOT_SHOWN = "shown", "refuted", "not shown"
-MARGIN = 0.02
-"""A model matches another if it is clearly not worse by this much: two points in a hundred."""
+ALPHA = 1 - LEVEL
+RETAINED, RETAINED_WELL = 0.8, 0.9
+"""A part matches all data if it retains this share of their gain; the second share is reported too."""
 SFT = "demonstrations"
 """What an SFT step learns from."""
+NO_FULL = "No policy is trained on all data (a variant with 'select: all')."
 
 COMBINED = (
-    "Shown if the model trained on all sources is clearly better than the base model on both sides, and every "
-    "source alone is clearly behind it on at least one side and not clearly better than the base model on both. "
-    "Refuted if it is clearly worse than the base model on a side, or a source alone is clearly better on both. "
-    "Clearly: the 95 % interval over seeds and examples excludes 0."
+    "Shown if the model trained on all data gains at least the smallest effect of interest over the base model on both "
+    "sides, with intervals above 0, and is ahead of every source alone on the side where that source gains less "
+    "(interval of level 1 - 0.05 / k for k sources above 0). Refuted if one source alone gains more than the effect on "
+    "both sides (intervals of that level), or if all data gain less than the effect on a side (level 0.975)."
 )
 SUBSET = (
-    f"Shown if a selected part is, on both sides, clearly not worse than all data by {MARGIN:g} or more. "
-    f"Refuted if every selected part is clearly worse by more than {MARGIN:g} on some side. The intervals "
-    "are those of 1 - 0.05 / k for k parts (Bonferroni)."
+    f"Shown if a selected part retains {RETAINED:.0%} of all data's gain over the base model on both sides (intervals "
+    "of level 1 - 0.05 / k for k parts), and all data's gain is above 0. Refuted if every part retains less on some "
+    "side (level 0.975)."
 )
 ADDS = (
-    "Shown if a step after SFT is clearly better on one side than the model it starts from, and clearly not worse by "
-    f"{MARGIN:g} or more on the other. Refuted if every such step is clearly worse on some side and clearly better "
-    "on none. The intervals are those of 1 - 0.05 / k for k steps (Bonferroni)."
+    "Shown if a step after SFT is better than the model it starts from on one side, by at least the smallest effect of "
+    "interest and with p of at most 0.05 after Holm's correction over sides and steps, and not worse by the effect or "
+    "more on the other. Refuted if every step gains less than the effect on both sides."
 )
 
 
@@ -65,7 +68,7 @@ def judge_claims(evidence: Evidence) -> list[Claim]:
     return [judge_combined(evidence), judge_subset(evidence), judge_after_sft(evidence)]
 
 
-def _find_comparable(evidence: Evidence) -> list[Variant]:
+def find_comparable(evidence: Evidence) -> list[Variant]:
     """Finds the variants that train a policy and differ from the study as written only in their selection."""
     first = next(iter(evidence.variants.values()), None)
     if first is None:
@@ -75,10 +78,8 @@ def _find_comparable(evidence: Evidence) -> list[Variant]:
 
 
 def find_combined_variant(evidence: Evidence) -> Variant | None:
-    """Finds the variant for all feedback together: one that keeps everything, else the study as written."""
-    comparable = _find_comparable(evidence)
-    full = next((variant for variant in comparable if variant.kind == "full"), None)
-    return full or next((variant for variant in comparable if variant.name == MAIN and variant.kind != "alone"), None)
+    """Finds the variant for all feedback together: one that keeps everything."""
+    return next((variant for variant in find_comparable(evidence) if variant.kind == "full"), None)
 
 
 def judge_combined(evidence: Evidence) -> Claim:
@@ -90,43 +91,82 @@ def judge_combined(evidence: Evidence) -> Claim:
 
     variant = find_combined_variant(evidence)
     if variant is None or variant.last is None:
-        return conclude(NOT_SHOWN, "No policy is trained on all sources together.")
+        return conclude(NOT_SHOWN, NO_FULL)
     model, base = variant.last, evidence.base_of(variant.last)
-    gains = {f"{model} - base": _compute_gains(evidence, model, base)}
-    mine = gains[f"{model} - base"]
+    mine = _compute_gains(evidence, model, base)
+    gains = {f"{model} - base": mine}
     if reason := _explain_unusable(mine):
         return conclude(NOT_SHOWN, reason, gains)
     figures = f"{model} against the base model: {describe_gains(mine)}.{_name_excluded(evidence)}"
-    alone = [other for other in _find_comparable(evidence) if other.alone]
-    alone = [other for other in alone if other.alone and other.alone[0] == "source"] or alone
-    both, behind = [], []
+    alone = _find_single_sources(evidence)
+    level = 1 - ALPHA / max(len(alone), 1)
+    enough, not_behind = [], []
     for other in alone:
-        assert other.last is not None
-        against_base = _compute_gains(evidence, other.last, evidence.base_of(other.last))
-        ahead = _compute_gains(evidence, model, other.last)
-        gains |= {f"{other.last} - base": against_base, f"{model} - {other.last}": ahead}
-        better = len(against_base) == len(OBJECTIVES) and all(gain.is_better for gain in against_base.values())
-        both += [str(other.last)] if better else []
-        behind += [str(other.last)] if not better and any(gain.is_better for gain in ahead.values()) else []
-    if worse := [side for side, gain in mine.items() if gain.is_worse]:
-        return conclude(REFUTED, f"It is clearly worse on {' and '.join(worse)}. {figures}", gains)
-    if both:
-        return conclude(
-            REFUTED, f"Better on both sides than the base model, from one source: {', '.join(both)}.", gains
-        )
-    if missing := [side for side, gain in mine.items() if not gain.is_better]:
-        return conclude(NOT_SHOWN, f"It is not clearly better on {' and '.join(missing)}. {figures}", gains)
-    if not alone:
-        return conclude(NOT_SHOWN, f"{figures} The study has no variant with one source alone.", gains)
-    if len(behind) < len(alone):
-        rest = [str(other.last) for other in alone if str(other.last) not in behind]
-        return conclude(NOT_SHOWN, f"{figures} It is not clearly ahead of {', '.join(rest)}.", gains)
-    return conclude(SHOWN, f"{figures} Each source alone is behind it on a side.", gains)
+        against_base, ahead = _compare_source(evidence, model, other, gains)
+        if len(against_base) == len(OBJECTIVES) and all(g.is_above(g.effect, level) for g in against_base.values()):
+            enough.append(str(other.last))
+        if not _is_behind_on_worst(against_base, ahead, level):
+            not_behind.append(str(other.last))
+    return conclude(*_decide_combined(mine, figures, enough, not_behind, has_sources=bool(alone)), gains)
+
+
+def _decide_combined(
+    mine: dict[str, Gain], figures: str, enough: list[str], not_behind: list[str], *, has_sources: bool
+) -> tuple[str, str]:
+    """Decides claim 1.
+
+    Args:
+        mine: gains of all data over the base model.
+        figures: these gains in words.
+        enough: sources that gain more than the effect on both sides.
+        not_behind: sources that all data are not clearly ahead of.
+        has_sources: whether the study has variants of one source.
+
+    Returns:
+        The verdict and why.
+    """
+    if enough:
+        return REFUTED, f"Better than the base model on both sides, from one source: {', '.join(enough)}. {figures}"
+    if less := [side for side, gain in mine.items() if gain.is_below(gain.effect, 1 - ALPHA / len(OBJECTIVES))]:
+        return REFUTED, f"It gains less than the effect on {' and '.join(less)}. {figures}"
+    if missing := [side for side, gain in mine.items() if not (gain.is_above(0.0) and gain.value >= gain.effect)]:
+        return NOT_SHOWN, f"It does not clearly gain on {' and '.join(missing)}. {figures}"
+    if not has_sources:
+        return NOT_SHOWN, f"{figures} The study has no variant with one source alone."
+    if not_behind:
+        return NOT_SHOWN, f"{figures} It is not clearly ahead of {', '.join(not_behind)}."
+    return SHOWN, f"{figures} It is ahead of each source alone on that source's worst side."
+
+
+def _compare_source(
+    evidence: Evidence, model: Model, other: Variant, gains: dict[str, dict[str, Gain]]
+) -> tuple[dict[str, Gain], dict[str, Gain]]:
+    """Returns the gains of a single source over the base model, and of all data over it; adds both to `gains`."""
+    assert other.last is not None
+    against_base = _compute_gains(evidence, other.last, evidence.base_of(other.last))
+    ahead = _compute_gains(evidence, model, other.last)
+    gains[f"{other.last} - base"], gains[f"{model} - {other.last}"] = against_base, ahead
+    return against_base, ahead
+
+
+def _find_single_sources(evidence: Evidence) -> list[Variant]:
+    """Finds the variants of one source each, or else of one objective each."""
+    alone = [other for other in find_comparable(evidence) if other.alone]
+    return [other for other in alone if other.alone and other.alone[0] == "source"] or alone
+
+
+def _is_behind_on_worst(against_base: dict[str, Gain], ahead: dict[str, Gain], level: float) -> bool:
+    """Whether all data are ahead of a source on the side where it gains less over the base model."""
+    sides = [side for side in against_base if side in ahead]
+    if not sides:
+        return False
+    worst = min(sides, key=lambda side: against_base[side].value / against_base[side].effect)
+    return ahead[worst].is_above(0.0, level)
 
 
 def _name_excluded(evidence: Evidence) -> str:
     """Names the single-source variants that are not compared, because more than their selection differs."""
-    compared = {variant.name for variant in _find_comparable(evidence)}
+    compared = {variant.name for variant in find_comparable(evidence)}
     single = [variant.name for variant in evidence.variants.values() if variant.alone and variant.alone[0] == "source"]
     excluded = ", ".join(name for name in single if name not in compared)
     return f" Not compared, because their training differs: {excluded}." if excluded else ""
@@ -135,45 +175,76 @@ def _name_excluded(evidence: Evidence) -> str:
 def judge_subset(evidence: Evidence) -> Claim:
     """Judges claim 2: a selected subset matches or beats the full data."""
     name = "A selected subset matches or beats the full data"
-    comparable = _find_comparable(evidence)
-    full = next((variant for variant in comparable if variant.kind == "full"), None)
-    parts = [variant for variant in comparable if variant.kind == "selected"]
+    full = find_combined_variant(evidence)
+    parts = [variant for variant in find_comparable(evidence) if variant.kind == "selected"]
     if full is None or full.last is None or not parts:
         missing = "no selected part" if full else "no variant on all data ('select: all')"
         return Claim(name, SUBSET, NOT_SHOWN, f"The study has {missing} to compare with.")
-    level = 1 - (1 - LEVEL) / len(parts)
-    gains = {
-        f"{variant.last} - {full.last}": _compute_gains(evidence, variant.last, full.last, level)
-        for variant in parts
-        if variant.last
+    of_full = _compute_gains(evidence, full.last, evidence.base_of(full.last))
+    gains = {f"{full.last} - base": of_full}
+    kept = {str(part.last): _compute_retained(evidence, part, full) for part in parts}
+    gains |= {_name_retained(part, full): kept[str(part.last)] for part in parts}
+    gains |= {
+        f"{part.last} - {full.last}": _compute_gains(evidence, part.last, full.last) for part in parts if part.last
     }
-    if reason := _explain_all_unusable(gains):
+    if reason := _explain_unusable(of_full) or _explain_all_unusable(kept):
         return Claim(name, SUBSET, NOT_SHOWN, reason, gains)
-    fit = {pair: by for pair, by in gains.items() if not _explain_unusable(by)}
-    matching = [pair for pair, by in fit.items() if all(gain.is_at_least(MARGIN) for gain in by.values())]
-    if matching:
-        best = max(matching, key=lambda pair: sum(gain.value for gain in fit[pair].values()))
-        beats = " and beats them" if any(gain.is_better for gain in fit[best].values()) else ""
-        against_random = _compare_with_random(evidence, best, parts)
-        why = f"{best}: {describe_gains(fit[best])}; it matches all data{beats}. {against_random}"
-        return Claim(name, SUBSET, SHOWN, why, gains)
-    lost = [pair for pair, by in fit.items() if any(g.is_conclusive and g.high < -MARGIN for g in by.values())]
-    nearest = max(fit, key=lambda pair: min(gain.low for gain in fit[pair].values()))
-    why = f"The nearest is {nearest}: {describe_gains(fit[nearest])}."
-    return Claim(name, SUBSET, REFUTED if len(lost) == len(gains) else NOT_SHOWN, why, gains)
+    usable = {part: by for part, by in kept.items() if not _explain_unusable(by)}
+    level = 1 - ALPHA / len(parts)
+    lost = [part for part, by in usable.items() if any(g.is_below(0.0, 1 - ALPHA / len(by)) for g in by.values())]
+    if len(lost) == len(kept):
+        return Claim(name, SUBSET, REFUTED, f"No part retains {RETAINED:.0%}. {_describe_nearest(usable)}", gains)
+    if unclear := [side for side, gain in of_full.items() if not gain.is_above(0.0)]:
+        why = f"All data do not clearly gain on {' and '.join(unclear)}: {describe_gains(of_full)}."
+        return Claim(name, SUBSET, NOT_SHOWN, why, gains)
+    matching = [part for part, by in usable.items() if all(gain.is_above(0.0, level) for gain in by.values())]
+    if not matching:
+        return Claim(name, SUBSET, NOT_SHOWN, _describe_nearest(usable), gains)
+    best = max(matching, key=lambda part: sum(gain.value for gain in usable[part].values()))
+    variant = next(part for part in parts if str(part.last) == best)
+    return Claim(name, SUBSET, SHOWN, _describe_match(evidence, variant, full, level), gains)
 
 
-def _compare_with_random(evidence: Evidence, pair: str, parts: Sequence[Variant]) -> str:
+def _name_retained(part: Variant, full: Variant, share: float = RETAINED) -> str:
+    return f"{part.last} - {share:g} x {full.last} - {1 - share:g} x base"
+
+
+def _compute_retained(evidence: Evidence, part: Variant, full: Variant, share: float = RETAINED) -> dict[str, Gain]:
+    """Computes by objective the gain of a part over the base model, less a share of that of all data."""
+    assert part.last is not None
+    assert full.last is not None
+    weights = ((part.last, 1.0), (full.last, -share), (evidence.base_of(full.last), share - 1.0))
+    sums = {objective: evidence.compute_sum(objective, weights) for objective in evidence.sides}
+    return {objective: gain for objective, gain in sums.items() if gain is not None}
+
+
+def _describe_nearest(usable: dict[str, dict[str, Gain]]) -> str:
+    nearest = max(usable, key=lambda part: min(gain.low for gain in usable[part].values()))
+    return f"The nearest is {nearest}. Its gain less {RETAINED:.0%} of all data's: {describe_gains(usable[nearest])}."
+
+
+def _describe_match(evidence: Evidence, variant: Variant, full: Variant, level: float) -> str:
+    """Says what the matching part retains, and how it compares with all data and with a random part of its size."""
+    assert variant.last is not None
+    assert full.last is not None
+    well = _compute_retained(evidence, variant, full, RETAINED_WELL)
+    share = RETAINED_WELL if all(gain.is_above(0.0, level) for gain in well.values()) else RETAINED
+    against = _compute_gains(evidence, variant.last, full.last)
+    beats = ", and beats them on a side" if any(gain.is_better for gain in against.values()) else ""
+    return (
+        f"{variant.last} retains {share:.0%} of all data's gain{beats}; against all data: {describe_gains(against)}. "
+        f"{_compare_with_random(evidence, variant)}"
+    )
+
+
+def _compare_with_random(evidence: Evidence, variant: Variant) -> str:
     """Compares the part that matches with a random part of its size."""
-    variant = next(variant for variant in parts if pair.startswith(f"{variant.last} - "))
     rival = find_random_rival(evidence, variant)
     if rival is None or rival.last is None or variant.last is None:
         return "The study has no random part of its size."
     against = _compute_gains(evidence, variant.last, rival.last)
-    clear = all(gain.is_at_least(0.0) or gain.value >= 0 for gain in against.values()) and any(
-        gain.is_better for gain in against.values()
-    )
-    verdict = "clearly better than" if clear else "not clearly better than"
+    clear = any(gain.is_better for gain in against.values()) and not any(gain.is_worse for gain in against.values())
+    verdict = "better than" if clear else "not clearly better than"
     return f"It is {verdict} a random part of its size ({describe_gains(against)})."
 
 
@@ -191,7 +262,7 @@ def judge_after_sft(evidence: Evidence) -> Claim:
     name = "RL or DPO adds to SFT"
     variant = find_combined_variant(evidence)
     if variant is None:
-        return Claim(name, ADDS, NOT_SHOWN, "No policy is trained on all sources together.")
+        return Claim(name, ADDS, NOT_SHOWN, NO_FULL)
     learns_from = {step.name: step.learns_from for step in variant.steps}
     later = [
         (Model(variant.name, step.name), Model(variant.name, step.start))
@@ -200,26 +271,32 @@ def judge_after_sft(evidence: Evidence) -> Claim:
     ]
     if not later:
         return Claim(name, ADDS, NOT_SHOWN, "The study has no step of RL or DPO that starts from SFT.")
-    level = 1 - (1 - LEVEL) / len(later)
-    gains = {f"{model} - {start.step}": _compute_gains(evidence, model, start, level) for model, start in later}
+    gains = {f"{model} - {start.step}": _compute_gains(evidence, model, start) for model, start in later}
     if reason := _explain_all_unusable(gains):
         return Claim(name, ADDS, NOT_SHOWN, reason, gains)
-    fit = {pair: by for pair, by in gains.items() if not _explain_unusable(by)}
-    adds = [p for p, by in fit.items() if any(g.is_better for g in by.values()) and _are_all_at_least(by)]
-    costs = [
-        p for p, by in fit.items() if any(g.is_worse for g in by.values()) and not any(g.is_better for g in by.values())
-    ]
-    verdict = SHOWN if adds else REFUTED if len(costs) == len(gains) else NOT_SHOWN
-    pairs = adds or list(fit)
-    return Claim(name, ADDS, verdict, "; ".join(f"{pair}: {describe_gains(fit[pair])}" for pair in pairs) + ".", gains)
+    usable = {pair: by for pair, by in gains.items() if not _explain_unusable(by)}
+    tests = [(pair, side, gain.p) for pair, by in usable.items() for side, gain in by.items() if gain.p is not None]
+    corrected = holm([p for _, _, p in tests])
+    clear = {(pair, side) for (pair, side, _), p in zip(tests, corrected, strict=True) if p <= ALPHA}
+    adds = [pair for pair, by in usable.items() if any(_adds(by, side, (pair, side) in clear) for side in by)]
+    small = [pair for pair, by in usable.items() if all(gain.is_below(gain.effect) for gain in by.values())]
+    verdict = REFUTED if len(small) == len(gains) else SHOWN if adds else NOT_SHOWN
+    pairs = adds if verdict == SHOWN else list(usable)
+    return Claim(
+        name, ADDS, verdict, "; ".join(f"{pair}: {describe_gains(usable[pair])}" for pair in pairs) + ".", gains
+    )
 
 
-def _are_all_at_least(by_side: dict[str, Gain]) -> bool:
-    return all(gain.is_at_least(MARGIN) for gain in by_side.values())
+def _adds(by_side: dict[str, Gain], side: str, is_clear: bool) -> bool:
+    """Whether a step gains enough on a side and does not cost the effect on another."""
+    gain = by_side[side]
+    others = [other for name, other in by_side.items() if name != side]
+    is_enough = is_clear and gain.value > 0 and gain.value >= gain.effect
+    return is_enough and all(other.is_above(-other.effect) for other in others)
 
 
-def _compute_gains(evidence: Evidence, model: Model, other: Model, level: float = LEVEL) -> dict[str, Gain]:
-    gains = {objective: evidence.compute_gain(objective, model, other, level) for objective in evidence.sides}
+def _compute_gains(evidence: Evidence, model: Model, other: Model) -> dict[str, Gain]:
+    gains = {objective: evidence.compute_gain(objective, model, other) for objective in evidence.sides}
     return {objective: gain for objective, gain in gains.items() if gain is not None}
 
 
@@ -227,11 +304,7 @@ def _explain_unusable(gains: dict[str, Gain]) -> str:
     """Explains why these gains support no verdict; empty if they do."""
     if missing := [objective for objective in OBJECTIVES if objective not in gains]:
         return f"No benchmark measures {' and '.join(missing)} in these models."
-    if void := [objective for objective, gain in gains.items() if gain.is_void]:
-        models = list(dict.fromkeys(one for objective in void for one in gains[objective].guessing))
-        guess = "guess, so their" if len(models) > 1 else "guesses, so its"
-        return f"{' and '.join(models)} {guess} {' and '.join(void)} is meaningless ({describe_gains(gains)})."
-    if min(gain.seeds for gain in gains.values()) < 2:
+    if not all(gain.is_conclusive for gain in gains.values()):
         return (
             f"One seed shows nothing: the spread between trainings is unknown ({describe_gains(gains)}; intervals over "
             "examples alone)."

@@ -1,17 +1,26 @@
 """The evidence for verdicts: each model's figure per objective and seed, and gains paired by example and seed."""
 
-from collections.abc import Mapping
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from unipref.analysis.verdicts.gains import Gain, finite
+from unipref.analysis.verdicts.seed_pools import Arm, SeedPools
 from unipref.core.records import BASE
-from unipref.core.run_folder import FigureRecord, GainRecord, PlannedStep, SideRecord
-from unipref.core.stats.bootstrap import LEVEL, RESAMPLES, paired_interval
-from unipref.core.stats.chance import goodness, is_skill
+from unipref.core.run_folder import FigureRecord, PlannedStep, SideRecord
+from unipref.core.stats import intervals, seeds
+from unipref.core.stats.chance import goodness
+from unipref.core.stats.clusters import Grouping
+from unipref.core.stats.differences import EFFECT, find_discordance, find_gain_span
 from unipref.core.stats.statistic import Statistic
+
+Floats = npt.NDArray[np.float64]
 
 
 class Model(NamedTuple):
@@ -34,8 +43,9 @@ class Side:
     Attributes:
         objective: 'instruction' or 'bias'.
         benchmark, slice, metric: its rows in the scores.
-        skill_metric: the skill read together with it; None: it is a skill itself.
+        skill_metric: the skill shown beside it; None: it is a skill itself.
         unit: the value that counts as 1: 100 for per cent.
+        effect: the smallest gain that matters, in units of one.
     """
 
     objective: str
@@ -44,10 +54,11 @@ class Side:
     slice: str = "all"
     skill_metric: str | None = None
     unit: float = 1.0
+    effect: float = EFFECT
 
     def record(self) -> SideRecord:
         """Converts it for `verdicts.json`."""
-        return SideRecord(self.benchmark, self.metric, self.slice, self.skill_metric)
+        return SideRecord(self.benchmark, self.metric, self.slice, self.skill_metric, self.effect)
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Measured:
     Attributes:
         by_seed: seed -> the statistic; the seed of the base model is None.
         guessing: number of seeds in which the model is at chance in that benchmark.
-        skill: mean over seeds of the skill read together with it.
+        skill: mean over seeds of the skill shown beside it.
     """
 
     by_seed: Mapping[int | None, Statistic]
@@ -68,6 +79,11 @@ class Measured:
     def at_chance(self) -> bool:
         """Whether it guesses in half of the seeds or more."""
         return 2 * self.guessing >= len(self.by_seed)
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether it has seeds; the base model has none."""
+        return None not in self.by_seed
 
 
 @dataclass(frozen=True)
@@ -101,55 +117,8 @@ class Variant:
         return Model(self.name, self.policies[-1]) if self.policies else None
 
 
-class Gain(NamedTuple):
-    """How much better one model is than another: mean over seeds and examples, and its interval; above 0 is better.
-
-    Attributes:
-        seeds, n: number of seeds and examples.
-        guessing: which of the two models guess, so that their bias is meaningless.
-    """
-
-    value: float
-    low: float
-    high: float
-    seeds: int
-    n: int
-    guessing: tuple[str, ...] = ()
-
-    @property
-    def is_void(self) -> bool:
-        """Whether it compares a meaningless bias."""
-        return bool(self.guessing)
-
-    @property
-    def is_conclusive(self) -> bool:
-        """Whether it can show anything: one seed cannot, because the spread between trainings is unknown."""
-        return not self.is_void and self.seeds > 1
-
-    @property
-    def is_better(self) -> bool:
-        """Whether it is clearly better."""
-        return self.is_conclusive and self.low > 0
-
-    @property
-    def is_worse(self) -> bool:
-        """Whether it is clearly worse."""
-        return self.is_conclusive and self.high < 0
-
-    def is_at_least(self, margin: float) -> bool:
-        """Whether it is clearly not worse by `margin` or more."""
-        return self.is_conclusive and self.low > -margin
-
-    def record(self) -> GainRecord:
-        """Converts it for `verdicts.json`."""
-        low, high = _finite(self.low), _finite(self.high)
-        clear = "better" if self.is_better else "worse" if self.is_worse else None
-        value = round(self.value, 6)
-        return GainRecord(value, low, high, self.seeds, self.n, list(self.guessing), clear, self.is_void)
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 6) if np.isfinite(value) else None
+Weights = tuple[tuple[Model, float], ...]
+"""Models and their weights in a sum of figures, such as 1 and -1 for a gain."""
 
 
 @dataclass(frozen=True)
@@ -165,111 +134,219 @@ class Evidence:
     sides: Mapping[str, Side]
     measured: Mapping[str, Mapping[Model, Measured]]
     variants: Mapping[str, Variant]
-    _gains: dict[tuple[str, Model, Model, float], Gain | None] = field(default_factory=dict, compare=False)
+    _sums: dict[tuple[str, Weights], Gain | None] = field(default_factory=dict, compare=False)
+    _terms: dict[int, Floats] = field(default_factory=dict, compare=False)
 
     def base_of(self, model: Model) -> Model:
         """The base model with the scores for a variant: on that variant's own test part, if it has one."""
         own = Model(model.variant, BASE)
         return own if any(own in models for models in self.measured.values()) else BASE_MODEL
 
+    @cached_property
+    def pools(self) -> SeedPools:
+        """The variances between seeds, pooled over figures of a kind."""
+        arms: dict[str, list[Arm]] = {}
+        for objective, by_model in self.measured.items():
+            unit = self.sides[objective].unit if objective in self.sides else 1.0
+            arms[objective] = [
+                Arm(
+                    model.variant,
+                    model.step,
+                    self.variants[model.variant].settings_hash if model.variant in self.variants else "",
+                    {seed: _find_value(one) / unit for seed, one in measured.by_seed.items() if seed is not None},
+                    {seed: _find_goodness(one) / unit for seed, one in measured.by_seed.items() if seed is not None},
+                )
+                for model, measured in by_model.items()
+                if measured.is_seeded
+            ]
+        return SeedPools(arms)
+
     def compute_figure(self, objective: str, model: Model) -> FigureRecord | None:
-        """Computes the mean over seeds of a figure, in its own units, with its interval over seeds and examples."""
+        """Computes the mean over seeds of a figure, in its own units, with its interval over seeds and clusters."""
         measured = self.measured.get(objective, {}).get(model)
         if measured is None:
             return None
-        tables = _stack_tables([[statistic] for statistic in measured.by_seed.values()])
-        first = next(iter(measured.by_seed.values()))
-        width = _count_columns(first)
-
-        def at(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return first.at(_select_columns(first, means, 0, width))
-
-        low, high = paired_interval(tables, at, resamples=RESAMPLES, student=True)
-        value = float(np.mean(at(tables.mean(axis=1))))
+        rows = [[statistic] for statistic in measured.by_seed.values()]
+        shared = _find_shared_units(rows)
+        first, unit = rows[0][0], self.sides[objective].unit
+        aligned = [_align(one, shared) for (one,) in rows]
+        values = np.array([_find_value(one) for one in aligned])
+        found = [intervals.find_influence(one.values, one.at) for one in aligned]
+        terms = [term for term in found if term is not None]
+        low = high = math.nan
+        if len(terms) == len(aligned):
+            grouping = aligned[0].grouping
+            between = self.pools.of_figure(objective, model.variant) if measured.is_seeded else None
+            combined = seeds.combine(values / unit, np.stack(terms) / unit, grouping, between)
+            bounds = None if first.bounds is None else (first.bounds[0] / unit, first.bounds[1] / unit)
+            trials = aligned[0].trials
+            least = intervals.count_independent(len(shared), grouping, trials)
+            low, high = (end * unit for end in combined.interval(bounds, least=least))
         return FigureRecord(
-            value=_finite(value),
-            low=_finite(low),
-            high=_finite(high),
+            value=finite(float(values.mean())),
+            low=finite(low),
+            high=finite(high),
             seeds=len(measured.by_seed),
-            n=tables.shape[1],
+            n=len(shared),
             at_chance=measured.at_chance,
             skill=None if measured.skill is None else round(measured.skill, 6),
         )
 
     def compute_goodness(self, objective: str, model: Model) -> float | None:
-        """Computes the mean goodness over seeds, the higher the better; None if it is not measured or void."""
+        """Computes the mean goodness over seeds, in units of one; None if it is not measured."""
         measured = self.measured.get(objective, {}).get(model)
-        if measured is None or self._is_void(objective, measured):
+        if measured is None:
             return None
-        values = [goodness(one, one.at(one.values.mean(axis=0, keepdims=True)))[0] for one in measured.by_seed.values()]
-        mean = float(np.mean(values)) / self.sides[objective].unit
+        mean = float(np.mean([_find_goodness(one) for one in measured.by_seed.values()])) / self.sides[objective].unit
         return mean if np.isfinite(mean) else None
 
-    def compute_gain(self, objective: str, model: Model, other: Model, level: float = LEVEL) -> Gain | None:
+    def compute_gain(self, objective: str, model: Model, other: Model) -> Gain | None:
         """Computes how much better a model is than another, in units of one; None if they cannot be compared."""
-        key = objective, model, other, level
-        if key not in self._gains:
-            self._gains[key] = self._compute_gain(objective, model, other, level)
-        return self._gains[key]
+        return self.compute_sum(objective, ((model, 1.0), (other, -1.0)))
 
-    def _compute_gain(self, objective: str, model: Model, other: Model, level: float) -> Gain | None:
+    def compute_sum(self, objective: str, weights: Weights) -> Gain | None:
+        """Computes a weighted sum of models' goodness, in units of one; None if they cannot be compared.
+
+        Args:
+            objective: of the figures.
+            weights: models and their weights, which sum to 0.
+        """
+        key = objective, weights
+        if key not in self._sums:
+            self._sums[key] = self._compute_sum(objective, weights)
+        return self._sums[key]
+
+    def _compute_sum(self, objective: str, weights: Weights) -> Gain | None:
         by_model = self.measured.get(objective, {})
+        if any(model not in by_model for model, _ in weights):
+            return None
+        rows = _pair_by_seed([by_model[model].by_seed for model, _ in weights])
+        shared = _find_shared_units(rows) if rows else []
+        if not shared:
+            return None
+        side, factors = self.sides[objective], [weight for _, weight in weights]
+        figures, terms = np.zeros(len(rows)), np.zeros((len(rows), len(shared)))
+        for at, row in enumerate(rows):
+            for factor, statistic in zip(factors, row, strict=True):
+                aligned = _align(statistic, shared)
+                figures[at] += factor * _find_goodness(aligned) / side.unit
+                own = self._find_terms(statistic) if aligned is statistic else _compute_terms(aligned)
+                terms[at] += factor * own / side.unit
+        first = _align(rows[0][0], shared)
+        grouping = first.grouping
+        seeded = tuple((model, weight) for model, weight in weights if by_model[model].is_seeded)
+        extra = find_discordance(first, rows[0][1]) * sum(factor**2 for factor in factors) / 2
+        combined = seeds.combine(figures, terms, grouping, self.pools.of_sum(objective, seeded), extra)
+        span = find_gain_span(first)
+        most = max(sum(f for f in factors if f > 0), -sum(f for f in factors if f < 0))
+        return Gain(
+            combined,
+            effect=side.effect,
+            span=None if span is None else span * most / side.unit,
+            least=intervals.count_independent(len(shared), grouping, first.trials),
+            n=len(shared),
+            clusters=grouping.count,
+        )
+
+    def find_terms_of(self, objective: str, model: Model, other: Model) -> tuple[Floats, Grouping] | None:
+        """Returns (n,) the units' own differences of two models, mean over seeds, and the units' clusters.
+
+        None if the models were measured on different examples. In units of one, around 0.
+        """
+        by_model, unit = self.measured.get(objective, {}), self.sides[objective].unit
         if model not in by_model or other not in by_model:
             return None
-        mine, theirs = by_model[model], by_model[other]
-        pairs = _pair_by_seed(mine.by_seed, theirs.by_seed)
-        tables = _stack_tables(pairs) if pairs else np.zeros((0, 0, 0))
-        if not tables.size:
+        rows = _pair_by_seed([by_model[model].by_seed, by_model[other].by_seed])
+        if not rows or any(list(one.units) != list(rows[0][0].units) for row in rows for one in row):
             return None
-        first, width, unit = pairs[0][0], _count_columns(pairs[0][0]), self.sides[objective].unit
+        differences = [self._find_terms(one) - self._find_terms(two) for one, two in rows]
+        return np.mean(differences, axis=0) * len(rows[0][0].units) / unit, rows[0][0].grouping
 
-        def compute_gains(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            """(r,) gains at (r, 2 width) means."""
-            both = [goodness(first, first.at(_select_columns(first, means, at, width))) for at in (0, 1)]
-            return (both[0] - both[1]) / unit
+    def split_errors(self, objective: str, models: Sequence[Model]) -> tuple[Floats, Floats, float] | None:
+        """Splits the errors of models' gains over the base model into each one's own and the one that all share.
 
-        value = float(np.mean(compute_gains(tables.mean(axis=1))))
-        low, high = paired_interval(tables, compute_gains, level=level, resamples=RESAMPLES, student=True)
-        both = ((model, mine), (other, theirs))
-        guessing = tuple(str(one) for one, measured in both if self._is_void(objective, measured))
-        return Gain(value, low, high, len(pairs), tables.shape[1], guessing)
+        The shared error is that of the mean gain over clusters: of the examples and of the base model.
 
-    def _is_void(self, objective: str, measured: Measured) -> bool:
-        """Whether a figure is meaningless: the bias of a model that guesses. A skill at chance is just low."""
-        return measured.at_chance and not is_skill(next(iter(measured.by_seed.values())))
+        Args:
+            objective: of the figures.
+            models: (m,) models with seeds.
 
+        Returns:
+            (m,) gains, (m,) variances of their own errors, and the variance of the shared error; None if the models
+            were measured on different examples, or if no variance between seeds is known.
+        """
+        by_model, unit = self.measured[objective], self.sides[objective].unit
+        base = by_model.get(BASE_MODEL)
+        if base is None or any(model not in by_model for model in models):
+            return None
+        (start,) = base.by_seed.values()
+        every = [one for model in models for one in by_model[model].by_seed.values()]
+        if any(list(one.units) != list(start.units) for one in every):
+            return None
+        origin, grouping = _find_goodness(start), start.grouping
+        terms = [np.stack([self._find_terms(one) for one in by_model[model].by_seed.values()]) for model in models]
+        shared = np.mean([one.mean(axis=0) for one in terms], axis=0)
+        gains, own = np.zeros(len(models)), np.zeros(len(models))
+        for at, model in enumerate(models):
+            values = np.array([_find_goodness(one) - origin for one in by_model[model].by_seed.values()])
+            pool = self.pools.of_sum(objective, ((model, 1.0),))
+            combined = seeds.combine(values / unit, (terms[at] - shared) / unit, grouping, pool)
+            if not combined.has_seed_variance:
+                return None
+            gains[at], own[at] = combined.value, combined.variance
+        common = float(grouping.variance((shared - self._find_terms(start)) / unit))
+        return (gains, own, common) if np.isfinite([*gains, *own, common]).all() else None
 
-def _pair_by_seed(
-    mine: Mapping[int | None, Statistic], theirs: Mapping[int | None, Statistic]
-) -> list[list[Statistic]]:
-    """Pairs two models' statistics by seed; the base model, which has no seed, is paired with each."""
-    if None in theirs:
-        return [[one, theirs[None]] for one in mine.values()]
-    return [[one, theirs[seed]] for seed, one in mine.items() if seed in theirs]
-
-
-def _stack_tables(rows: list[list[Statistic]]) -> npt.NDArray[np.float64]:
-    """Stacks the values of the shared units as (seeds, units, columns), the statistics of a seed side by side."""
-    shared = set(rows[0][0].units).intersection(*(statistic.units for row in rows for statistic in row))
-    order = [unit for unit in rows[0][0].units if unit in shared]
-    tables = []
-    for row in rows:
-        columns = []
-        for statistic in row:
-            place = {unit: at for at, unit in enumerate(statistic.units)}
-            values = statistic.values[[place[unit] for unit in order]]
-            columns.append(values.reshape(len(order), _count_columns(statistic)))
-        tables.append(np.concatenate(columns, axis=1))
-    return np.stack(tables)
-
-
-def _count_columns(statistic: Statistic) -> int:
-    return 1 if statistic.values.ndim == 1 else statistic.values.shape[1]
+    def _find_terms(self, statistic: Statistic) -> Floats:
+        key = id(statistic)
+        if key not in self._terms:
+            self._terms[key] = _compute_terms(statistic)
+        return self._terms[key]
 
 
-def _select_columns(
-    statistic: Statistic, means: npt.NDArray[np.float64], at: int, width: int
-) -> npt.NDArray[np.float64]:
-    """Selects one model's columns, in the form that the statistic takes."""
-    part = means[:, at * width : (at + 1) * width]
-    return part if statistic.values.ndim > 1 else part[:, 0]
+def _compute_terms(statistic: Statistic) -> Floats:
+    """Returns (n,) how much each unit moves the goodness of one model; NaN if that has no value."""
+    found = intervals.find_influence(statistic.values, lambda means: goodness(statistic, statistic.at(means)))
+    return np.full(len(statistic.units), np.nan) if found is None else found
+
+
+def _find_value(statistic: Statistic) -> float:
+    return float(statistic.at(statistic.values.mean(axis=0, keepdims=True))[0])
+
+
+def _find_goodness(statistic: Statistic) -> float:
+    return float(goodness(statistic, _find_value(statistic)))
+
+
+def _pair_by_seed(by_seed: Sequence[Mapping[int | None, Statistic]]) -> list[list[Statistic]]:
+    """Pairs models' statistics by seed; a base model, which has no seed, is paired with each."""
+    seeded = [one for one in by_seed if None not in one]
+    if not seeded:
+        return [[one[None] for one in by_seed]]
+    shared = [seed for seed in seeded[0] if all(seed in one for one in seeded)]
+    return [[one[None] if None in one else one[seed] for one in by_seed] for seed in shared]
+
+
+def _find_shared_units(rows: list[list[Statistic]]) -> list[str]:
+    """Returns the units that all statistics have, in the order of the first."""
+    first = rows[0][0].units
+    others = [statistic.units for row in rows for statistic in row if statistic.units is not first]
+    if all(list(units) == list(first) for units in others):
+        return list(first)
+    shared = set(first).intersection(*others)
+    return [unit for unit in first if unit in shared]
+
+
+def _align(statistic: Statistic, units: Sequence[str]) -> Statistic:
+    """Returns a statistic of some of its units, in their order; itself if it has no others."""
+    if list(statistic.units) == list(units):
+        return statistic
+    place = {unit: at for at, unit in enumerate(statistic.units)}
+    rows = [place[unit] for unit in units]
+    clusters, crossed = (
+        None if labels is None else [labels[at] for at in rows] for labels in (statistic.clusters, statistic.crossed)
+    )
+    trials = None if statistic.trials is None else round(statistic.trials * len(rows) / len(statistic.units))
+    return dataclasses.replace(
+        statistic, units=list(units), values=statistic.values[rows], clusters=clusters, crossed=crossed, trials=trials
+    )

@@ -25,7 +25,7 @@ def find_failure_signs(manifest: Manifest, evidence: Evidence) -> list[FailureSi
         ),
         FailureSign(
             "one objective bought with the other",
-            "a model is clearly better than the base model on one side and clearly worse on the other",
+            "a model is better than the base model on one side and worse on the other",
             list(_find_trades(evidence)),
         ),
         FailureSign(

@@ -1,6 +1,7 @@
 """Reads the evidence of a run: variants from the manifest, figures recomputed from the tables of examples."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -8,6 +9,7 @@ from unipref.analysis.verdicts.evidence import Evidence, Measured, Model, Side, 
 from unipref.core.contracts import BIAS, INSTRUCTION
 from unipref.core.records import BASE
 from unipref.core.run_folder import ChoiceInfo, Evaluated, Manifest, ScoreRow, VariantInfo
+from unipref.core.stats.differences import EFFECT
 from unipref.core.stats.statistic import Statistic
 from unipref.evaluate.compare import load_tables
 
@@ -32,7 +34,10 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
     variants = {name: _describe_variant(name, info, manifest) for name, info in manifest.variants.items()}
     policies = {(v.name, step) for v in variants.values() for step in [*v.policies, BASE]} | {(BASE, BASE)}
     evaluated = [one for one in manifest.evaluated if (one.variant, one.step) in policies]
-    sides = _choose_sides(manifest, evaluated, scores)
+    sides = {
+        objective: replace(side, effect=manifest.effects.get(objective, EFFECT))
+        for objective, side in _choose_sides(manifest, evaluated, scores).items()
+    }
     measured: dict[str, dict[Model, Measured]] = {}
     for objective, side in sides.items():
         by_model: dict[Model, dict[int | None, Statistic]] = {}

@@ -11,7 +11,7 @@ from unipref.core.errors import UserError
 from unipref.core.run_folder.example_records import ExampleRecord
 from unipref.core.run_folder.judging_records import Judging
 from unipref.core.run_folder.manifest import Manifest
-from unipref.core.run_folder.results import MixtureRow, PairedRow, ScoreRow, Verdicts
+from unipref.core.run_folder.results import VERDICTS_VERSION, MixtureRow, PairedRow, ScoreRow, Verdicts
 
 MANIFEST, SCORES, PAIRED, VERDICTS = "manifest.json", "scores.json", "against_base.json", "verdicts.json"
 STUDY, MIXTURES, JUDGING = "study.yaml", "soup/front.json", "unified/judging.json"
@@ -115,7 +115,12 @@ class RunFolder:
             UserError: they are corrupt or from another version.
         """
         path = self.path / VERDICTS
-        return _convert(path, _read(path), Verdicts) if path.is_file() else None
+        if not path.is_file():
+            return None
+        content = _read(path)
+        if isinstance(content, dict) and content.get("version") != VERDICTS_VERSION:
+            raise _corrupt(path, f"its version is {content.get('version', 1)}, expected {VERDICTS_VERSION}")
+        return _convert(path, content, Verdicts)
 
     def examples(self, folder: str | None = None) -> list[ExampleRecord]:
         """Reads the examples; empty if the file is missing.

@@ -131,6 +131,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         model_quantization: how a GGUF file stored the model's weights.
         selected, preflight: variant -> seed -> record.
         train: variant -> seed -> step -> record; steps: variant -> step -> recipe.
+        effects: objective -> the smallest gain that matters to verdicts.
     """
 
     unipref: str | None = None
@@ -155,6 +156,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     evaluated: list[Evaluated] = []
     examples: ExamplesInfo | None = None
     stages: list[StageCost] = []
+    effects: dict[str, float] = {}
 
     def sources_of(self, variant: str) -> dict[str, SourceCounts]:
         """Returns the sources of a variant: its own, or those of the study as written."""

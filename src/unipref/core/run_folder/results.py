@@ -57,16 +57,22 @@ class PairedRow(msgspec.Struct, frozen=True):
 
 
 class SideRecord(msgspec.Struct):
-    """The metric that stands for an objective. `skill_metric`: the skill shown beside it."""
+    """The metric that stands for an objective.
+
+    Attributes:
+        skill_metric: the skill shown beside it.
+        effect: the smallest gain that matters, in units of one.
+    """
 
     benchmark: str = ""
     metric: str = ""
     slice: str = "all"
     skill_metric: str | None = None
+    effect: float = 0.05
 
 
 class FigureRecord(msgspec.Struct):
-    """A model's value for one objective: mean over seeds, 95 % interval over seeds and examples.
+    """A model's value for one objective: mean over seeds, 95 % interval over seeds and clusters of examples.
 
     Attributes:
         at_chance: the model guesses in half of the seeds or more.
@@ -83,11 +89,13 @@ class FigureRecord(msgspec.Struct):
 
 
 class GainRecord(msgspec.Struct):
-    """How much better one model is than another; above 0 is better.
+    """How much better one model is than another, in units of one; above 0 is better.
 
     Attributes:
-        guessing: which of the two models guess; void: one of them does, so the gain is meaningless.
-        clear: 'better' or 'worse' if the interval excludes 0 and there are several seeds.
+        n, clusters: number of examples, and of independent groups of them.
+        verdict: 'better', 'worse', 'equivalent' or 'inconclusive'.
+        p: two-sided p of a gain of 0, None without an interval over seeds; p_holm: corrected for all gains of its
+            table.
     """
 
     value: float
@@ -95,9 +103,23 @@ class GainRecord(msgspec.Struct):
     high: float | None = None
     seeds: int = 0
     n: int = 0
-    guessing: list[str] = []
-    clear: str | None = None
-    void: bool = False
+    clusters: int = 0
+    verdict: str = "inconclusive"
+    p: float | None = None
+    p_holm: float | None = None
+
+    @property
+    def has_star(self) -> bool:
+        """Whether the gain differs from 0 after the correction, at .05."""
+        return self.p_holm is not None and self.p_holm <= 0.05
+
+
+class PairRecord(msgspec.Struct):
+    """How two last models compare: the gain of `model` over `other` on each objective."""
+
+    model: str
+    other: str
+    gains: dict[str, GainRecord] = {}
 
 
 class JudgedModel(msgspec.Struct):
@@ -106,6 +128,7 @@ class JudgedModel(msgspec.Struct):
     Attributes:
         front: no other model is at least as good on both sides and better on one.
         contribution: the hypervolume that only this model adds.
+        support: share of simulated runs in which it is on the front.
     """
 
     variant: str
@@ -114,16 +137,23 @@ class JudgedModel(msgspec.Struct):
     gains: dict[str, dict[str, GainRecord]] = {}
     front: bool = False
     contribution: float | None = None
+    support: float | None = None
 
 
 class FrontRecord(msgspec.Struct):
-    """The Pareto front: its hypervolume from `reference`, the models on it, and the models it leaves out."""
+    """The Pareto front: its hypervolume from `reference`, the models on it, and the models it leaves out.
+
+    `hypervolume_unbiased` is without the bias of choosing the best of noisy models, with its 95 % interval.
+    """
 
     hypervolume: float | None = None
     reference: tuple[float, float] = (0.0, 0.0)
     measured_from: str = msgspec.field(default="", name="from")
     models: list[str] = []
     left_out: list[str] = []
+    hypervolume_unbiased: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class ClaimRecord(msgspec.Struct):
@@ -144,15 +174,21 @@ class FailureSign(msgspec.Struct, frozen=True):
     occurrences: list[str] = msgspec.field(default_factory=list, name="found")
 
 
+VERDICTS_VERSION = 2
+"""The version of `verdicts.json` that this version of unipref reads."""
+
+
 class Verdicts(msgspec.Struct):
     """The verdicts of a run; `analysis.verdicts.judge` documents each field."""
 
     claims: list[ClaimRecord]
+    version: int = VERDICTS_VERSION
     summary: list[str] = []
     sides: dict[str, SideRecord] = {}
     models: list[JudgedModel] = []
     front: FrontRecord | None = None
     signatures: list[FailureSign] = []
+    pairs: list[PairRecord] = []
 
     def __post_init__(self) -> None:
         if len(self.sides) > 2:

@@ -82,6 +82,15 @@ def find_span(statistic: Statistic) -> float | None:
     return high - low if math.isfinite(high - low) else None
 
 
+def find_gain_span(statistic: Statistic) -> float | None:
+    """Returns the greatest possible gain: the range, or the greatest distance from the ideal; None without limits."""
+    span = find_span(statistic)
+    if span is None or statistic.direction != "ideal" or statistic.bounds is None:
+        return span
+    ideal = statistic.ideal or 0.0
+    return max(abs(end - ideal) for end in statistic.bounds)
+
+
 def find_unit(statistic: Statistic) -> float | None:
     """Returns the value that counts as one: 100 for a percentage, 1 for another bounded figure, None for others."""
     if find_span(statistic) is None or statistic.bounds is None:
@@ -127,11 +136,14 @@ def difference(first: Statistic, second: Statistic, level: float = LEVEL) -> Dif
 
     whole = columns.mean(axis=0, keepdims=True)
     value, gain = sides(whole)[0], float(find_gains(whole)[0])
-    span, extra = find_span(first), find_discordance(first, second)
-    bounds, least = None if span is None else (-span, span), intervals.count_independent(len(both), grouping)
+    extra, least = find_discordance(first, second), intervals.count_independent(len(both), grouping)
     ends: list[tuple[float | None, float | None]] = []
     p = None
-    for of_means, middle in ((lambda means: np.diff(sides(means))[:, 0], value[1] - value[0]), (find_gains, gain)):
+    for of_means, middle, span in (
+        (lambda means: np.diff(sides(means))[:, 0], value[1] - value[0], find_span(first)),
+        (find_gains, gain, find_gain_span(first)),
+    ):
+        bounds = None if span is None else (-span, span)
         terms = intervals.find_influence(columns, of_means)
         variance = float("nan") if terms is None else float(grouping.variance(terms)) + extra
         if not math.isfinite(variance):

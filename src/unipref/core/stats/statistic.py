@@ -18,6 +18,8 @@ from unipref.core.stats.clusters import Grouping
 
 Floats = npt.NDArray[np.float64]
 OfMeans = Callable[[Floats], Floats]
+SHARE = (0.0, 1.0)
+"""The range of a share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +107,9 @@ def mean(metric: str, units: Sequence[str], values: npt.ArrayLike, **fields: Any
         fields: the other fields of `Statistic`.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    is_share = numbers.ndim == 1 and fields.get("of_means") is None and are_answers(numbers)
-    share: dict[str, Any] = {"bounds": (0.0, 1.0), "trials": len(numbers)} if is_share else {}
+    is_plain = numbers.ndim == 1 and fields.get("of_means") is None and fields.get("bounds", SHARE) == SHARE
+    is_share = is_plain and are_answers(numbers)
+    share: dict[str, Any] = {"bounds": SHARE, "trials": len(numbers)} if is_share else {}
     return Statistic(metric, units, numbers, **(share | fields))
 
 
@@ -143,8 +146,8 @@ def pool_clusters(
         ratio = means[:, 0] / means[:, 1]
         return ratio if of_ratio is None else of_ratio(ratio)
 
-    is_share = wholes is None and of_ratio is None and are_answers(above)
-    share: dict[str, Any] = {"bounds": (0.0, 1.0), "trials": len(above)} if is_share else {}
+    is_share = wholes is None and of_ratio is None and fields.get("bounds", SHARE) == SHARE and are_answers(above)
+    share: dict[str, Any] = {"bounds": SHARE, "trials": len(above)} if is_share else {}
     return sum_clusters(metric, units, np.stack([above, below], axis=1), of_means, **(share | fields))
 
 

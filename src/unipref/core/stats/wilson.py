@@ -1,6 +1,6 @@
 """The Wilson interval of a share."""
 
-import math
+from unipref.core.stats.intervals import find_wilson_ends
 
 Z = 1.959964
 """The 97.5 % quantile of the standard normal distribution."""
@@ -16,9 +16,4 @@ def wilson(hits: float, n: int) -> tuple[float, float]:
     Returns:
         Both ends, in [0, 1]; (0, 1) for n = 0.
     """
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = hits / n, Z * Z / n
-    middle = share + spread / 2
-    half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
+    return find_wilson_ends(hits / n, n, Z) if n else (0.0, 1.0)

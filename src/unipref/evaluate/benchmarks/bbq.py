@@ -139,7 +139,7 @@ class BBQ(Benchmark):
                 for framing, examples in by_framing.items():
                     at = framings.index(framing)
                     about = framing_fields(framing, len(framings))
-                    examples += [_example(item, framed[at], split, framing) | about for item, framed in scored_set]
+                    examples += [{**_example(item, framed[at], split, framing), **about} for item, framed in scored_set]
         kept = by_framing[framings[0]]
         if len(kept) < n:
             context = f"the model's context of {model.context} tokens"

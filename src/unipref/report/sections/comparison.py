@@ -36,8 +36,9 @@ def comparison(rows: Sequence[dict[str, Any]], notes: Sequence[str], every_slice
         parts.append("")
     parts.append(
         Text(
-            "difference = this model - the first model, with its paired 95 % bootstrap interval. p: McNemar's exact "
-            "test, if each unit is right or wrong. With many metrics, some will differ by chance.",
+            "difference = this model - the first model, unit by unit, with its 95 % interval over clusters of units. "
+            "p: of a gain of 0. equivalent: the gain is surely less than 0.05 (5 points of a percentage). With many "
+            "metrics, some will differ by chance.",
             style="dim",
         )
     )

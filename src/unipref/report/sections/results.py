@@ -37,9 +37,9 @@ def make_result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section
     changes = describe_changes(measures, model_names, paired)
     if changes:
         note = (
-            "Each trained model is compared with the base model on the same examples. 'No clear difference' means that "
-            "the 95 % interval of the paired difference includes 0. The interval does not cover the variation between "
-            "training seeds."
+            "Each trained model is compared with the base model on the same examples. 'Inconclusive' means that the "
+            "95 % interval of the paired difference includes 0, 'equivalent' that the gain is surely less than 0.05. "
+            "The interval is over clusters of examples; it does not cover the variation between training seeds."
         )
         sections.append(Section("Changes from the base model", paragraphs=[note], points=changes))
     figures = make_measure_figures(measures, model_names)

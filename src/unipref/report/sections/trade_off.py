@@ -37,15 +37,17 @@ MOST_IN_TEXT = 8
 AGAINST = {"base": "gain over base", "full": "gain over all data", "random": "gain over random part"}
 """Comparison in `verdicts.json` -> its group of columns."""
 NOTE = (
-    "Gains are in units of the metric; above 0 is better. All values are means over seeds, with 95 % intervals over "
-    "seeds and examples (bootstrap, Student's t for few seeds). * the interval excludes 0, with several seeds. "
-    "† one of the two models is at chance in its skill: read the bias with it. ★ on the Pareto front: no other model "
-    "is at least as good on both objectives and better on one. Rules: docs/verdicts.md."
+    "Gains are in units of one; above 0 is better. All values are means over seeds, with 95 % intervals over seeds and "
+    "clusters of examples. * the gain differs from 0 after Holm's correction over all gains of this table. = the gain "
+    "is surely less than the smallest effect of interest. A low skill is no reason to distrust a bias. ★ on the Pareto "
+    "front: no other model is at least as good on both objectives and better on one; in brackets, the share of "
+    "simulated runs in which the model is on it. Rules: docs/verdicts.md."
 )
 
 SHORT_NOTE = (
-    "Means over seeds; gains are over the base model, above 0 is better. * the interval excludes 0, and there are "
-    "several seeds. † a model is at chance in its skill: read the bias with it. ★ on the Pareto front."
+    "Means over seeds; gains are over the base model, above 0 is better. * the gain differs from 0 after Holm's "
+    "correction. = it is surely less than the smallest effect of interest. † the model's skill is at chance. ★ on the "
+    "Pareto front."
 )
 
 
@@ -214,7 +216,7 @@ def _title_of(objective: str) -> str:
 
 
 def _note(steps: list[str], visible_models: list[JudgedModel], up: str) -> str:
-    sentences = ["Means over seeds; bars: 95 % intervals over seeds and examples, cut at the frame."]
+    sentences = ["Means over seeds; bars: 95 % intervals over seeds and clusters of examples, cut at the frame."]
     sentences += ["Diamond: the base model."] if any(model.step == "base" for model in visible_models) else []
     sentences += ["Line: the Pareto front."] if sum(model.front for model in visible_models) > 1 else []
     if len(steps) > 1:
@@ -304,7 +306,8 @@ def _table(verdicts: Verdicts) -> Table:
     rows = []
     for model in models:
         seeds = max((figure.seeds for figure in model.figures.values() if figure), default=0)
-        cells = [Cell(_name(model), best=model.front), Cell(str(seeds))]
+        support = "" if model.support is None else f"[{model.support:.2f}]"
+        cells = [Cell(_name(model), support, best=model.front), Cell(str(seeds))]
         for objective in sides:
             figure = model.figures.get(objective)
             cells.append(_figure(figure))
@@ -331,7 +334,7 @@ def _figure(figure: FigureRecord | None) -> Cell:
 def _gain(gain: GainRecord | None) -> Cell:
     if gain is None:
         return Cell("–")
+    mark = " *" if gain.has_star else " =" if gain.verdict == "equivalent" else ""
     if gain.low is None or gain.high is None:
-        return Cell(f"{gain.value:+.3f}{' †' if gain.void else ''}")
-    mark = " †" if gain.void else " *" if gain.clear else ""
+        return Cell(f"{gain.value:+.3f}")
     return Cell(f"{gain.value:+.3f}{mark}", f"[{gain.low:+.3f}, {gain.high:+.3f}]")
