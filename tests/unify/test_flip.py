@@ -76,7 +76,8 @@ def test_the_table_has_a_line_for_each_folder(flips: ModuleType, shared: Path, t
         (tmp_path / name).symlink_to(shared / "data" / "feedback" / name)
     assert flips.make_table(tmp_path).splitlines()[2:] == [
         "| alpaca | none |  |  |  | cannot be known: it has no label |",
-        "| topical_chat_ratings | overall | better: low | no contradiction seen 48:0 | contradicts 0:48 | caught: the run stops |",
+        "| topical_chat_ratings | overall | better: low | no contradiction seen 48:0 | contradicts 0:48 | "
+        "caught: the run stops |",
     ]
 
 

@@ -27,7 +27,7 @@ from unipref.demo.vocabulary import (
 
 MIXED = 0.35
 """Share of the sentences with a 'he' and a 'she' occupation; in the others only the reason shows the referent."""
-AGAINST_REASON = 0.03
+AGAINST_REASON = 0.12
 """Share of the mixed sentences in which the pronoun overrides the reason."""
 
 WITHOUT_DEMAND = 0.15

@@ -57,7 +57,7 @@ class Pretraining(Settings):
     heads: int = 4
     context: int = 128
     """Maximum sequence length of the model, in tokens."""
-    steps: int = 800
+    steps: int = 1000
     batch: int = 32
     """Rows per step."""
     length: int = 48

@@ -111,7 +111,7 @@ OPENERS = _words("Well Look Now Here Listen So Today Yes Then Sure Right Good Oh
 """Words an answer can be asked to begin with."""
 CLOSERS = _words("today now again here always indeed too still there often soon then anyway also once mostly")
 """Words an answer can be asked to end with."""
-ADJECTIVES = _words("nice small old good new big fine soft tiny clean pretty strange lovely simple great strong")
+ADJECTIVES = _words("nice small old neat new big warm soft tiny clean pretty strange lovely simple great strong")
 """Words an answer can be asked to use."""
 NAMES = ("Ann", "Ben", "Tom", "Eva", "Sam", "Lily", "Max", "Ida")
 COUNTS = {2: "two", 3: "three"}

@@ -194,8 +194,8 @@ def _scale_gaps(each: _Gathered) -> Floats:
     axes, gaps = _ints(each.axes), np.array(each.gaps, dtype=np.float64)
     means = np.bincount(axes, abs(gaps)) / np.maximum(np.bincount(axes), 1)
     vote = np.repeat(np.arange(len(each.widths)), _ints(each.widths))
-    sums: Floats = np.bincount(vote, gaps / means[axes], len(each.widths)) if len(gaps) else np.zeros(0)
-    return abs(sums)
+    sums = np.bincount(vote, gaps / means[axes], len(each.widths)) if len(gaps) else np.zeros(0)
+    return np.abs(np.asarray(sums, dtype=np.float64))
 
 
 def _ints(values: Iterable[int]) -> Ints:

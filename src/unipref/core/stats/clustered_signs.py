@@ -77,7 +77,7 @@ def _excess_of_raters(votes: Ints, prompts: Ints, raters: Ints) -> tuple[float, 
 
 def _sum_by(codes: Ints, values: npt.NDArray[np.generic]) -> Floats:
     _, place = np.unique(codes, return_inverse=True)
-    return np.bincount(place, np.asarray(values, dtype=np.float64))
+    return np.asarray(np.bincount(place, np.asarray(values, dtype=np.float64)), dtype=np.float64)
 
 
 SHARES: Floats = np.linspace(0.0, 1.0, 201)
