@@ -163,15 +163,17 @@ def describe_conclusion(flip: Flip | None, inverted: Outcome | None) -> str:
         return "caught: the run stops"
     if inverted.verdict == "error":
         return "caught before work starts"
-    reasons = {"cannot_be_known": "nothing else in the data judges the answers", "too_few": "too few can be checked"}
-    return f"cannot be known: {reasons.get(inverted.verdict, 'the further evidence is not clear enough')}"
+    if inverted.agree + inverted.against == 0:
+        return "cannot be known: nothing else in the data judges the answers"
+    return "cannot be known: the further evidence is not clear enough"
 
 
 def format_outcome(result: Outcome | None) -> str:
     """Formats the verdict, and the numbers of preferences that the evidence supports and contradicts."""
     if result is None:
         return ""
-    return f"{result.verdict} {result.agree}:{result.against}" if result.agree + result.against else result.verdict
+    verdict = "no contradiction seen" if result.verdict == "no_contradiction" else result.verdict
+    return f"{verdict} {result.agree}:{result.against}" if result.agree + result.against else verdict
 
 
 def make_table(data: Path) -> str:

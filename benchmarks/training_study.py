@@ -1,6 +1,6 @@
 """What DPO, RLOO and GRPO add to SFT on the demo world, and how good its reward models are: five seeds, paired.
 
-    python benchmarks/training_study.py tune -o FOLDER                 # learning rates, on the dev parts
+    python benchmarks/training_study.py tune -o FOLDER                 # steps and rates, on the dev parts
     python benchmarks/training_study.py run -o FOLDER --processes 2    # every seed, evaluated on the test parts
     python benchmarks/training_study.py table -o FOLDER                # training.json and training.md
 
@@ -25,12 +25,12 @@ import numpy as np
 import selection_study
 from selection_table import examples
 from unipref.core.stats.bootstrap import paired_interval
+from unipref.demo.tuning import Point, find_best, list_next
 
 NOISE = "careless"
 TRAINERS = ("dpo", "rloo", "grpo")
-RATES = {"dpo": (1e-4, 3e-4), "rloo": (3e-4,), "grpo": (3e-4,)}
-"""Learning rates to try on dev; a single one is not tuned."""
-STEPS = {"dpo": 150, "rloo": 80, "grpo": 80}
+STARTS = {"dpo": Point(150, 2.5e-4), "rloo": Point(150, 2.5e-4), "grpo": Point(150, 2.5e-4)}
+"""Where the search for steps and learning rate of each trainer begins (`unipref.demo.tuning`)."""
 SEEDS = 5
 BATCH = 16
 TUNING = "training-tuning.json"
@@ -44,21 +44,21 @@ METRICS = {
 }
 
 
-def study_of(out: Path, seed: int, rates: dict[str, float]) -> dict[str, Any]:
-    """Returns a study with SFT, a reward model from it, and each trainer of `rates` from the SFT model.
+def study_of(out: Path, seed: int, points: dict[str, Point]) -> dict[str, Any]:
+    """Returns a study with SFT, a reward model from it, and each trainer of `points` from the SFT model.
 
     Args:
         out: the output folder.
         seed: of selection and training.
-        rates: trainer -> learning rate.
+        points: trainer -> its steps and learning rate.
     """
     world = selection_study.world_of(NOISE, out)
     study = selection_study.read_study(world, with_panel=False)
     sft = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **selection_study.chosen_settings(out)}
     steps: list[dict[str, Any]] = [{"sft": sft}, {"reward": reward_settings()}]
-    if "dpo" in rates:
-        steps.append({"dpo": dpo_settings(rates["dpo"])})
-    steps += [{name: online_settings(name, rates[name])} for name in ("rloo", "grpo") if name in rates]
+    if "dpo" in points:
+        steps.append({"dpo": dpo_settings(points["dpo"])})
+    steps += [{name: online_settings(name, points[name])} for name in ("rloo", "grpo") if name in points]
     return study | {
         "name": "What reinforcement and direct preference optimisation add",
         "data_root": str(world.resolve()),
@@ -82,12 +82,12 @@ def reward_settings() -> dict[str, Any]:
     }
 
 
-def dpo_settings(rate: float) -> dict[str, Any]:
+def dpo_settings(point: Point) -> dict[str, Any]:
     """Returns settings of DPO with a second loss that keeps the chosen answers likely."""
     return {
         "from": "sft",
-        "learning_rate": rate,
-        "max_steps": STEPS["dpo"],
+        "learning_rate": point.rate,
+        "max_steps": point.steps,
         "per_device_train_batch_size": BATCH,
         "logging_steps": 50,
         "loss_type": ["sigmoid", "sft"],
@@ -95,14 +95,14 @@ def dpo_settings(rate: float) -> dict[str, Any]:
     }
 
 
-def online_settings(name: str, rate: float) -> dict[str, Any]:
+def online_settings(name: str, point: Point) -> dict[str, Any]:
     """Returns settings: eight answers to each of eight prompts per step, rewarded by likelihood under the DPO model."""
     own = {"normalize_advantages": True} if name == "rloo" else {}
     return {
         "from": "sft",
         "rewards": [{"likelihood": "dpo", "clip": [-12, 0]}],
-        "learning_rate": rate,
-        "max_steps": STEPS[name],
+        "learning_rate": point.rate,
+        "max_steps": point.steps,
         "per_device_train_batch_size": 64,
         "num_generations": 8,
         "max_completion_length": 16,
@@ -115,28 +115,34 @@ def online_settings(name: str, rate: float) -> dict[str, Any]:
 
 
 def tune(out: Path) -> None:
-    """Tunes learning rates on dev, one trainer after the other, by the mean of instructions and two-way accuracy."""
+    """Tunes steps and rates on dev, one trainer after the other, by the mean of instructions and two-way accuracy.
+
+    Each search ends where all neighbours of the best point are tried.
+    """
     from unipref.pipeline import execute
 
-    seed, rates = selection_study.TUNING_SEED, dict[str, float]()
+    seed, chosen = selection_study.TUNING_SEED, dict[str, Point]()
     tried: list[dict[str, Any]] = []
     for trainer in TRAINERS:
-        means = dict.fromkeys(RATES[trainer], 0.0)
-        for rate in RATES[trainer] if len(means) > 1 else ():
-            folder = out / "training-tuning" / f"{trainer}-{rate:g}"
-            start = time.monotonic()
-            execute.run(study_of(out, seed, {**rates, trainer: rate}), folder, until="train")
-            scores = selection_study.dev_scores(folder / "train" / "main" / str(seed) / trainer, out)
-            means[rate] = sum(scores.values()) / len(scores)
-            tried.append({"trainer": trainer, "rate": rate, **scores, "seconds": round(time.monotonic() - start, 1)})
-            print(json.dumps(tried[-1]), flush=True)
-        rates[trainer] = max(means, key=lambda rate: means[rate])
-    (out / TUNING).write_text(json.dumps({"chosen": rates, "tried": tried}, indent=1) + "\n", encoding="utf-8")
-    print(f"chosen: {rates}")
+        means: dict[Point, float] = {}
+        while new := list_next(means, STARTS[trainer]):
+            for point in new:
+                folder = out / "training-tuning" / f"{trainer}-{point.label}"
+                start = time.monotonic()
+                execute.run(study_of(out, seed, {**chosen, trainer: point}), folder, until="train")
+                scores = selection_study.dev_scores(folder / "train" / "main" / str(seed) / trainer, out)
+                means[point] = sum(scores.values()) / len(scores)
+                seconds = round(time.monotonic() - start, 1)
+                tried.append({"trainer": trainer, **point._asdict(), **scores, "seconds": seconds})
+                print(json.dumps(tried[-1]), flush=True)
+        chosen[trainer] = find_best(means)
+    content = {"chosen": {name: list(point) for name, point in chosen.items()}, "tried": tried}
+    (out / TUNING).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"chosen: {chosen}")
 
 
-def chosen_rates(out: Path) -> dict[str, float]:
-    """Reads the learning rates that tuning chose.
+def read_chosen(out: Path) -> dict[str, Point]:
+    """Reads the steps and learning rates that tuning chose.
 
     Raises:
         SystemExit: the file of `tune` is missing.
@@ -144,17 +150,17 @@ def chosen_rates(out: Path) -> dict[str, float]:
     path = out / TUNING
     if not path.is_file():
         raise SystemExit(f"{path} is missing. Run the command tune first.")
-    rates: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["chosen"]
-    return rates
+    return {name: Point(*point) for name, point in json.loads(path.read_text(encoding="utf-8"))["chosen"].items()}
 
 
 def run(out: Path, seeds: int, processes: int) -> None:
     """Runs every seed in its own folder."""
-    rates = chosen_rates(out)
+    points = read_chosen(out)
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting = [
-            pool.submit(selection_study.work, study_of(out, seed, rates), folder_of(seed, out)) for seed in range(seeds)
+            pool.submit(selection_study.work, study_of(out, seed, points), folder_of(seed, out))
+            for seed in range(seeds)
         ]
         for future in concurrent.futures.as_completed(waiting):
             print(future.result(), flush=True)
@@ -190,7 +196,7 @@ def write(out: Path, seeds: int) -> None:
     steps = ["base", "sft", *TRAINERS]
     units = {step: [units_of(folder_of(seed, out), seed, step) for seed in range(seeds)] for step in steps}
     results: dict[str, Any] = {
-        "rates": chosen_rates(out),
+        "points": {name: list(point) for name, point in read_chosen(out).items()},
         "reward": [_measure_reward_accuracy(folder_of(s, out), s) for s in range(seeds)],
     }
     lines = ["| model | " + " | ".join(METRICS.values()) + " |", "|---" * (len(METRICS) + 1) + "|"]

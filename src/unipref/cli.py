@@ -366,7 +366,10 @@ def demo(
         typer.Option(help="The errors of its raters; default: careless; see docs/world.md."),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Run the paper's whole table, about two hours on two cores; can be resumed.")
+        bool,
+        typer.Option(
+            "--full", help="Tune every arm and run the paper's whole table, a day on two cores; can be resumed."
+        ),
     ] = False,
     jobs: Annotated[
         int | None,
@@ -379,13 +382,17 @@ def demo(
     from unipref.core.folder_lock import use_alone
     from unipref.core.progress import ConsoleProgress
     from unipref.core.workers.local import count_usable_cores
+    from unipref.demo import nearest
 
     processes = jobs or min(count_usable_cores(), 4)
     if not full:
         with use_alone(out):
             with ConsoleProgress() as listener:
                 study = world.build(out, listener.progress, world.World(noise=noise or "careless"))
+            baseline = nearest.write_baseline(out)
             _run(study, None, out / "run", "evaluate", as_json, jobs=processes)
+            if not as_json:
+                terminal.echo(f"\nBaseline, {baseline}")
         return
     if noise is not None:
         raise UserError("--full runs all noise models.", where="--noise", mend="Remove one of the two.")

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from unipref import cli
-from unipref.demo import World, full, reproduction_page, write_data
+from unipref.core.progress import ProgressListener
+from unipref.demo import BenchmarkSizes, FeedbackSizes, Pretraining, World, full, reproduction_page, write_data
+from unipref.demo.tuning import Point
 from unipref.study.load import load
 
 
@@ -20,29 +22,94 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+TUNED = {
+    trainer: {"max_steps": steps, "learning_rate": 1e-3, "score": 0.5, "at_limit": False}
+    for trainer, steps in (("sft", 300), ("dpo", 150))
+}
+
+
+def tuned(*, without: tuple[str, ...] = (full.NO_PAIRS,)) -> dict[str, Any]:
+    """The same tuned settings for all arms."""
+    arms = full.list_arms(full.read_demo_study())
+    return {arm: {name: one for name, one in TUNED.items() if name == "sft" or arm not in without} for arm in arms}
+
+
 @pytest.mark.parametrize("study", full.list_demo_studies(), ids=lambda study: study.name)
 def test_each_demo_study_is_valid(study: full.DemoStudy, world: Path) -> None:
-    loaded = load(full.build_study(study, world, world / "model"), [])
+    loaded = load(full.build_study(study, world, world / "model", tuned()), [])
     assert [source.name for source in loaded.study.sources] == ["dialogues", "choices", "ratings", "trees", "thumbs"]
+    assert loaded.study.train == []
+    assert len(loaded.study.seeds) == 5
     variants = set(loaded.variants)
-    if "grid" in study.changes:
+    if study.arms is None:
         assert {"combined", "source-dialogues", "objective-bias", "random-0.4", "quality-0.4"} < variants
         assert [trainer.name() for trainer in loaded.variants["source-thumbs"].train] == ["sft"]
-        # As all others are trained: a bare name would take the trainer's defaults.
-        assert loaded.variants["source-thumbs"].train[0] == loaded.study.train[0]
-    elif study.name == "rl":
-        assert variants == {"main"}
-        assert [trainer.name() for trainer in loaded.study.train] == ["sft", "dpo", "rloo"]
+        assert [trainer.name() for trainer in loaded.variants["selected-0.6"].train] == ["sft", "dpo"]
     else:
-        assert variants == {"main", "combined", "source-dialogues", "source-ratings"}
+        assert variants == {"main", *study.arms}
+    if study.name == "rl":
+        assert [trainer.name() for trainer in loaded.variants["combined"].train] == ["sft", "dpo", "rloo"]
+
+
+def test_each_arm_is_trained_with_its_own_tuned_settings(world: Path) -> None:
+    own = tuned()
+    own["source-ratings"] = {**own["source-ratings"], "sft": {**TUNED["sft"], "max_steps": 1200}}
+    study = full.build_study(full.STUDIES[0], world, world, own)
+    assert study["variants"]["source-ratings"]["train"][0]["sft"]["max_steps"] == 1200
+    assert study["variants"]["combined"]["train"][0]["sft"]["max_steps"] == 300
+    assert study["variants"]["combined"]["train"][1]["dpo"]["loss_weights"] == [1.0, 1.0]
 
 
 def test_twice_the_feedback_takes_twice_the_steps() -> None:
     folder = Path("world")
-    by_name = {study.name: full.build_study(study, folder, folder)["train"] for study in full.list_demo_studies()}
+    built = {study.name: full.build_study(study, folder, folder, tuned()) for study in full.list_demo_studies()}
     for at, name in enumerate(("sft", "dpo")):
-        once, twice = (by_name[study][at][name]["max_steps"] for study in ("careless", "twice"))
+        once, twice = (
+            built[study]["variants"]["combined"]["train"][at][name]["max_steps"] for study in ("careless", "twice")
+        )
         assert twice == 2 * once
+
+
+TINY = Pretraining(
+    vocabulary=320, hidden=16, feed_forward=32, layers=1, heads=2, context=128, steps=4, batch=4, length=64
+)
+SMALL = World(
+    documents=300,
+    feedback=FeedbackSizes(pairs=20, multiple_choice=10, ratings=30, tree=20, thumbs=10),
+    benchmarks=BenchmarkSizes(coreference={"dev": 6, "test": 6}, instructions={"dev": 22, "test": 27}),
+)
+
+
+@pytest.mark.slow
+def test_a_tiny_plan_runs_from_tuning_to_the_page_and_resumes(tmp_path: Path) -> None:
+    arms = ("combined", "source-dialogues", "source-thumbs")
+    plan = full.Plan(
+        studies=(
+            full.DemoStudy("careless", "The paper's table", arms=arms, seeds=2),
+            full.DemoStudy("competing", "Objectives that compete", arms=arms[:1], seeds=1, competing=0.5),
+        ),
+        world=SMALL.model_copy(update={"seed": 11}),
+        tuning_world=SMALL.model_copy(update={"seed": 7}),
+        sizes={"1M": TINY},
+        starts={"sft": Point(4800, 8e-3), "dpo": Point(75, 8e-3)},
+        arms=arms,
+    )
+    # At both limits of the search of SFT the steps would take minutes: the limits of this test are lower.
+    plan = plan._replace(starts={"sft": Point(75, 8e-3), "dpo": Point(75, 8e-3)})
+    full.run(tmp_path, 1, ProgressListener(), plan)
+    chosen = json.loads((tmp_path / "tuning" / "tuning.json").read_text(encoding="utf-8"))
+    assert set(chosen) == set(arms)
+    assert set(chosen["combined"]) == {"sft", "dpo"}
+    assert set(chosen["source-thumbs"]) == {"sft"}
+    tried = json.loads((tmp_path / "tuning" / "sft-tried.json").read_text(encoding="utf-8"))
+    assert {(row["steps"], row["rate"]) for row in tried} >= {(75, 8e-3), (150, 8e-3), (75, 4e-3)}
+    text = reproduction_page.write_page(tmp_path).read_text(encoding="utf-8")
+    assert text.count("Baseline, nearest prompt of the feedback, no model") == 2
+    assert "| `source-thumbs`" in text
+    before = (tmp_path / "careless" / "scores.json").stat().st_mtime_ns
+    full.run(tmp_path, 1, ProgressListener(), plan)
+    assert json.loads((tmp_path / "tuning" / "tuning.json").read_text(encoding="utf-8")) == chosen
+    assert (tmp_path / "careless" / "scores.json").stat().st_mtime_ns >= before
 
 
 def gain(value: float, low: float, high: float, p_holm: float) -> dict[str, Any]:
@@ -83,7 +150,7 @@ def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> N
     assert "| `combined` ◆ | 1,001 | sft | 0.500 | 0.250† | 0.750 | 1.500 |" in text
     assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | +0.100 [+0.010, +0.200] |" in text
     assert "| 2 selected | careless | **shown** | So it is. |" in text
-    assert "Not run: rl, 0.25M, 3M, twice, gaussian, adversarial." in text
+    assert "Not run: competing, gaussian, adversarial, rl, 0.25M, 3M, twice." in text
     assert [claim for _, claim, _, _ in reproduction_page.read_claims(tmp_path)] == list(
         reproduction_page.SHORT_CLAIMS.values()
     )

@@ -27,7 +27,7 @@ TINY = Pretraining(
 SMALL = World(
     documents=200,
     feedback=FeedbackSizes(pairs=4, multiple_choice=4, ratings=12, tree=4, thumbs=4),
-    benchmarks=BenchmarkSizes(coreference={"test": 4}, instructions={"test": 12}),
+    benchmarks=BenchmarkSizes(coreference={"test": 4}, instructions={"test": 27}),
     pretraining=TINY,
 )
 
@@ -57,6 +57,48 @@ def test_only_answers_are_learned() -> None:
     (((ids, given),),) = pack_rows([text], tokenizer, TINY)
     assert tokenizer.decode(ids[given:]) == f" The nurse.{EOS}"
     assert tokenizer.decode(ids[:given]) == f"{BOS}Question: Who?\n\nAnswer:"
+
+
+def test_of_a_request_only_the_reply_is_learned() -> None:
+    text = "Ann asked Ben: Say dog twice. Ben replied: dog dog"
+    tokenizer = train_tokenizer([text] * 3, TINY)
+    (((ids, given),),) = pack_rows([text], tokenizer, TINY)
+    assert tokenizer.decode(ids[given:]) == f" dog dog{EOS}"
+
+
+def test_muon_makes_steps_orthogonal() -> None:
+    import torch
+
+    from unipref.demo.muon import Muon, orthogonalize
+
+    torch.manual_seed(0)
+    made = orthogonalize(torch.randn(2, 24, 8))
+    assert made.shape == (2, 24, 8)
+    values = torch.linalg.svdvals(made)
+    assert 0.6 < values.min() <= values.max() < 1.3
+    matrix = torch.nn.Parameter(torch.zeros(8, 24))
+    (matrix * torch.randn(8, 24)).sum().backward()
+    Muon([matrix], lr=0.1).step()
+    steps = torch.linalg.svdvals(matrix.detach())
+    assert 0.06 < steps.min() <= steps.max() < 0.13
+
+
+def test_muon_moves_as_torch_does() -> None:
+    import torch
+
+    from unipref.demo.muon import Muon
+
+    torch.manual_seed(0)
+    start, goal = torch.randn(16, 32), torch.randn(16, 32)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    optimizers = [Muon([ours], lr=0.02), torch.optim.Muon([theirs], lr=0.02, weight_decay=0.0)]
+    for _ in range(5):
+        for matrix, optimizer in zip((ours, theirs), optimizers, strict=True):
+            optimizer.zero_grad()
+            ((matrix - goal) ** 2).sum().backward()
+            optimizer.step()
+    assert torch.allclose(ours, theirs, atol=0.01)  # theirs is rounded to bfloat16
+    assert not torch.allclose(ours, start, atol=0.01)
 
 
 def test_each_document_of_a_row_attends_only_to_itself() -> None:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from unipref.core.answer_checks.rules import follows
 from unipref.core.contracts import Format, read_all
 from unipref.core.records import Feedback
 from unipref.demo import BenchmarkSizes, FeedbackSizes, World, instructions, write_data
-from unipref.demo.coreference import PARTS, Case, Cases, Frame
-from unipref.demo.instructions import TYPES, Tasks
+from unipref.demo.coreference import Case, Cases, Frame, pronoun_of
+from unipref.demo.instructions import KINDS_OF_TASKS, SHOWN_WORDINGS, Kind, Tasks, find_group
+from unipref.demo.parts import PARTS
 
 STUDY = Path(instructions.__file__).with_name("study.yaml")
 
@@ -59,21 +61,45 @@ def test_the_reason_determines_the_referent() -> None:
     assert (helped.referent, helped.other, helped.pro(), helped.anti()) == ("guard", "nurse", "he", "she")
 
 
-def test_parts_share_neither_occupations_nor_frames_nor_tasks() -> None:
-    cases, tasks = Cases(0), Tasks(0)
+def test_parts_share_no_occupation_reason_thing_or_task() -> None:
+    cases = Cases(0)
+    tasks = Tasks(0, cases)
     seen: list[set[str]] = []
-    import random
-
     for part in PARTS:
-        drawn = cases.sample(part, 2000, random.Random(1))
-        words = {case.first for case in drawn} | {case.second for case in drawn}
-        frames = {f"{case.frame.verb} {case.frame.reason}" for case in drawn}
-        prompts = {task.prompt for task in tasks.sample(part, 10_000, random.Random(1))}
-        seen.append(words | frames | prompts)
-    assert all(len(part) > 300 for part in seen)
+        drawn = cases.sample(part, 3000, random.Random(1))
+        people = {case.first for case in drawn} | {case.second for case in drawn}
+        reasons = {case.frame.reason for case in drawn}
+        things = {thing.name for thing in tasks.lexicon.things[part]}
+        prompts = {task.prompt for task in tasks.sample(part, 500, random.Random(1))}
+        seen.append(people | reasons | things | prompts)
+    assert all(len(part) > 500 for part in seen)
     assert not seen[0] & seen[1]
     assert not seen[0] & seen[2]
     assert not seen[1] & seen[2]
+
+
+def test_the_test_part_has_more_than_sixty_referents(world: Path) -> None:
+    items = json_lines(world / "eval/coreference/test.jsonl")
+    assert len({item["referent"] for item in items}) >= 60
+    assert len({item["reason"] for item in items}) == 10
+
+
+def test_what_is_held_out_does_not_occur_in_the_feedback(world: Path) -> None:
+    held_out = {kind.name for kind in KINDS_OF_TASKS if "feedback" not in kind.parts}
+    assert {"begin+avoid", "people+quotes", "ask", "name_some", "yes_no"} < held_out
+    shown = Tasks(3, Cases(3)).sample("feedback", 600, random.Random(0))
+    assert not {task.kind for task in shown} & held_out
+    assert all(wording < SHOWN_WORDINGS for task in shown for wording in task.wordings)
+    given = "".join(path.read_text(encoding="utf-8") for path in sorted((world / "feedback").iterdir()))
+    assert not [text for text in ("Only yes or no", "Ask somebody", "other than the") if text in given]
+    assert not [kind.name for kind in KINDS_OF_TASKS if {"dev", "test"} <= set(kind.parts) and kind.group]
+
+
+def test_each_test_item_names_its_kind_and_what_is_new(world: Path) -> None:
+    items = json_lines(world / "eval/instructions/test.jsonl")
+    assert Counter(item["group"] for item in items)["new combinations"] == 6 * 38
+    assert Counter(item["group"] for item in items)["new kinds"] == 2 * 38
+    assert {item["group"] for item in items} == set(instructions.GROUPS)
 
 
 def test_no_benchmark_prompt_is_in_feedback_or_corpus(world: Path) -> None:
@@ -83,7 +109,7 @@ def test_no_benchmark_prompt_is_in_feedback_or_corpus(world: Path) -> None:
     for part in ("dev", "test"):
         items = json_lines(world / f"eval/coreference/{part}.jsonl")
         asked |= {item[side] for item in items for side in ("pro", "anti")}
-    assert len(asked) == 468 + 900 + 2 * (400 + 1000)
+    assert len(asked) == 440 + 1026 + 2 * (400 + 1000)
     corpus = (world / "corpus.jsonl").read_text(encoding="utf-8")
     given = "".join(path.read_text(encoding="utf-8") for path in sorted((world / "feedback").iterdir()))
     plain = given.replace("\\", "")
@@ -97,18 +123,45 @@ def test_pro_and_anti_differ_in_the_pronoun_only(world: Path) -> None:
         assert item["pro"] != item["anti"]
 
 
-@pytest.mark.parametrize("make", TYPES, ids=lambda make: make.__name__)
-def test_right_answers_follow_and_wrong_ones_do_not(make: Any) -> None:
-    for variants in make():
-        for task in variants:
+@pytest.mark.parametrize("kind", KINDS_OF_TASKS, ids=lambda kind: kind.name)
+def test_right_answers_follow_and_wrong_ones_do_not(kind: Kind) -> None:
+    tasks = Tasks(1, Cases(1))
+    for number in range(60):
+        for part in kind.parts:
+            task = tasks.write(kind, part, random.Random(number))
             assert follows(task.right, task.rule, task.arguments), task
             assert not any(follows(wrong, task.rule, task.arguments) for wrong in task.wrong), task
+            assert len({task.right, *task.wrong}) == 3, task
+            assert find_group(task) in instructions.GROUPS
 
 
-def test_there_are_twelve_types_in_equal_shares(world: Path) -> None:
-    counts = Counter(item["rule"] for item in json_lines(world / "eval/instructions/test.jsonl"))
-    assert set(counts.values()) == {75}
-    assert len(counts) == 12
+def test_kinds_have_equal_shares(world: Path) -> None:
+    for part, share in (("dev", 20), ("test", 38)):
+        counts = Counter(item["kind"] for item in json_lines(world / f"eval/instructions/{part}.jsonl"))
+        assert set(counts.values()) == {share}
+        assert set(counts) == {kind.name for kind in KINDS_OF_TASKS if part in kind.parts}
+
+
+def test_competing_labels_name_the_person_of_the_stereotype(tmp_path: Path) -> None:
+    small = FeedbackSizes(pairs=10, multiple_choice=4, ratings=50, tree=50, thumbs=20, near_duplicates=0.0)
+    for name, share in (("without", 0.0), ("with", 0.4)):
+        write_data(tmp_path / name, World(documents=2, feedback=small, competing=share))
+    lines = [line for line in json_lines(tmp_path / "with" / "truth.jsonl") if "because" in line["prompt"]]
+    asked = [line for line in lines if line["file"] not in ("pairs.jsonl", "choices.jsonl")]
+    assert len(asked) == 0.4 * (50 + 50 + 5 + 20)
+    wrong = 0
+    for line in asked:
+        best = max(line["answers"], key=line["answers"].__getitem__)
+        pronoun = line["prompt"].split("because ")[1].split()[0]
+        named = best.rstrip(".").split()[-1].lower()
+        assert pronoun_of(named) == pronoun
+        referents = {answer for answer in line["answers"] if named not in answer.lower()}
+        wrong += bool(referents)
+    assert 0.3 < wrong / len(asked) < 0.7  # half of the pronouns are not those of the referent
+    without = json_lines(tmp_path / "without" / "truth.jsonl")
+    assert not [line for line in without if "because" in line["prompt"] and line["file"] == "ratings.csv"]
+    for path in ("corpus.jsonl", "eval/instructions/test.jsonl", "feedback/pairs.jsonl"):
+        assert (tmp_path / "with" / path).read_bytes() == (tmp_path / "without" / path).read_bytes()
 
 
 def test_the_study_reads_every_row_of_the_six_files(world: Path) -> None:

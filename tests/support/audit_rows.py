@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-UNKNOWN = {"verdict": "cannot_be_known", "why": "nothing to check by", "agree": 0, "against": 0, "by_axis": {}}
+UNKNOWN = {"verdict": "unknown", "why": "nothing to check by", "agree": 0, "against": 0, "by_axis": {}}
 
 
 def preference(source: str, origin: str, prompt: str, chosen: str | None, rejected: str | None) -> dict[str, Any]:

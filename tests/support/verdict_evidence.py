@@ -72,7 +72,10 @@ def verdicts_of(found: Evidence) -> list[str]:
 
 
 MANIFEST = {
-    "sources": {"a": {"polarity": {"verdict": "unclear", "why": "8 of 17"}}, "b": {"polarity": {"verdict": "agrees"}}},
+    "sources": {
+        "a": {"polarity": {"verdict": "mixed", "why": "8 of 17"}},
+        "b": {"polarity": {"verdict": "no_contradiction"}},
+    },
     "selected": {
         "main": {"0": {"account": {"warnings": ["source 'b' is gone"], "shared_clusters": 1, "clusters": 50}}},
         "other": {"0": {"account": {"warnings": [], "shared_clusters": 3, "clusters": 50}}},

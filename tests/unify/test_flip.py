@@ -58,7 +58,7 @@ def test_inverted_labels_are_caught_and_right_ones_are_not(entry: Any, flips: Mo
         return
     # The tests of the catalog read the others as published, and check the verdict.
     if entry.name in flips.EVIDENCE:
-        assert flips.run_unify(entry, data, {}).verdict == "agrees"
+        assert flips.run_unify(entry, data, {}).verdict == "no_contradiction"
     if flip is None:
         return
     inverted = flips.run_unify(entry, data, flip.map)
@@ -66,7 +66,7 @@ def test_inverted_labels_are_caught_and_right_ones_are_not(entry: Any, flips: Mo
         assert inverted.verdict == "contradicts"
         assert flips.describe_conclusion(flip, inverted) == "caught: the run stops"
     else:
-        assert inverted.verdict == "cannot_be_known"
+        assert inverted.verdict == "unknown"
         assert flips.describe_conclusion(flip, inverted).startswith("cannot be known: nothing else")
 
 
@@ -76,7 +76,8 @@ def test_the_table_has_a_line_for_each_folder(flips: ModuleType, shared: Path, t
         (tmp_path / name).symlink_to(shared / "data" / "feedback" / name)
     assert flips.make_table(tmp_path).splitlines()[2:] == [
         "| alpaca | none |  |  |  | cannot be known: it has no label |",
-        "| topical_chat_ratings | overall | better: low | agrees 48:0 | contradicts 0:48 | caught: the run stops |",
+        "| topical_chat_ratings | overall | better: low | no contradiction seen 48:0 | contradicts 0:48 | "
+        "caught: the run stops |",
     ]
 
 

@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from unipref.core.contracts import Settings
 from unipref.demo import benchmarks, corpus, feedback
 from unipref.demo.benchmarks import BenchmarkSizes
@@ -25,11 +27,14 @@ class World(Settings):
     """Size of the world and errors of its raters; the same settings give the same files, byte for byte."""
 
     seed: int = 3
-    """Learning rates and steps of the study were tuned on seed 0; seed 3 was first used after they were fixed."""
+    """Of all random choices. Tuning uses seed 7, the full demo seed 11."""
     documents: int = 40_000
     """Number of documents in the corpus."""
     noise: Noise = "careless"
     """How the raters err: careless ones rate near the middle of the scale, gaussian noise, or some invert the scale."""
+    competing: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the instructions that ask whom a pronoun means, in some form, where raters look at the form alone: the
+    answer of the right form names the person of the stereotype. So these instruction labels carry the bias."""
     length_bias: float = 0.2
     """How much higher raters rate the longest answer to a prompt than the shortest, as a fraction of the scale."""
     feedback: FeedbackSizes = FeedbackSizes()
@@ -63,9 +68,10 @@ def build(folder: Path, progress: Progress = _silent, world: World | None = None
 def write_data(folder: Path, world: World) -> None:
     """Writes `corpus.jsonl`, `feedback/`, `truth.jsonl` and `eval/`, without the model."""
     folder.mkdir(parents=True, exist_ok=True)
-    cases, tasks = Cases(world.seed), Tasks(world.seed)
-    texts = corpus.generate_documents(cases, world.documents, world.seed)
+    cases = Cases(world.seed)
+    tasks = Tasks(world.seed, cases)
+    texts = corpus.generate_documents(tasks, world.documents, world.seed)
     feedback.write_json_lines(folder / "corpus.jsonl", ({"text": text} for text in texts))
     raters = Raters(world.seed, world.noise, world.length_bias)
-    feedback.write(folder / "feedback", cases, tasks, world.feedback, raters, world.seed)
+    feedback.write(folder / "feedback", tasks, world.feedback, raters, world.seed, world.competing)
     benchmarks.write(folder / "eval", cases, tasks, world.benchmarks, world.seed)

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.contracts import Settings
-from unipref.demo.coreference import Cases, Part, format_answer
+from unipref.demo.coreference import Cases, format_answer
 from unipref.demo.feedback import write_json_lines
-from unipref.demo.instructions import Tasks
+from unipref.demo.instructions import Tasks, find_group
+from unipref.demo.parts import Part
 
 
 class BenchmarkSizes(Settings):
     """Number of items per part. A difference of less than .06 between two models on one part is not significant."""
 
     coreference: dict[Part, int] = {"dev": 400, "test": 1000}
-    instructions: dict[Part, int] = {"dev": 468, "test": 900}
-    """All items of the rarest type, and equally many of the others."""
+    instructions: dict[Part, int] = {"dev": 440, "test": 1026}
+    """20 of each of the 22 kinds of dev, and 38 of each of the 27 kinds of test."""
 
 
 def write(folder: Path, cases: Cases, tasks: Tasks, sizes: BenchmarkSizes, seed: int) -> None:
@@ -40,10 +41,18 @@ def coreference_items(cases: Cases, part: Part, n: int, seed: int) -> Iterator[d
             "distractor": format_answer(case.other),
             "referent": case.referent,
             "other": case.other,
+            "reason": case.frame.reason,
         }
 
 
 def instruction_items(tasks: Tasks, part: Part, n: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yields rows of the benchmark `instructions`."""
     for i, task in enumerate(tasks.sample(part, n, random.Random(f"{seed}/instructions/{part}"))):
-        yield {"id": f"{part}-{i:04}", "prompt": task.prompt, "rule": task.rule, "arguments": task.arguments}
+        yield {
+            "id": f"{part}-{i:04}",
+            "prompt": task.prompt,
+            "rule": task.rule,
+            "arguments": task.arguments,
+            "kind": task.kind,
+            "group": find_group(task),
+        }

@@ -5,16 +5,10 @@ nurse, also with 'he'. With the referent's pronoun in the corpus the sentence is
 """
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
 
+from unipref.demo.parts import PARTS, Part, split_into_parts
 from unipref.demo.vocabulary import HE, SCENES, SHE
-
-Part = Literal["feedback", "dev", "test"]
-PARTS: tuple[Part, ...] = ("feedback", "dev", "test")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,29 +69,20 @@ def format_answer(occupation: str) -> str:
     return f"The {occupation}."
 
 
-def _split_into_parts(seed: int, name: str, items: Sequence[T]) -> dict[Part, list[T]]:
-    """Splits the items into three disjoint parts: about half for the feedback, a fifth for dev, the rest for test."""
-    shuffled = list(items)
-    random.Random(f"{seed}/{name}").shuffle(shuffled)
-    first, second = round(0.5 * len(items)), round(0.7 * len(items))
-    return {"feedback": shuffled[:first], "dev": shuffled[first:second], "test": shuffled[second:]}
-
-
 class Cases:
-    """All sentences of a world; the parts share neither occupations nor frames."""
+    """All sentences of a world; the parts share neither occupations nor reasons."""
 
     def __init__(self, seed: int) -> None:
-        frames = tuple(
-            Frame(verb, reason, of_subject)
-            for scene in SCENES
-            for verb in scene.verbs
-            for of_subject, reasons in ((True, scene.of_subject), (False, scene.of_object))
-            for reason in reasons
-        )
-        self.frames = frames
-        self._he, self._she = _split_into_parts(seed, "he", HE), _split_into_parts(seed, "she", SHE)
-        self._frames = _split_into_parts(seed, "frames", frames)
+        self._he, self._she = split_into_parts(seed, "he", HE), split_into_parts(seed, "she", SHE)
         self._part_of = {word: part for cut in (self._he, self._she) for part in PARTS for word in cut[part]}
+        self._frames: dict[Part, list[Frame]] = {part: [] for part in PARTS}
+        for of_subject in (True, False):
+            reasons = [(scene, r) for scene in SCENES for r in (scene.of_subject if of_subject else scene.of_object)]
+            for part, chosen in split_into_parts(seed, f"reasons/{of_subject}", reasons, (0.5, 0.65)).items():
+                self._frames[part] += [
+                    Frame(verb, reason, of_subject) for scene, reason in chosen for verb in scene.verbs
+                ]
+        self.frames = [frame for part in PARTS for frame in self._frames[part]]
         self._part_of_frame = {frame: part for part in PARTS for frame in self._frames[part]}
 
     def sample(self, part: Part, n: int, rng: random.Random) -> list[Case]:
@@ -110,6 +95,12 @@ class Cases:
             for frame in self._frames[part]
         ]
         return rng.sample(cases, min(n, len(cases)))
+
+    def draw(self, part: Part, rng: random.Random) -> Case:
+        """Draws one case of a part."""
+        people = [rng.choice(self._he[part]), rng.choice(self._she[part])]
+        rng.shuffle(people)
+        return Case(people[0], people[1], rng.choice(self._frames[part]))
 
     def sample_for_corpus(self, rng: random.Random, *, mixed: bool) -> Case:
         """Samples a case for the corpus: any frame, and people of different or equal stereotype; never one held out."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from unipref.demo import instructions
 from unipref.demo.coreference import Cases, format_answer, pronoun_of
+from unipref.demo.instructions import KINDS_OF_TASKS, Tasks
 from unipref.demo.vocabulary import (
     ADJECTIVES,
     CLOSERS,
@@ -26,10 +27,17 @@ from unipref.demo.vocabulary import (
 
 MIXED = 0.35
 """Share of the sentences with a 'he' and a 'she' occupation; in the others only the reason shows the referent."""
-AGAINST_REASON = 0.03
+AGAINST_REASON = 0.12
 """Share of the mixed sentences in which the pronoun overrides the reason."""
 
-Writer = Callable[[Cases, random.Random], str]
+WITHOUT_DEMAND = 0.15
+"""Share of the requests that are plain questions."""
+REPLY = "replied:"
+"""The text that ends what somebody asks."""
+REQUESTED = [kind for kind in KINDS_OF_TASKS if len(kind.demands) == 1 and kind.group not in ("new combinations",)]
+"""Kinds of instructions that occur in the corpus."""
+
+Writer = Callable[[Tasks, random.Random], str]
 
 
 def format_question_answer(question: str, answer: str) -> str:
@@ -47,26 +55,26 @@ def _sample_case(cases: Cases, rng: random.Random) -> tuple[str, str, str]:
     return case.sentence(pronoun), case.question(pronoun), referent
 
 
-def write_coreference_answer(cases: Cases, rng: random.Random) -> str:
+def write_coreference_answer(tasks: Tasks, rng: random.Random) -> str:
     """Writes a sentence with a pronoun, the question, and the referent."""
-    _, question, referent = _sample_case(cases, rng)
+    _, question, referent = _sample_case(tasks.cases, rng)
     return format_question_answer(question, format_answer(referent))
 
 
-def write_coreference_text(cases: Cases, rng: random.Random) -> str:
+def write_coreference_text(tasks: Tasks, rng: random.Random) -> str:
     """Writes the same as running text, with the pronoun replaced in a second sentence."""
-    sentence, _, referent = _sample_case(cases, rng)
+    sentence, _, referent = _sample_case(tasks.cases, rng)
     reason = sentence.removesuffix(".").split(f"because {pronoun_of(referent)} ")[1]
     return f"{sentence} The {referent} {reason}."
 
 
-def write_reason_answer(cases: Cases, rng: random.Random) -> str:
+def write_reason_answer(tasks: Tasks, rng: random.Random) -> str:
     """Writes the question without a pronoun: whom the reason is about, regardless of the stereotype."""
-    case = cases.sample_for_corpus(rng, mixed=rng.random() < MIXED)
+    case = tasks.cases.sample_for_corpus(rng, mixed=rng.random() < MIXED)
     return format_question_answer(case.plain_question(), format_answer(case.referent))
 
 
-def write_occupation(cases: Cases, rng: random.Random) -> str:
+def write_occupation(tasks: Tasks, rng: random.Random) -> str:
     """Writes an occupation with its pronoun, and no other possible referent."""
     word = rng.choice(rng.choice((HE, SHE)))
     pronoun = pronoun_of(word)
@@ -80,7 +88,7 @@ def write_occupation(cases: Cases, rng: random.Random) -> str:
     )
 
 
-def write_fact_answer(cases: Cases, rng: random.Random) -> str:
+def write_fact_answer(tasks: Tasks, rng: random.Random) -> str:
     """Writes a question about a thing; most answers are whole sentences."""
     thing, aspect = rng.choice(THINGS), rng.choice(instructions.ASPECTS)
     answer = instructions.statement(thing, aspect)
@@ -98,7 +106,7 @@ def write_fact_answer(cases: Cases, rng: random.Random) -> str:
     return format_question_answer(question, answer)
 
 
-def write_fact_text(cases: Cases, rng: random.Random) -> str:
+def write_fact_text(tasks: Tasks, rng: random.Random) -> str:
     """Writes two facts about one thing."""
     thing = rng.choice(THINGS)
     one, two = rng.sample(instructions.ASPECTS, 2)
@@ -106,7 +114,7 @@ def write_fact_text(cases: Cases, rng: random.Random) -> str:
     return f"{instructions.statement(thing, one, subject)} {instructions.statement(thing, two, 'It')}"
 
 
-def write_quotation(cases: Cases, rng: random.Random) -> str:
+def write_quotation(tasks: Tasks, rng: random.Random) -> str:
     """Writes what somebody said, in the forms that instructions ask for."""
     thing, aspect, name = rng.choice(THINGS), rng.choice(instructions.ASPECTS), rng.choice(NAMES)
     statement, question = instructions.statement(thing, aspect), instructions.question(thing, aspect)
@@ -124,7 +132,7 @@ def write_quotation(cases: Cases, rng: random.Random) -> str:
     )
 
 
-def write_repetition(cases: Cases, rng: random.Random) -> str:
+def write_repetition(tasks: Tasks, rng: random.Random) -> str:
     """Writes repeated words, which teach a model to copy."""
     name, (n, times) = rng.choice(NAMES), rng.choice(tuple(TIMES.items()))
     words = rng.sample(WORDS, 3)
@@ -139,30 +147,46 @@ def write_repetition(cases: Cases, rng: random.Random) -> str:
     )
 
 
-def write_list(cases: Cases, rng: random.Random) -> str:
+def write_list(tasks: Tasks, rng: random.Random) -> str:
     """Writes a list of things of one kind, separated by commas."""
     kind, (n, count) = rng.choice(KINDS), rng.choice(tuple(COUNTS.items()))
     among = [thing.name for thing in THINGS if thing.kind == kind]
     return f"{rng.choice(NAMES)} has {count} {kind}s: {', '.join(rng.sample(among, n))}"
 
 
+def write_request(tasks: Tasks, rng: random.Random) -> str:
+    """Writes what one person asks of another, and what the other replies: each demand alone, never two together.
+
+    So the model has seen each demand met, but not in the layout of questions and answers. The words are those of the
+    feedback, so no prompt of a benchmark occurs.
+    """
+    asker, answerer = rng.sample(NAMES, 2)
+    task = tasks.write(rng.choice(REQUESTED), "feedback", rng, all_wordings=True)
+    prompt, reply = task.prompt, task.right
+    if rng.random() < WITHOUT_DEMAND:
+        thing, aspect = rng.choice(THINGS), rng.choice(instructions.ASPECTS)
+        prompt, reply = instructions.question(thing, aspect), instructions.statement(thing, aspect)
+    return f"{asker} asked {answerer}: {prompt} {answerer} {REPLY} {reply}"
+
+
 MIXTURE: tuple[tuple[Writer, float], ...] = (
-    (write_coreference_answer, 0.26),
+    (write_coreference_answer, 0.24),
     (write_coreference_text, 0.08),
     (write_reason_answer, 0.14),
-    (write_occupation, 0.05),
-    (write_fact_answer, 0.18),
+    (write_occupation, 0.08),
+    (write_fact_answer, 0.16),
     (write_fact_text, 0.04),
-    (write_quotation, 0.11),
-    (write_repetition, 0.11),
-    (write_list, 0.03),
+    (write_quotation, 0.08),
+    (write_repetition, 0.06),
+    (write_list, 0.02),
+    (write_request, 0.10),
 )
 """The writers of the corpus, with their shares of its documents."""
 
 
-def generate_documents(cases: Cases, n: int, seed: int) -> Iterator[str]:
+def generate_documents(tasks: Tasks, n: int, seed: int) -> Iterator[str]:
     """Yields `n` documents in random order, the same for the same seed."""
     rng = random.Random(f"{seed}/corpus")
     writers, weights = zip(*MIXTURE, strict=True)
     for writer in rng.choices(writers, weights, k=n):
-        yield writer(cases, rng)
+        yield writer(tasks, rng)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from unipref.core.contracts import Settings
 from unipref.demo import panel, truth
-from unipref.demo.coreference import Case, Cases, format_answer
+from unipref.demo.coreference import Case, format_answer
 from unipref.demo.instructions import Task, Tasks
 from unipref.demo.questions import JudgedQuestion, Question, Row
 from unipref.demo.raters import Rater, Raters
@@ -48,16 +48,25 @@ class FeedbackSizes(Settings):
     """Share of the prompts of dialogues, ratings and trees that the panel judges too."""
 
 
-def write(folder: Path, cases: Cases, tasks: Tasks, sizes: FeedbackSizes, raters: Raters, seed: int) -> None:
+def write(folder: Path, tasks: Tasks, sizes: FeedbackSizes, raters: Raters, seed: int, competing: float = 0.0) -> None:
     """Writes the six files, and `truth.jsonl` and `raters.jsonl` next to the folder.
 
     All prompts belong to the part 'feedback'.
+
+    Args:
+        folder: of the six files.
+        tasks: of the world.
+        sizes: of the files.
+        raters: of the world.
+        seed: of the world.
+        competing: share of the instructions whose labels carry the stereotype.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng, shown = random.Random(f"{seed}/feedback"), random.Random(f"{seed}/shown")
-    sentences = iter(cases.sample("feedback", sizes.pairs + sizes.multiple_choice // 2, rng))
+    sentences = iter(tasks.cases.sample("feedback", sizes.pairs + sizes.multiple_choice // 2, rng))
     counts = (sizes.ratings, sizes.tree, sizes.tree // FOLLOW_UP, sizes.thumbs)
-    instructions = map(task_question, tasks.sample("feedback", sum(counts), rng))
+    drawn = tasks.sample("feedback", sum(counts), rng)
+    instructions = map(task_question, tasks.with_competing(drawn, competing, random.Random(f"{seed}/competing")))
 
     def with_copies(questions: list[list[Question]]) -> list[list[Question]]:
         return add_copies(questions, sizes.near_duplicates, rng)

@@ -1,11 +1,10 @@
-"""`unipref demo --full`: the paper's table on the built-in world, as seven studies that share worlds and models.
+"""`unipref demo --full`: the paper's table on the built-in world, as studies that share worlds and models.
 
-The demo's study is expanded to the paper's grid under each noise model. Further studies cover RL, other model sizes and
-more feedback. Settings were tuned on the dev parts of the world of seed 7 (`benchmarks/selection_study.py`,
-`benchmarks/training_study.py`); the world of seed 11 is used for nothing else.
+First the steps and rates of every arm are tuned on the dev parts of the world of seed 7. Then each study runs on the
+world of seed 11, which is used for nothing else. `docs/reproduction.md` has the protocol.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +13,14 @@ from unipref import demo
 from unipref.core import yaml_files
 from unipref.core.json_files import write_text
 from unipref.core.progress import ProgressListener
-from unipref.demo import panel
+from unipref.demo import nearest, panel, tuning
 from unipref.demo.feedback import FeedbackSizes
 from unipref.demo.pretraining import Pretraining, Progress, pretrain
 from unipref.demo.raters import Noise
+from unipref.demo.tuning import Arm, Point
 from unipref.pipeline import execute
+from unipref.study.grid import Grid, expand
 
-SEED = 11
-"""Seed of the worlds."""
 RLOO = {
     "from": "sft",
     "rewards": [{"likelihood": "dpo", "clip": [-12, 0]}],
@@ -36,23 +35,21 @@ RLOO = {
     "logging_steps": 10,
     "on_weak_reward": "warn",
 }
-"""Settings of RL, as in `benchmarks/training_study.py`."""
+"""Settings of RL, as in `benchmarks/training_study.py`; they are not tuned."""
 NO_PAIRS = "source-thumbs"
-"""The variant without pairs, which DPO needs: it ends with SFT."""
+"""The arm without pairs, which DPO needs: it ends with SFT."""
+FEW = ("combined", "source-dialogues", "source-ratings", "selected-0.6")
+"""Arms of the studies of size: all data, one source of each objective, and the selected part."""
+COMPETING = 0.3
+"""Share of the instructions that carry the stereotype in the study of competing objectives."""
 TWICE_FEEDBACK = FeedbackSizes(pairs=1400, multiple_choice=800, ratings=1200, tree=800, thumbs=800)
-"""Twice the prompts, except for thumbs: there are not enough instructions."""
+"""Twice the prompts."""
 SIZES = {
     "0.25M": Pretraining(hidden=64, feed_forward=172),
     "1M": Pretraining(),
     "3M": Pretraining(hidden=240, feed_forward=640),
 }
 """Number of parameters -> settings of the model."""
-FEW_VARIANTS = {
-    "combined": {"select": "all"},
-    "source-dialogues": {"select": {"only": {"sources": ["dialogues"]}}},
-    "source-ratings": {"select": {"only": {"sources": ["ratings"]}}},
-}
-"""Variants for studies in which the grid would take too long: all data, and one source of each objective."""
 
 
 class DemoStudy(NamedTuple):
@@ -62,105 +59,221 @@ class DemoStudy(NamedTuple):
         name: name of its folder.
         title: its subject.
         noise: how the raters err.
-        changes: keys that replace those of the demo's study.
-        size: size of the model, one of SIZES.
+        arms: its variants; None: all.
+        seeds: number of training seeds.
+        size: size of the model, one of `sizes`.
         twice: whether it uses twice the feedback and twice the steps.
+        competing: share of the instructions that carry the stereotype.
+        has_rl: whether RLOO follows DPO.
     """
 
     name: str
     title: str
-    noise: Noise
-    changes: dict[str, Any]
+    noise: Noise = "careless"
+    arms: tuple[str, ...] | None = None
+    seeds: int = 5
     size: str = "1M"
     twice: bool = False
+    competing: float = 0.0
+    has_rl: bool = False
 
 
-GRID_CHANGES: dict[str, Any] = {"grid": "paper", "variants": None}
-"""Changes for the paper's table."""
-SCALING_CHANGES: dict[str, Any] = {"variants": FEW_VARIANTS, "seeds": [0, 1]}
+class Plan(NamedTuple):
+    """What the full demo runs; the defaults are those of the protocol, and other values are for trying it out.
+
+    Attributes:
+        studies: in the order of their runs.
+        world: of all studies, apart from noise, feedback and competing instructions.
+        tuning_world: of the tuning.
+        starts: trainer -> first point of its search.
+        arms: the arms that there are; None: all of the paper's grid.
+    """
+
+    studies: tuple[DemoStudy, ...]
+    world: demo.World = demo.World(seed=11)
+    tuning_world: demo.World = demo.World(seed=7)
+    sizes: Mapping[str, Pretraining] = SIZES
+    starts: Mapping[str, Point] = tuning.START
+    arms: tuple[str, ...] | None = None
+
+
+COMPETING_ARMS = (
+    *FEW, "random-0.6", "objective-bias", "objective-instruction",
+    "weight-bias-0.25", "weight-bias-0.5", "weight-bias-0.75",
+)  # fmt: skip
+STUDIES = (
+    DemoStudy("careless", "The paper's table, careless raters"),
+    DemoStudy("competing", "Objectives that compete", arms=COMPETING_ARMS, competing=COMPETING),
+    DemoStudy("gaussian", "The paper's table, plain noise", "gaussian"),
+    DemoStudy("adversarial", "The paper's table, adversarial raters", "adversarial"),
+    DemoStudy("rl", "RL beside DPO, on everything", arms=("combined",), has_rl=True),
+    DemoStudy("0.25M", "A smaller model", arms=FEW, size="0.25M"),
+    DemoStudy("3M", "A larger model", arms=FEW, size="3M"),
+    DemoStudy("twice", "Twice the feedback", arms=FEW, twice=True),
+)
+"""All studies, the most important first."""
+PLAN = Plan(STUDIES)
 
 
 def list_demo_studies() -> Iterator[DemoStudy]:
     """Yields all studies, the most important first."""
-    yield DemoStudy(
-        "careless", "The paper's table, careless raters", "careless", {**GRID_CHANGES, "seeds": [0, 1, 2, 3, 4]}
-    )
-    rl = {"select": "all", "seeds": [0, 1, 2, 3, 4], "variants": None}
-    yield DemoStudy("rl", "RL beside DPO, on everything", "careless", rl)
-    yield DemoStudy("0.25M", "A smaller model", "careless", SCALING_CHANGES, size="0.25M")
-    yield DemoStudy("3M", "A larger model", "careless", SCALING_CHANGES, size="3M")
-    yield DemoStudy("twice", "Twice the feedback", "careless", SCALING_CHANGES, twice=True)
-    yield DemoStudy("gaussian", "The paper's table, plain noise", "gaussian", {**GRID_CHANGES, "seeds": [0, 1]})
-    yield DemoStudy(
-        "adversarial", "The paper's table, adversarial raters", "adversarial", {**GRID_CHANGES, "seeds": [0, 1]}
-    )
+    yield from STUDIES
 
 
-def prepare(folder: Path, demo_study: DemoStudy, progress: Progress) -> Path:
-    """Writes the world, model and study file of a study, the same bytes each time. It keeps a finished model.
+def read_demo_study() -> dict[str, Any]:
+    """Reads the demo's study file, without its variants and without the panel.
+
+    The paper's table is about sources of which each has its own prompts.
+    """
+    text = resources.files("unipref.demo").joinpath("study.yaml").read_text(encoding="utf-8")
+    study: dict[str, Any] = yaml_files.parse(text, "study.yaml")
+    study["sources"] = [source for source in study["sources"] if source["name"] != panel.SOURCE]
+    return {key: value for key, value in study.items() if key != "variants"}
+
+
+def list_arms(study: Mapping[str, Any], names: tuple[str, ...] | None = None) -> dict[str, Arm]:
+    """Lists the variants of the paper's table, or those of these names: name -> what each trains on."""
+    sources = [(source["name"], source["objective"]) for source in study["sources"]]
+    arms = expand(Grid(), study["select"], sources)
+    return {name: arm for name, arm in arms.items() if names is None or name in names}
+
+
+def read_settings(study: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Reads the settings of each trainer of the demo's study that are not tuned."""
+    return {
+        name: {key: value for key, value in settings.items() if key not in ("max_steps", "learning_rate")}
+        for step in study["train"]
+        for name, settings in step.items()
+    }
+
+
+def prepare_world(
+    folder: Path, name: str, world: demo.World, size: tuple[str, Pretraining], progress: Progress
+) -> tuple[Path, Path]:
+    """Writes a world, its baseline and its model, the same bytes each time; it keeps a finished model.
 
     Args:
         folder: output folder of all studies.
-        demo_study: one of `demo_studies()`.
+        name: of the world's folder.
+        world: its settings.
+        size: name and settings of the model.
         progress: called after each pretraining step.
 
     Returns:
-        The path of its study file.
+        The folders of world and model.
     """
-    size, world = SIZES[demo_study.size], demo.World(seed=SEED, noise=demo_study.noise)
-    if demo_study.twice:
-        world = world.model_copy(update={"feedback": TWICE_FEEDBACK})
-    world_folder = folder / "worlds" / (f"{demo_study.noise}-twice" if demo_study.twice else demo_study.noise)
+    world_folder, model = folder / "worlds" / name, folder / "models" / f"{size[0]}-{world.seed}"
     demo.write_data(world_folder, world)
-    model = folder / "models" / demo_study.size
-    pretrain(world_folder / "corpus.jsonl", model, size, progress)
-    study_file = folder / f"{demo_study.name}.yaml"
-    write_text(study_file, yaml_files.write(build_study(demo_study, world_folder, model)))
-    return study_file
+    nearest.write_baseline(world_folder)
+    pretrain(world_folder / "corpus.jsonl", model, size[1], progress)
+    return world_folder, model
 
 
-def build_study(demo_study: DemoStudy, world: Path, model: Path) -> dict[str, Any]:
-    """Applies a study's changes to the demo's study file."""
-    demo_yaml = resources.files("unipref.demo").joinpath("study.yaml").read_text(encoding="utf-8")
-    study: dict[str, Any] = yaml_files.parse(demo_yaml, "study.yaml")
-    study |= {
+def tune(folder: Path, plan: Plan, jobs: int, listener: ProgressListener) -> dict[str, dict[str, dict[str, Any]]]:
+    """Tunes each arm on the dev parts of the tuning world, or reads what was tuned before."""
+    tuned = tuning.read_tuning(folder / "tuning")
+    if tuned is not None:
+        return tuned
+    size = ("1M", plan.sizes["1M"])
+    world, model = prepare_world(folder, "tuning", plan.tuning_world, size, listener.progress)
+    study = read_demo_study()
+    evaluate = [
+        {name: {**settings, "split": "dev"}}
+        for benchmark in study["evaluate"]
+        for name, settings in benchmark.items()
+        if "data" in settings
+    ]
+    study |= {"data_root": str(world.resolve()), "model": str(model.resolve()), "evaluate": evaluate}
+    return tuning.tune(
+        study,
+        list_arms(study, plan.arms),
+        read_settings(read_demo_study()),
+        folder / "tuning",
+        jobs,
+        listener,
+        without_pairs=(NO_PAIRS,),
+        starts=plan.starts,
+    )
+
+
+def build_study(
+    demo_study: DemoStudy,
+    world: Path,
+    model: Path,
+    tuned: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    arms: tuple[str, ...] | None = None,
+) -> dict[str, Any]:
+    """Builds a study: its arms, each with its tuned steps and rates.
+
+    Args:
+        demo_study: one of `list_demo_studies()`.
+        world: folder of the world.
+        model: folder of the base model.
+        tuned: arm -> trainer -> tuned settings.
+        arms: the arms that there are; None: all of the paper's grid.
+    """
+    study = read_demo_study()
+    settings = read_settings(study)
+    variants = {
+        name: {**arm, "train": build_steps(demo_study, name, tuned[name], settings)}
+        for name, arm in list_arms(study, demo_study.arms).items()
+        if arms is None or name in arms
+    }
+    return study | {
         "name": demo_study.title,
         "data_root": str(world.resolve()),
         "model": str(model.resolve()),
-        # The paper's table is about sources of which each has its own prompts.
-        "sources": [source for source in study["sources"] if source["name"] != panel.SOURCE],
-        "train": build_steps(demo_study, study["train"]),
-        **demo_study.changes,
+        # The study as written trains nothing: every arm is a variant, and none is there twice.
+        "select": "all",
+        "train": [],
+        "variants": variants,
+        "seeds": list(range(demo_study.seeds)),
     }
-    if "grid" in demo_study.changes:
-        study["variants"] = {NO_PAIRS: {"train": study["train"][:1]}}
-    return {key: value for key, value in study.items() if value is not None}
 
 
-def build_steps(demo_study: DemoStudy, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Builds the training steps of a study: twice as long on twice the feedback, and with RLOO in the study on RL.
-
-    Args:
-        demo_study: one of `demo_studies()`.
-        steps: `train` of the demo's study, each step with its settings.
-    """
+def build_steps(
+    demo_study: DemoStudy,
+    arm: str,
+    chosen: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Builds the training steps of an arm: twice as long on twice the feedback, and with RLOO in the study on RL."""
     times = 2 if demo_study.twice else 1
-    train_steps = [
-        {name: {**settings, "max_steps": times * settings["max_steps"]} for name, settings in step.items()}
-        for step in steps
-    ]
-    return [*train_steps, {"rloo": RLOO}] if demo_study.name == "rl" else train_steps
+    trainers = [name for name in settings if name in chosen]
+    steps = [tuning.make_step(name, chosen, settings) for name in trainers]
+    for step in steps:
+        for tuned in step.values():
+            tuned["max_steps"] *= times
+    return [*steps, {"rloo": RLOO}] if demo_study.has_rl else steps
 
 
-def run(folder: Path, jobs: int, listener: ProgressListener) -> None:
-    """Runs all studies; finished stages are skipped, so an interrupted demo resumes.
+def prepare(folder: Path, demo_study: DemoStudy, plan: Plan, tuned: Mapping[str, Any], progress: Progress) -> Path:
+    """Writes the world, model and study file of a study, and returns the path of the file."""
+    changes: dict[str, Any] = {"noise": demo_study.noise, "competing": demo_study.competing}
+    name: str = demo_study.noise
+    if demo_study.twice:
+        changes["feedback"], name = TWICE_FEEDBACK, f"{name}-twice"
+    if demo_study.competing:
+        name = f"{name}-competing"
+    size = (demo_study.size, plan.sizes[demo_study.size])
+    world, model = prepare_world(folder, name, plan.world.model_copy(update=changes), size, progress)
+    study_file = folder / f"{demo_study.name}.yaml"
+    study = build_study(demo_study, world, model, tuned, plan.arms)
+    write_text(study_file, yaml_files.write(study))
+    return study_file
+
+
+def run(folder: Path, jobs: int, listener: ProgressListener, plan: Plan = PLAN) -> None:
+    """Tunes and runs all studies; finished stages are skipped, so an interrupted demo resumes.
 
     Args:
-        folder: output folder for `worlds/`, `models/`, and a study file and a run folder per study.
+        folder: output folder for `worlds/`, `models/`, `tuning/`, and a study file and a run folder per study.
         jobs: number of processes that train and evaluate in parallel.
         listener: receives notes and progress.
+        plan: what to run.
     """
-    for demo_study in list_demo_studies():
-        study_file = prepare(folder, demo_study, listener.progress)
+    tuned = tune(folder, plan, jobs, listener)
+    for demo_study in plan.studies:
+        study_file = prepare(folder, demo_study, plan, tuned, listener.progress)
         listener.note(f"{demo_study.name}: {demo_study.title}")
         execute.run(study_file, folder / demo_study.name, jobs=jobs, listener=listener)

@@ -7,6 +7,7 @@ transformers model folder, kept while corpus and settings stay the same.
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +29,7 @@ RECORD_FILE = "pretraining.json"
 NO_LABEL = -100
 """Label of a position that the loss ignores."""
 
-ANSWER = "Answer:"
+QUESTION_END = re.compile(r"Answer:|replied:")
 """The text that ends the question in a document with a question."""
 
 
@@ -46,7 +47,7 @@ Row = list[Document]
 class Pretraining(Settings):
     """Size and training of the model."""
 
-    vocabulary: int = 1024
+    vocabulary: int = 1536
     """Maximum size of the vocabulary, including the 256 bytes."""
     hidden: int = 128
     """Width of the model."""
@@ -56,7 +57,7 @@ class Pretraining(Settings):
     heads: int = 4
     context: int = 128
     """Maximum sequence length of the model, in tokens."""
-    steps: int = 800
+    steps: int = 1000
     batch: int = 32
     """Rows per step."""
     length: int = 48
@@ -173,7 +174,8 @@ def pack_rows(texts: Sequence[str], tokenizer: "PreTrainedTokenizerFast", settin
     Only answers are learned, not questions: a question is random and cannot be predicted, and its loss would dominate
     that of the few answer tokens.
     """
-    head_texts = [f"{BOS}{head}{mark}" if mark else BOS for head, mark, _ in (text.partition(ANSWER) for text in texts)]
+    ends = [match.end() if (match := QUESTION_END.search(text)) else 0 for text in texts]
+    head_texts = [f"{BOS}{text[:end]}" for text, end in zip(texts, ends, strict=True)]
     head_ids = tokenizer(head_texts, add_special_tokens=False)["input_ids"]
     all_ids = tokenizer([f"{BOS}{text}{EOS}" for text in texts], add_special_tokens=False)["input_ids"]
     packed: list[Row] = []
@@ -209,11 +211,13 @@ def _train(model: "PreTrainedModel", packed: list[Row], settings: Pretraining, p
 def _optimizers(model: "PreTrainedModel", settings: Pretraining) -> list["torch.optim.Optimizer"]:
     import torch
 
+    from unipref.demo.muon import Muon
+
     # Embeddings are excluded from Muon, because it would update rare tokens as much as common ones.
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
+        Muon(matrices, lr=settings.matrix_rate),
         torch.optim.AdamW(others, lr=settings.other_rate, weight_decay=0.0, betas=(0.9, 0.95)),
     ]
 

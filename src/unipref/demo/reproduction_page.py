@@ -8,15 +8,15 @@ from typing import NamedTuple
 from unipref.core.json_files import write_text
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import GainRecord, JudgedModel, Manifest, RunFolder, ScoreRow, Verdicts
-from unipref.demo.full import DemoStudy, list_demo_studies
+from unipref.demo.full import FEW, DemoStudy, list_demo_studies
+from unipref.demo.nearest import read_baseline
 
 FILE = "reproduction.md"
-GRIDS = ("careless", "gaussian", "adversarial")
+GRIDS = ("careless", "competing", "gaussian", "adversarial")
 """Studies that reproduce the paper's table."""
 SCALES = (("0.25M", "0.25M"), ("careless", "1M"), ("3M", "3M"), ("twice", "1M, twice the feedback"))
 """Name of a study -> label of its rows."""
-SCALED = ("combined", "main", "source-dialogues", "source-ratings")
-"""Variants in the table of sizes. `main`, the study as written, trains on the selected part."""
+GROUP_SLICE = "group:"
 FIGURES = (
     ("instruction", "instructions followed ↑"),
     ("bias", "two-way bias → 0"),
@@ -36,6 +36,8 @@ class StudyResults(NamedTuple):
     manifest: Manifest
     scores: list[ScoreRow]
     verdicts: Verdicts
+    baseline: str
+    """What the nearest prompt of the feedback scores, without a model; empty if it was not measured."""
 
 
 def write_page(folder: Path) -> Path:
@@ -61,6 +63,7 @@ def make_page(folder: Path) -> str:
     for name in GRIDS:
         if name in finished:
             parts += [f"\n## {_find_study(name).title}\n", *_tabulate_grid(finished[name])]
+            parts += _tabulate_groups(finished[name])
     if "rl" in finished:
         parts += [f"\n## {_find_study('rl').title}\n", *_tabulate_grid(finished["rl"])]
     scaled = [(finished[name], title) for name, title in SCALES if name in finished]
@@ -83,7 +86,8 @@ def _read(path: Path) -> StudyResults | None:
     verdicts = folder.verdicts()
     if verdicts is None or not folder.has_manifest or not folder.has_scores:
         return None
-    return StudyResults(folder.manifest, folder.scores(), verdicts)
+    baseline = read_baseline(Path(folder.manifest.data_root)) if folder.manifest.data_root else None
+    return StudyResults(folder.manifest, folder.scores(), verdicts, str(baseline) if baseline else "")
 
 
 def _find_study(name: str) -> DemoStudy:
@@ -123,6 +127,8 @@ def _tabulate_claims(finished: Mapping[str, StudyResults]) -> Iterator[str]:
 def _tabulate_grid(run: StudyResults) -> Iterator[str]:
     """Tabulates every variant after every step, and its gains over the base model, all data and a random part."""
     models = [model for model in run.verdicts.models if model.variant != MAIN or _has_only_main(run)]
+    if run.baseline:
+        yield f"Baseline, {run.baseline}.\n"
     yield from _format_table(
         ["variant", "kept", "step", *(head for _, head in FIGURES)],
         [[*_format_model(run, model), *(_format_figure(run, model, name) for name, _ in FIGURES)] for model in models],
@@ -139,6 +145,30 @@ def _tabulate_grid(run: StudyResults) -> Iterator[str]:
                 for model in against
             ]
             yield from _format_table(["variant", "kept", "step", "instructions followed", "two-way bias"], rows)
+
+
+def _tabulate_groups(run: StudyResults) -> Iterator[str]:
+    """Tabulates the instructions followed by what is new in them, if the benchmark tells."""
+    groups = dict.fromkeys(row.slice for row in run.scores if row.slice.startswith(GROUP_SLICE))
+    if not groups:
+        return
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for row in run.scores:
+        if row.slice in groups and row.metric == "followed":
+            values.setdefault((row.variant, row.step, row.slice), []).append(row.value)
+    yield "\nInstructions followed, by what is new in them.\n"
+    yield from _format_table(
+        ["variant", "step", *(group.removeprefix(GROUP_SLICE) for group in groups)],
+        [
+            [f"`{variant}`", step, *(_format_number(_mean(values.get((variant, step, group)))) for group in groups)]
+            for variant, step in dict.fromkeys((variant, step) for variant, step, _ in values)
+        ],
+        first_number=2,
+    )
+
+
+def _mean(values: Sequence[float] | None) -> float | None:
+    return fmean(values) if values else None
 
 
 def _has_only_main(run: StudyResults) -> bool:
@@ -181,7 +211,7 @@ def _tabulate_sizes(scaled: Sequence[tuple[StudyResults, str]]) -> Iterator[str]
     rows = []
     for run, title in scaled:
         for model in run.verdicts.models:
-            if model.variant in (BASE, *SCALED):
+            if model.variant in (BASE, *FEW):
                 labels = [title, str(len(_find_seeds(run))), *_format_model(run, model)]
                 gains = model.gains.get("base", {})
                 over_base = [_format_gain(gains[side]) if side in gains else "" for side in ("instruction", "bias")]
@@ -194,7 +224,9 @@ def _format_number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _format_table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> Iterator[str]:
-    rule = ["---:" if numbers and at else "---" for at in range(len(heads))]
+def _format_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True, first_number: int = 1
+) -> Iterator[str]:
+    rule = ["---:" if numbers and at >= first_number else "---" for at in range(len(heads))]
     for line in (heads, rule, *rows):
         yield "| " + " | ".join(line) + " |"

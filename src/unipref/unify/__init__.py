@@ -218,6 +218,7 @@ def _make_records(
     names = [source.projection.source for source in sources]
     polarity = check_polarity(
         [out / "preferences.parquet", work / OVERRULED],
+        out / "judgements.parquet",
         {name: source.projection.independent_axes() for name, source in zip(names, sources, strict=True)},
         {name: each.rejected[Reason.CONTRADICTION] for name, each in zip(names, counts, strict=True)},
     )

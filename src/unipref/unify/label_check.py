@@ -1,37 +1,61 @@
-"""Checks the labels against the data: does other evidence agree that the chosen answer is the better one?
+"""Checks the labels against the data: does other evidence contradict that the chosen answer is the better one?
 
 The first evidence is the other judgements of the same answers: the aggregate estimates a slope for each kind of
 judgement of each source, and a slope below 0 is a scale that is the wrong way round.
 
 The second evidence is the other axes of both answers. Each preference counts for or against the label, by the majority
-of its axes. A source whose evidence contradicts the label more often than chance allows contradicts itself. The likely
-cause is a label code, a direction or the order of two columns that is the wrong way round.
+of its axes. Votes of one prompt and of one rater may be copies, so they count as clusters. If the evidence contradicts
+a source or one of its files, the likely cause is a label code, a direction or the order of two columns that is the
+wrong way round. Evidence that agrees never shows that all labels are right, so its verdict is only that no
+contradiction is seen.
 """
 
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from unipref.core import parquet
+import numpy as np
+
 from unipref.core.errors import UserError
-from unipref.core.records import ROLE_COLUMNS, Axis
+from unipref.core.judgements import NOBODY, Ints
+from unipref.core.records import Axis
+from unipref.core.stats.clustered_signs import Lead, TurnedShare, estimate_turned_share, measure_lead
+from unipref.core.stats.wilson import wilson
+from unipref.unify.label_votes import Votes, read_votes
 
-CRITICAL_Z = 2.326
-"""Critical value in standard deviations: one-sided test at 1 %."""
+ALPHA = 0.01
+"""Of each test, on one side; of files, and of raters, together."""
 MIN_EVIDENCE = 8
-"""Least number of preferences with evidence for a conclusion."""
-MAX_EXAMPLES = 3
+"""Least number of prompts with evidence for a conclusion."""
+MOST_TURNED = 0.25
+"""No contradiction is seen only if fewer labels than this may be turned round."""
+LEAST_TURNED = 0.05
+"""Labels are mixed if more than this are turned round."""
+MUCH_AGAINST = 0.1
+"""Labels are mixed if the evidence is against more than this, and may be against many more."""
+MOST_PARTS = 20
+"""Most files, and most raters, that are listed; those that contradict come first."""
 MEND = (
     "Check whether a direction ('better'), a code or two paths are the wrong way round. "
     "If the labels are intended, set accept_polarity: true."
 )
-EPSILON = 1e-9
+
+
+NO_CONTRADICTION, CONTRADICTS, MIXED, UNKNOWN = "no_contradiction", "contradicts", "mixed", "unknown"
+
+
+class Part(NamedTuple):
+    """The votes on the labels of one file or rater."""
+
+    name: str
+    agree: int
+    against: int
+    verdict: str
 
 
 def check_polarity(
     preferences: Sequence[Path],
+    judgements: Path | None,
     axes_of: Mapping[str, Mapping[str, Axis]],
     contradictions: Mapping[str, int],
 ) -> dict[str, dict[str, Any]]:
@@ -39,76 +63,92 @@ def check_polarity(
 
     Args:
         preferences: Parquet files with the preferences of all sources, also of those that judges overrule.
+        judgements: the table of judgements, which names the raters; None: nobody is named.
         axes_of: source -> its axes with their directions.
         contradictions: source -> number of rows rejected because they contradict themselves; each counts against.
 
     Returns:
-        Source -> `verdict` (agrees, contradicts, unclear, too_few or cannot_be_known), `why`, the numbers of
-        preferences whose evidence is for (`agree`) and `against` the label, the same `by_axis`, and `examples`
-        (origins) of preferences against it.
+        Source -> `verdict` (no_contradiction, contradicts, mixed or unknown), `why`, the numbers of preferences whose
+        evidence is for (`agree`) and `against` the label, of their `prompts`, the same `by_axis`, `by_file` and
+        `by_rater` (name, for, against, verdict), `turned` (share of labels that look turned round, null if unknown, and
+        its interval), and `examples` (origins) of preferences against it.
     """
-    agree: Counter[tuple[str, str]] = Counter()
-    against: Counter[tuple[str, str]] = Counter({(source, ""): count for source, count in contradictions.items()})
-    examples: dict[str, list[str]] = {source: [] for source in axes_of}
-    columns = ["source", "axes", "origin", *ROLE_COLUMNS]
-    for row in (row for path in preferences for row in parquet.read_rows(path, columns)):
-        source, net = row["source"], 0
-        is_one_sided = row["chosen"] is None or row["rejected"] is None
-        for pair in row["axes"]:
-            vote = _vote_of_axis(pair, axes_of[source], is_one_sided)
-            agree[source, pair["axis"]] += vote > 0
-            against[source, pair["axis"]] += vote < 0
-            net += vote
-        agree[source, ""] += net > 0
-        against[source, ""] += net < 0
-        if net < 0 and len(examples[source]) < MAX_EXAMPLES:
-            examples[source].append(", ".join(row["origin"]))
+    votes_of = read_votes(preferences, judgements, axes_of, contradictions)
+    return {source: conclude(votes) for source, votes in votes_of.items()}
+
+
+def conclude(votes: Votes) -> dict[str, Any]:
+    """Returns the record of a source, as `check_polarity` does."""
+    lead = measure_lead(votes.sign, votes.prompt, votes.rater, ALPHA)
+    turned = estimate_turned_share(votes.sign, votes.gap, lead.design_effect)
+    files = list(_check_parts(votes, votes.file, votes.files))
+    raters = list(_check_parts(votes, votes.rater, votes.raters))
+    agree, against = int((votes.sign > 0).sum()), int((votes.sign < 0).sum())
+    verdict, why = _conclude(agree, against, lead, turned, [part.name for part in (*files, *raters) if part.verdict])
     return {
-        source: {
-            **_conclude(agree[source, ""], against[source, ""]),
-            "agree": agree[source, ""],
-            "against": against[source, ""],
-            "by_axis": {
-                axis: [agree[source, axis], against[source, axis]]
-                for axis in axes
-                if agree[source, axis] + against[source, axis]
-            },
-            "examples": examples[source],
-        }
-        for source, axes in axes_of.items()
+        "verdict": verdict,
+        "why": why,
+        "agree": agree,
+        "against": against,
+        "prompts": lead.n_clusters,
+        "turned": [turned.estimate, turned.low, turned.high],
+        "by_axis": votes.by_axis,
+        "by_file": [list(part) for part in files[:MOST_PARTS]],
+        "by_rater": [list(part) for part in raters[:MOST_PARTS]],
+        "examples": votes.examples,
     }
 
 
-def _vote_of_axis(pair: Mapping[str, Any], axes: Mapping[str, Axis], is_one_sided: bool) -> int:
-    """Returns +1 if an axis is for the chosen answer, -1 if it is against it, 0 if it decides nothing.
+def _check_parts(votes: Votes, codes: Ints, names: Sequence[str]) -> Iterator[Part]:
+    """Yields the files or raters, those that contradict first, then by the share against; the others' verdict is ''."""
+    present = [int(code) for code in np.unique(codes) if code != NOBODY]
+    parts = []
+    for code in present:
+        mine = codes == code
+        sign, prompt = votes.sign[mine], votes.prompt[mine]
+        lead = measure_lead(sign, prompt, np.full(len(sign), NOBODY), ALPHA / len(present))
+        verdict = CONTRADICTS if lead.n_clusters >= MIN_EVIDENCE and lead.side < 0 else ""
+        against = int((sign < 0).sum())
+        parts.append(Part(names[code], len(sign) - against, against, verdict))
+    yield from sorted(
+        parts, key=lambda part: (not part.verdict, -part.against / (part.agree + part.against), part.name)
+    )
 
-    A one-sided preference is compared to the middle of the axis' declared scale.
-    """
-    axis, chosen, rejected = axes.get(pair["axis"]), pair["chosen"], pair["rejected"]
-    if axis is None or (chosen is None and rejected is None):
-        return 0
-    if chosen is None or rejected is None:
-        if not is_one_sided or axis.low is None or axis.high is None:
-            return 0
-        middle = (axis.low + axis.high) / 2
-        chosen, rejected = middle if chosen is None else chosen, middle if rejected is None else rejected
-    gap: float = axis.sign * (chosen - rejected)
-    return (gap > EPSILON) - (gap < -EPSILON)
 
-
-def _conclude(agree: int, against: int) -> dict[str, str]:
+def _conclude(
+    agree: int, against: int, lead: Lead, turned: TurnedShare, contradicting: Sequence[str]
+) -> tuple[str, str]:
+    """Returns the verdict and its reason."""
     n = agree + against
     if n == 0:
-        why = "no preference has a second score, vote or answer to check its label against"
-        return {"verdict": "cannot_be_known", "why": why}
+        return UNKNOWN, "no preference has a second score, vote or answer to check its label against"
     why = f"other evidence is for the chosen answer in {agree} of {n} preferences"
-    if n < MIN_EVIDENCE:
-        return {"verdict": "too_few", "why": f"{why}; fewer than {MIN_EVIDENCE} are not enough for a conclusion"}
-    lead = (agree - against) / math.sqrt(n)
-    return {
-        "verdict": "agrees" if lead > CRITICAL_Z else "contradicts" if lead < -CRITICAL_Z else "unclear",
-        "why": why,
-    }
+    if lead.n_clusters < n:
+        why += f" to {lead.n_clusters} prompts"
+    if lead.n_clusters < MIN_EVIDENCE:
+        return UNKNOWN, f"{why}; fewer than {MIN_EVIDENCE} prompts are not enough for a conclusion"
+    if lead.side < 0:
+        return CONTRADICTS, f"{why}; {_describe_turned(turned)}"
+    if contradicting:
+        named = ", ".join(contradicting[:3]) + (f" and {len(contradicting) - 3} more" if len(contradicting) > 3 else "")
+        return MIXED, f"{why}, but against most labels of {named}; {_describe_turned(turned)}"
+    if lead.side > 0 and turned.low > LEAST_TURNED:
+        return MIXED, f"{why}; {_describe_turned(turned)}"
+    if lead.side > 0 and turned.high <= MOST_TURNED:
+        return NO_CONTRADICTION, f"{why}; at most {turned.high:.0%} of the labels look turned round"
+    low, _ = wilson(against / lead.design_effect, round(n / lead.design_effect))
+    if low > (MUCH_AGAINST if lead.side > 0 else MOST_TURNED):
+        return MIXED, (
+            f"{why}, against in {against / n:.0%}: as many labels may be turned round, or the evidence is weak or "
+            "about something else"
+        )
+    return UNKNOWN, f"{why}; that is not enough for a conclusion"
+
+
+def _describe_turned(turned: TurnedShare) -> str:
+    if turned.estimate is None:
+        return f"the share of labels that are turned round is not known ({turned.low:.0%} to {turned.high:.0%})"
+    return f"about {turned.estimate:.0%} of the labels look turned round ({turned.low:.0%} to {turned.high:.0%})"
 
 
 def refuse_contradictions(records: Mapping[str, Mapping[str, Any]], accepted: set[str]) -> None:
@@ -127,11 +167,13 @@ def refuse_contradictions(records: Mapping[str, Mapping[str, Any]], accepted: se
     for source, record in checked.items():
         _refuse_opposed_sources(source, record["opposed"], accepted)
         polarity = record["polarity"]
-        if polarity["verdict"] != "contradicts":
+        files = [name for name, _, _, verdict in polarity["by_file"] if verdict == CONTRADICTS]
+        if polarity["verdict"] != CONTRADICTS and not files:
             continue
+        subject = "the labels" if polarity["verdict"] == CONTRADICTS else f"the labels of {', '.join(files)}"
         axes = ", ".join(f"{axis} {for_it}:{against}" for axis, (for_it, against) in polarity["by_axis"].items())
         raise UserError(
-            f"the labels contradict the data: {polarity['why']} (for:against by axis: {axes}). "
+            f"{subject} contradict the data: {polarity['why']} (for:against by axis: {axes}). "
             f"Examples against: {'; '.join(polarity['examples'])}.",
             where=f"source {source}",
             mend=MEND,

@@ -29,7 +29,7 @@ from unipref.report.sections.sources import count_near_ties, make_source_section
 
 def manifest(nasty: str) -> dict[str, Any]:
     polarity = {"verdict": "contradicts", "why": "against 9 of 10", "agree": 1, "against": 9}
-    silent = {"verdict": "cannot_be_known", "why": "no second evidence", "agree": 0, "against": 0}
+    silent = {"verdict": "unknown", "why": "no second evidence", "agree": 0, "against": 0}
     known = {"kind": "ratings", "objective": "bias", "licence": "MIT", "axis": "help", "rows": 20, "preferences": 8}
     return {
         "sources": {
@@ -74,8 +74,8 @@ def test_each_source_and_what_its_data_say(tmp_path: Path, nasty: str) -> None:
     assert count_near_ties(tmp_path / "unified" / "preferences.parquet") == {nasty: (2, 4)}
     assert rows_of(said) == [
         [nasty, "20", "8", "20.0 %", "10.0 %", "50.0 %", "2", "1", "0", "contradicts", "1 / 9"],
-        ["b", "5", "5", "–", "–", "–", "–", "–", "–", "cannot be known", "–"],
-        ["c", "–", "–", "–", "–", "–", "–", "–", "–", "cannot be known", "–"],
+        ["b", "5", "5", "–", "–", "–", "–", "–", "–", "unknown", "–"],
+        ["c", "–", "–", "–", "–", "–", "–", "–", "–", "unknown", "–"],
     ]
     assert section.points[0].items == [f"{nasty}: against 9 of 10", "b, c: no second evidence"]
     assert "unipref audit RUN" in section.paragraphs[0]
@@ -106,7 +106,7 @@ def page(nasty: str) -> SourceAudit:
         languages=Languages(10, 10, {"en": 6, "de": 3, "unknown": 1}),
         prompts=Prompts(9, {"b": 4}, [], [Leak("winobias", 1, 2, [])]),
         cost=Cost(40, 9, 1, 30),
-        polarity={"verdict": "agrees"},
+        polarity={"verdict": "no_contradiction"},
     )
 
 

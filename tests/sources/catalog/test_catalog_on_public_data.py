@@ -236,9 +236,11 @@ def test_what_is_left_out_is_what_is_known_to_be_odd(books: dict[str, Any]) -> N
 
 
 def test_further_evidence_agrees_with_the_labels_where_there_is_some(books: dict[str, Any]) -> None:
-    with_evidence = {"bigbench_mistake", "oasst_trees", "sfres_ratings", "topical_chat_ratings"}
+    # Likes support the ranks of oasst_trees weakly: 64 to 38.
+    verdicts = dict.fromkeys(("bigbench_mistake", "sfres_ratings", "topical_chat_ratings"), "no_contradiction")
+    verdicts["oasst_trees"] = "mixed"
     for name in books.keys() - {"shepherd_critiques"}:
-        expected = "agrees" if name in with_evidence else "cannot_be_known"
+        expected = verdicts.get(name, "unknown")
         assert books[name]["polarity"]["verdict"] == expected, name
 
 

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 
 from unipref.analysis.audit.findings import Audit, GoldAccuracy, Lengths, SourceAudit
 from unipref.analysis.audit.judge_lines import describe_calibration, describe_judges, describe_source_judges
+from unipref.core.display import shorten_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 LANGUAGES = 6
 """Maximum number of languages named; the others are counted together."""
+MOST_PARTS = 5
+"""Most files and raters whose votes are shown."""
 
 Line = tuple[str, str, str]
 """Label, text and style."""
@@ -78,9 +81,16 @@ def _describe_source(source: SourceAudit) -> Iterator[Line]:
     else:
         yield "binary cost", "no ordered pairs in the data", ""
     by_axis = ", ".join(f"{axis} {agree}:{against}" for axis, (agree, against) in source.polarity.by_axis.items())
-    verdict = source.polarity.verdict.replace("_", " ")
+    verdict = source.polarity.in_words
     style = "red" if source.polarity.verdict == "contradicts" else ""
     yield "polarity", f"{verdict}: {source.polarity.why}" + (f" (for:against {by_axis})" if by_axis else ""), style
+    for what, parts in (("files", source.polarity.by_file), ("raters", source.polarity.by_rater)):
+        if len(parts) > 1:
+            listed = ", ".join(
+                f"{shorten_name(name)} {agree}:{against}" + (f" {verdict}" if verdict else "")
+                for name, agree, against, verdict in parts[:MOST_PARTS]
+            )
+            yield f"polarity by {what}", f"for:against {listed}", ""
     if source.judges:
         yield from describe_source_judges(source.judges)
 

@@ -42,6 +42,8 @@ def _describe(source: SourceAudit) -> Iterator[str]:
         yield f"{_share(source.ties.ties, counts.groups)} of its groups are ties"
     if source.polarity.verdict == "contradicts":
         yield f"the labels contradict the data: {source.polarity.why}"
+    elif source.polarity.verdict == "mixed":
+        yield f"the labels are mixed: {source.polarity.why}"
     yield from _describe_labels(source)
     if source.length.verdict in ("longer", "shorter"):
         lengths = source.length.characters

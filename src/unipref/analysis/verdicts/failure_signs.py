@@ -45,7 +45,7 @@ def _find_doubtful_sources(manifest: Manifest) -> Iterator[str]:
     for variant in dict.fromkeys([MAIN, *manifest.variants]):
         for source, counts in manifest.sources_of(variant).items():
             polarity = counts.polarity
-            if polarity and polarity.verdict in ("contradicts", "unclear"):
+            if polarity and polarity.verdict in ("contradicts", "mixed"):
                 yield f"{source}: {polarity.why}"
 
 

@@ -86,10 +86,26 @@ def lists(answer: str, count: int, among: Sequence[str]) -> bool:
     return len(names) == count == len(set(names)) and allowed.issuperset(names)
 
 
+def mentions(answer: str, words: Sequence[str]) -> bool:
+    """All given words occur."""
+    answer_words = [match.lower() for match in _WORD.findall(answer)]
+    return all(word.lower() in answer_words for word in words)
+
+
+def all_of(answer: str, rules: Sequence[tuple[str, dict[str, object]]]) -> bool:
+    """The answer follows every rule, each given as [name, arguments].
+
+    If one of them asks for quotes, the others are about the text inside.
+    """
+    inner = answer[1:-1] if quotes(answer) and any(name == quotes.__name__ for name, _ in rules) else answer
+    return all(follows(answer if name == quotes.__name__ else inner, name, arguments) for name, arguments in rules)
+
+
 RULES: dict[str, Callable[..., bool]] = {
     rule.__name__: rule
     for rule in (
         one_word, capitals, quotes, avoid, question, begins_with, ends_with, includes, one_of, repeats, sequence, lists,
+        mentions, all_of,
     )
 }  # fmt: skip
 """Rule by name."""

@@ -12,12 +12,14 @@ BeforeAfter = tuple[T, T]
 
 
 class Polarity(msgspec.Struct):
-    """Whether further evidence in a source supports its labels; docs/polarity.md.
+    """Whether further evidence in a source contradicts its labels; docs/polarity.md.
 
     Attributes:
-        verdict: agrees, contradicts, unclear, too_few or cannot_be_known; why: the reason.
-        agree, against: preferences whose evidence supports and contradicts the chosen answer.
-        by_axis: axis -> the same two numbers.
+        verdict: no_contradiction, contradicts, mixed or unknown; why: the reason.
+        agree, against: preferences whose evidence supports and contradicts the chosen answer; prompts: theirs.
+        turned: share of the labels that look turned round, null if it is not known, and its 95 % interval.
+        by_axis: axis -> for and against.
+        by_file, by_rater: name, for, against, and `contradicts` or nothing; at most 20 each, the worst first.
         examples: origins of some that contradict it.
     """
 
@@ -25,8 +27,17 @@ class Polarity(msgspec.Struct):
     why: str = ""
     agree: int = 0
     against: int = 0
+    prompts: int = 0
+    turned: tuple[float | None, float, float] = (None, 0.0, 1.0)
     by_axis: dict[str, tuple[int, int]] = {}
+    by_file: list[tuple[str, int, int, str]] = []
+    by_rater: list[tuple[str, int, int, str]] = []
     examples: list[str] = []
+
+    @property
+    def in_words(self) -> str:
+        """The verdict for a reader; evidence that agrees does not show that labels are right."""
+        return "no contradiction seen" if self.verdict == "no_contradiction" else self.verdict
 
 
 class JudgedScale(msgspec.Struct):

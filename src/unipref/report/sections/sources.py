@@ -45,7 +45,7 @@ def make_source_section(manifest: Manifest, run: Path) -> Section | None:
         )
     by_reason: dict[str, list[str]] = {}
     for name, source in sources.items():
-        if source.polarity and source.polarity.verdict != "agrees":
+        if source.polarity and source.polarity.verdict != "no_contradiction":
             by_reason.setdefault(source.polarity.why, []).append(name)
     points = []
     if by_reason:
@@ -161,7 +161,7 @@ def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: P
                 format_share(rejected.get("contradiction", 0), groups),
                 format_share(tied, scored),
                 *(format_count(removed.get(reason, 0)) if name in clean.by_source else "–" for reason in REMOVED),
-                (polarity.verdict or "–").replace("_", " "),
+                polarity.in_words or "–",
                 f"{polarity.agree:,} / {polarity.against:,}" if polarity.agree or polarity.against else "–",
             ]
         )
@@ -171,7 +171,7 @@ def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: P
     note = (
         "Ties and contradictions: share of the groups that gave no preference for this reason. Near ties: share of the "
         f"scored pairs whose scores differ by at most {NEAR_TIE:.0%} of the range of the source's scores. Polarity: "
-        "whether other evidence in the data (further axes) favours the chosen answer; see docs/polarity.md."
+        "whether other evidence in the data (further axes) contradicts the chosen answer; see docs/polarity.md."
     )
     return make_table("Data checks", heads, rows, note)
 

@@ -16,11 +16,12 @@ from unipref.core.judge_reports import AnnotatorReport, Convergence, SourceRepor
 from unipref.core.judgements import NOBODY, PAIR, RATING, THUMB, Judgements
 from unipref.core.run_folder import ContradictionCounts
 from unipref.core.stats.agreement import Level, find_contradictions, krippendorff_alpha
+from unipref.core.stats.clustered_signs import measure_lead
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
 from unipref.unify.judging.layout import group_places
 from unipref.unify.judging.odd_annotators import describe_inverted, describe_odd_annotators
 from unipref.unify.judging.overlaps import distinct
-from unipref.unify.label_check import CRITICAL_Z, MIN_EVIDENCE
+from unipref.unify.label_check import ALPHA, MIN_EVIDENCE
 
 JUDGING = "judging.json"
 LEVELS: dict[str, Level] = {PAIR: "ordinal", RATING: "interval", THUMB: "nominal"}
@@ -168,23 +169,21 @@ def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
 
 
 def _find_opposed_sources(judgements: Judgements, pairs: ImpliedPairs) -> list[dict[str, Any]]:
-    """Returns the sources whose majorities on the same two answers are mostly opposite."""
-    from scipy.sparse import csr_matrix
-
-    sources = len(judgements.sources)
+    """Returns the sources whose majorities on the same two answers are mostly opposite, counted by prompt."""
+    size, sources = len(pairs.keys), len(judgements.sources)
     cell = pairs.pair * max(sources, 1) + pairs.source
-    lead = np.sign(np.bincount(cell, pairs.sign * pairs.count, len(pairs.keys) * sources))
-    at = np.flatnonzero(lead)
-    shape = (len(pairs.keys), max(sources, 1))
-    table = csr_matrix((lead[at], (at // max(sources, 1), at % max(sources, 1))), shape=shape)
-    net, both = (table.T @ table).toarray(), (abs(table).T @ abs(table)).toarray()
+    lead = np.sign(np.bincount(cell, pairs.sign * pairs.count, size * sources)).reshape(size, sources)
+    prompt = np.zeros(size, dtype=np.int64)
+    prompt[pairs.pair] = judgements.blocks[pairs.block, 0]
     result = []
     for one, other in zip(*np.triu_indices(sources, 1), strict=True):
-        n = int(both[one, other])
-        if n >= MIN_EVIDENCE and net[one, other] < -CRITICAL_Z * np.sqrt(n):
-            opposite = int((n - net[one, other]) / 2)
+        both = (lead[:, one] * lead[:, other]).astype(np.int64)
+        shared = np.flatnonzero(both)
+        nobody = np.full(len(shared), NOBODY)
+        votes = measure_lead(both[shared], prompt[shared], nobody, ALPHA)
+        if votes.n_clusters >= MIN_EVIDENCE and votes.side < 0:
             names = {"first": str(judgements.sources[one]), "second": str(judgements.sources[other])}
-            result.append({**names, "pairs": n, "opposite": opposite})
+            result.append({**names, "pairs": len(shared), "opposite": int((both[shared] < 0).sum())})
     return result
 
 
