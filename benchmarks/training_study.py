@@ -22,6 +22,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 
+import selection_runs
 import selection_study
 from selection_table import examples
 from unipref.core.stats.bootstrap import paired_interval
@@ -53,8 +54,8 @@ def study_of(out: Path, seed: int, rates: dict[str, float]) -> dict[str, Any]:
         rates: trainer -> learning rate.
     """
     world = selection_study.world_of(NOISE, out)
-    study = selection_study.read_study(world, with_panel=False)
-    sft = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **selection_study.chosen_settings(out)}
+    study = selection_runs.read_study(world, with_panel=False)
+    sft = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **selection_runs.chosen_settings(out)}
     steps: list[dict[str, Any]] = [{"sft": sft}, {"reward": reward_settings()}]
     if "dpo" in rates:
         steps.append({"dpo": dpo_settings(rates["dpo"])})
@@ -63,7 +64,7 @@ def study_of(out: Path, seed: int, rates: dict[str, float]) -> dict[str, Any]:
         "name": "What reinforcement and direct preference optimisation add",
         "data_root": str(world.resolve()),
         "model": str((world / "model").resolve()),
-        "split": selection_study.SPLIT,
+        "split": selection_runs.SPLIT,
         "select": "all",
         "train": steps,
         "seeds": [seed],
@@ -126,7 +127,7 @@ def tune(out: Path) -> None:
             folder = out / "training-tuning" / f"{trainer}-{rate:g}"
             start = time.monotonic()
             execute.run(study_of(out, seed, {**rates, trainer: rate}), folder, until="train")
-            scores = selection_study.dev_scores(folder / "train" / "main" / str(seed) / trainer, out)
+            scores = selection_runs.dev_scores(folder / "train" / "main" / str(seed) / trainer, out)
             means[rate] = sum(scores.values()) / len(scores)
             tried.append({"trainer": trainer, "rate": rate, **scores, "seconds": round(time.monotonic() - start, 1)})
             print(json.dumps(tried[-1]), flush=True)
@@ -154,7 +155,7 @@ def run(out: Path, seeds: int, processes: int) -> None:
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting = [
-            pool.submit(selection_study.work, study_of(out, seed, rates), folder_of(seed, out)) for seed in range(seeds)
+            pool.submit(selection_runs.work, study_of(out, seed, rates), folder_of(seed, out)) for seed in range(seeds)
         ]
         for future in concurrent.futures.as_completed(waiting):
             print(future.result(), flush=True)
