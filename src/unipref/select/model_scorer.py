@@ -94,7 +94,7 @@ class PolicyScorer(ModelScorer):
 
     def find_model(self, default: str | None) -> str:
         """The named model, or the study's."""
-        return _check_model(self.model or default, self.name(), is_reward=False)
+        return check_model(self.model or default, self.name(), is_reward=False)
 
     def load(self, name: str) -> "Policy":
         """Loads the language model."""
@@ -111,7 +111,7 @@ class RewardScorer(ModelScorer):
 
     def find_model(self, default: str | None) -> str:
         """The named model."""
-        return _check_model(self.model, self.name(), is_reward=True)
+        return check_model(self.model, self.name(), is_reward=True)
 
     def load(self, name: str) -> "RewardModel":
         """Loads the reward model."""
@@ -136,8 +136,8 @@ def dialogue_key(dialogue: Dialogue) -> str:
     return digest(*(join_turns(side) for side in dialogue))
 
 
-def _check_model(name: str | None, scorer: str, is_reward: bool) -> str:
-    """Checks that the model exists and is of the right kind, and returns its name."""
+def check_model(name: str | None, scorer: str, is_reward: bool) -> str:
+    """Checks that a scorer's model exists and is of the right kind, and returns its name."""
     from unipref.models.loading import check_name, is_folder, is_reward_model
 
     where = f"select.quality.{scorer}.model"

@@ -9,6 +9,7 @@ from pydantic import Field
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Scorer
 from unipref.select.cross_fitting import Fit, judge_halves
+from unipref.select.model_scorer import check_model
 from unipref.select.scorers.policy_margin import PolicyMargin
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class DpoMargin(Scorer):
 
     def models(self, default: str | None) -> list[str]:
         """The models that it uses."""
-        return [one.find_model(default) for one in (self._before, self._after) if one is not None]
+        names = [self.model or default, *([self.trained] if self.trained else [])]
+        return [check_model(name, self.name(), is_reward=False) for name in names]
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
         """Computes the scores from the margins of all trainings."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Scorer
 from unipref.core.stats.percentiles import standardise_within
+from unipref.select.model_scorer import check_model
 from unipref.select.scorers.policy_margin import PolicyMargin
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class MarginGap(Scorer):
 
     def models(self, default: str | None) -> list[str]:
         """The model it uses."""
-        return [self._policy_margin.find_model(default)]
+        return [check_model(self.model or default, self.name(), is_reward=False)]
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
         """Subtracts the standardised margins; the model judges only preferences with an explicit margin."""
