@@ -45,7 +45,7 @@ class ModelScorer(Scorer):
         """Loads the model; called only if the cache lacks a dialogue."""
 
     @abc.abstractmethod
-    def judge(self, model: Any, dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
+    def judge(self, model: Any, dialogues: Sequence[Dialogue]) -> "npt.NDArray[Any]":
         """Computes (k,) numbers of k dialogues, NaN if one is longer than the model's context or lacks an answer.
 
         A scorer with its own `score` may compute several numbers of each dialogue: (k, d).

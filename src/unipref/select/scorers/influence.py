@@ -60,13 +60,13 @@ class Influence(PolicyScorer):
         policy = super().load(name)
         return Proxy(policy, make_projection(policy, self.side))
 
-    def judge(self, model: Proxy, dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
+    def judge(self, model: Proxy, dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float32]":
         """Computes (k, side²) projected gradients of length 1; NaN without a gradient."""
         is_paired = self.loss == "dpo"
         vectors = project_gradients(model.policy, dialogues, is_paired, model.projection, self.batch_size)
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-        units = vectors / np.where(lengths > 0, lengths, np.nan)
-        return units.astype(np.float32)
+        units: npt.NDArray[np.float32] = (vectors / np.where(lengths > 0, lengths, np.nan)).astype(np.float32)
+        return units
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
         """Computes the scores.
