@@ -20,29 +20,15 @@ trains on all data unified by `latent` and by `majority`, to show what the aggre
 """
 
 import argparse
-import concurrent.futures
 import itertools
-import json
-import multiprocessing
-import os
-import shutil
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
+import selection_runs
+from selection_runs import FULL, NOISES, chosen_settings, complete, read_study, sft_settings
 from unipref import demo
-from unipref.core import yaml_files
-from unipref.core.progress import ProgressListener
-from unipref.demo import panel
-from unipref.evaluate.benchmarks.coreference import Coreference
-from unipref.evaluate.benchmarks.instructions import Instructions
-from unipref.models.loading import load_policy
 from unipref.pipeline import execute
 
-NOISES: tuple[demo.Noise, ...] = ("careless", "gaussian", "adversarial")
 WORLD_SEED = 7
 """A world on which nothing was tuned before."""
 STRATEGIES = ("random", "quality", "quality_gate", "cluster_quality")
@@ -51,12 +37,8 @@ ALSO = 0.4
 """The fraction that is also tried with equal epochs and with `--kept`."""
 SEEDS = {"careless": 5, "gaussian": 2, "adversarial": 2}
 TUNING_SEED = 100
-BATCH = 16
 RATES = (3e-4, 1e-3, 2e-3)
 STEPS = (150, 300)
-SPLIT = {"dev": 0.1, "test": 0.15}
-FULL = "main"
-"""The variant that trains on all data: the study as written."""
 AGGREGATES = ("latent", "majority")
 """The aggregates of the study by confidence, in the order of its runs."""
 CONFIDENCE_FRACTIONS = (0.4, 0.6)
@@ -143,25 +125,8 @@ def make_confidence_variants() -> list[Variant]:
 
 
 def world_of(noise: demo.Noise, out: Path) -> Path:
-    """Returns the folder of a world, and creates it if missing. All worlds share one base model."""
-    first = out / "worlds" / NOISES[0]
-    folder = out / "worlds" / noise
-    if not (first / "study.yaml").is_file():
-        print("building the world and its model", flush=True)
-        demo.build(first, world=demo.World(seed=WORLD_SEED, noise=NOISES[0]))
-    if not (folder / "study.yaml").is_file():
-        demo.write_data(folder, demo.World(seed=WORLD_SEED, noise=noise))
-        shutil.copy(first / "study.yaml", folder / "study.yaml")
-    return folder
-
-
-def read_study(world: Path, with_panel: bool) -> dict[str, Any]:
-    """Reads the study file of a world, without its variants, and with or without the votes of its panel."""
-    study: dict[str, Any] = yaml_files.read(world / "study.yaml")
-    study.pop("variants", None)
-    if not with_panel:
-        study["sources"] = [source for source in study["sources"] if source["name"] != panel.SOURCE]
-    return study
+    """Returns the folder of a world of this study, and creates it if missing."""
+    return selection_runs.world_of(noise, out, demo.World(seed=WORLD_SEED))
 
 
 def study_of(noise: demo.Noise, out: Path, seed: int, sft: dict[str, Any], tried: list[Variant]) -> dict[str, Any]:
@@ -180,18 +145,8 @@ def study_of(noise: demo.Noise, out: Path, seed: int, sft: dict[str, Any], tried
     if aggregate is not None:
         study["unify"] = {"aggregate": aggregate}
         study["evaluate"] = [one for one in study["evaluate"] if "instructions" in one]
-    sft_settings = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **sft}
-    study |= {
-        "name": f"Selection under {noise} noise",
-        "data_root": str(world.resolve()),
-        "model": str((out / "worlds" / NOISES[0] / "model").resolve()),
-        "split": SPLIT,
-        "clean": {"duplicates": "exact"},
-        "select": "all",
-        "train": [{"sft": sft_settings}],
-        "seeds": [seed],
-        "workers": 1,
-    }
+    name = f"Selection under {noise} noise"
+    complete(study, world, selection_runs.model_of(out), name, seed, sft_settings(sft))
     for variant in tried:
         if variant.strategy is None:
             continue
@@ -200,8 +155,9 @@ def study_of(noise: demo.Noise, out: Path, seed: int, sft: dict[str, Any], tried
             study |= changes
             continue
         if variant.matched == "epochs":
-            epochs = sft["max_steps"] * BATCH / rows_to_learn(study, out / "counts" / noise)
-            changes["train"] = [{"sft": {**sft_settings, "max_steps": -1, "num_train_epochs": round(epochs, 3)}}]
+            epochs = sft["max_steps"] * selection_runs.BATCH / rows_to_learn(study, out / "counts" / noise)
+            longer = {"max_steps": -1, "num_train_epochs": round(epochs, 3)}
+            changes["train"] = [{"sft": sft_settings(sft) | longer}]
         study.setdefault("variants", {})[variant.name] = changes
     return study
 
@@ -216,25 +172,6 @@ def rows_to_learn(study: dict[str, Any], folder: Path) -> int:
     return int(len(column) - column.null_count)
 
 
-class StagePrinter(ProgressListener):
-    """Prints which stage of which run begins, and how many there were."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix, self._start, self._begun = prefix, time.monotonic(), 0
-
-    def stage(self, name: str, cached: bool) -> None:
-        """Prints one line per stage that is not cached."""
-        self._begun += 1
-        if not cached:
-            print(f"{self._prefix} {time.monotonic() - self._start:6.0f} s  {self._begun:3}  {name}", flush=True)
-
-
-def work(study: dict[str, Any], folder: Path) -> str:
-    """Runs all variants of one noise and seed; finished stages are skipped."""
-    execute.run(study, folder, listener=StagePrinter(f"{folder.name}:"))
-    return f"{folder.name}: done"
-
-
 def tune(out: Path) -> None:
     """Tries learning rates and steps on the first noise, and writes those with the best mean on dev to `tuning.json`.
 
@@ -242,49 +179,14 @@ def tune(out: Path) -> None:
     under comparison affects it.
     """
     tried = [Variant(None), Variant("random", ALSO, unscored="keep")]
+    names = [variant.name for variant in tried]
     trials: list[dict[str, Any]] = []
     for rate, steps in itertools.product(RATES, STEPS):
         sft = {"learning_rate": rate, "max_steps": steps}
+        study = study_of(NOISES[0], out, TUNING_SEED, sft, tried)
         folder = out / "tuning" / f"{rate:g}-{steps}"
-        start = time.monotonic()
-        execute.run(study_of(NOISES[0], out, TUNING_SEED, sft, tried), folder, until="train")
-        trained = time.monotonic() - start
-        scores = {
-            variant.name: dev_scores(folder / "train" / variant.name / str(TUNING_SEED) / "sft", out)
-            for variant in tried
-        }
-        mean = sum(sum(each.values()) / len(each) for each in scores.values()) / len(scores)
-        seconds = [round(trained, 1), round(time.monotonic() - start - trained, 1)]
-        trials.append({**sft, "mean": round(mean, 4), "scores": scores, "seconds_training_and_measuring": seconds})
-        print(json.dumps(trials[-1]), flush=True)
-    best = max(trials, key=lambda trial: trial["mean"])
-    chosen = {key: best[key] for key in ("learning_rate", "max_steps")}
-    (out / "tuning.json").write_text(json.dumps({"chosen": chosen, "tried": trials}, indent=1) + "\n", encoding="utf-8")
-    print(f"chosen: {chosen}")
-
-
-def dev_scores(model: Path, out: Path) -> dict[str, float]:
-    """Measures instructions followed and two-way accuracy on the dev parts."""
-    policy, data = load_policy(str(model)), out / "worlds" / NOISES[0] / "eval"
-    scores = [
-        *Instructions().measure(policy, data / "instructions", "dev").scores,
-        *Coreference().measure(policy, data / "coreference", "dev").scores,
-    ]
-    whole = {score.metric: round(score.value, 4) for score in scores if score.slice == "all"}
-    return {name: whole[name] for name in ("followed", "two_way_accuracy")}
-
-
-def chosen_settings(out: Path) -> dict[str, Any]:
-    """Reads the settings that tuning chose.
-
-    Raises:
-        SystemExit: `tuning.json` is missing.
-    """
-    path = out / "tuning.json"
-    if not path.is_file():
-        raise SystemExit(f"{path} is missing. Run the command tune first.")
-    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["chosen"]
-    return settings
+        trials.append(selection_runs.run_trial(study, folder, sft, names, TUNING_SEED, out))
+    selection_runs.write_tuning(out, trials)
 
 
 def list_jobs(
@@ -309,13 +211,7 @@ def list_jobs(
 
 def run(out: Path, sft: dict[str, Any], seeds: dict[str, int], processes: int, tried: list[Variant]) -> None:
     """Runs every variant of every noise and seed."""
-    jobs = list_jobs(out, sft, seeds, tried)
-    context = multiprocessing.get_context("spawn")
-    start = time.monotonic()
-    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
-        waiting = [pool.submit(work, *job) for job in jobs]
-        for done, future in enumerate(concurrent.futures.as_completed(waiting), start=1):
-            print(f"{future.result()} ({done} of {len(jobs)}, {(time.monotonic() - start) / 60:.1f} min)", flush=True)
+    selection_runs.run_jobs(list_jobs(out, sft, seeds, tried), processes)
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[st
     """Computes means, purity and differences of every variant."""
     truth = demo.Truth(out / "worlds" / noise)
     first = variants[0].folder(noise, 0, out)
-    order = _true_orders(first, truth)
+    order = find_true_orders(first, truth)
     runs = {variant: [variant.folder(noise, seed, out) for seed in range(seeds)] for variant in variants}
     units = {
         variant: [units_of(run, variant.name, seed, order) for seed, run in enumerate(runs[variant])]
@@ -98,7 +98,7 @@ def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[st
         for against, other in (("random", variant.rival), ("full", full)):
             if other is not None:
                 theirs = units[other]
-                results[_key(variant)][f"minus_{against}"] = {name: _difference(own, theirs, name) for name in base}
+                results[_key(variant)][f"minus_{against}"] = {name: difference(own, theirs, name) for name in base}
     return results
 
 
@@ -155,7 +155,7 @@ def _preferences(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _true_orders(run: Path, truth: demo.Truth) -> dict[str, bool]:
+def find_true_orders(run: Path, truth: demo.Truth) -> dict[str, bool]:
     """Returns id of each test preference without a near-duplicate in training -> whether its label is right."""
     trained = {truth.original(row) for row in _preferences(run / "clean" / "train.parquet")}
     rows = _preferences(run / "clean" / "test.parquet")
@@ -171,7 +171,7 @@ def purity(selected: Path, truth: demo.Truth) -> Purity:
     )
 
 
-def _difference(mine: list[Units], theirs: list[Units], metric: str) -> list[float]:
+def difference(mine: list[Units], theirs: list[Units], metric: str) -> list[float]:
     """Computes the mean difference and its 95 % interval, paired by seed and example."""
     table = np.stack([a[metric] - b[metric] for a, b in zip(mine, theirs, strict=True)])
     return [round(value, 4) for value in (float(table.mean()), *paired_interval(table))]
@@ -187,15 +187,15 @@ def _tables(noise: str, found: dict[str, Any], seeds: int, variants: list[Any]) 
         one = found[_key(variant)]
         shares = [f"{one['kept']:,.0f}", f"{one['ordered_right']:.2f}", f"{one['teaches_right']:.2f}"]
         rows.append([_title(variant), *shares, *(f"{one['mean'][name]:.3f}" for name in metrics)])
-    lines += _markdown(heads, rows)
+    lines += make_table(heads, rows)
     for against, title in (("random", "a random part of the same size"), ("full", "all data")):
         lines += ["", f"Difference to {title} [95 % interval]; * marks intervals that exclude 0.", ""]
         rows = [
-            [_title(variant), *(_cell(found[_key(variant)][f"minus_{against}"][name]) for name in metrics)]
+            [_title(variant), *(make_cell(found[_key(variant)][f"minus_{against}"][name]) for name in metrics)]
             for variant in variants
             if f"minus_{against}" in found[_key(variant)]
         ]
-        lines += _markdown(["variant", *metrics.values()], rows)
+        lines += make_table(["variant", *metrics.values()], rows)
     return [*lines, ""]
 
 
@@ -207,11 +207,13 @@ def _title(variant: Any) -> str:
     return ", ".join([f"{what} {variant.fraction:g}", *(note for note in notes if note)])
 
 
-def _cell(difference: list[float]) -> str:
-    mean, low, high = difference
+def make_cell(interval: list[float]) -> str:
+    """Renders a difference with its interval; a star marks one that excludes 0."""
+    mean, low, high = interval
     return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]{' *' if low > 0 or high < 0 else ''}"
 
 
-def _markdown(heads: list[str], rows: list[list[str]]) -> list[str]:
+def make_table(heads: list[str], rows: list[list[str]]) -> list[str]:
+    """Renders a Markdown table."""
     ruler = ["---"] + ["---:"] * (len(heads) - 1)
     return [f"| {' | '.join(cells)} |" for cells in (heads, ruler, *rows)]

@@ -4,7 +4,7 @@
     python benchmarks/training_study.py run -o FOLDER --processes 2    # every seed, evaluated on the test parts
     python benchmarks/training_study.py table -o FOLDER                # training.json and training.md
 
-FOLDER may be that of `selection_study.py`, which has the same world, base model and SFT settings. Each trainer starts
+FOLDER may be that of `selection_runs.py`, which has the same world, base model and SFT settings. Each trainer starts
 from the SFT model of its seed. The tables compare it with that model, example by example.
 """
 
@@ -22,7 +22,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 
-import selection_study
+import selection_runs
 from selection_table import examples
 from unipref.core.stats.bootstrap import paired_interval
 from unipref.demo.tuning import Point, find_best, list_next
@@ -52,9 +52,9 @@ def study_of(out: Path, seed: int, points: dict[str, Point]) -> dict[str, Any]:
         seed: of selection and training.
         points: trainer -> its steps and learning rate.
     """
-    world = selection_study.world_of(NOISE, out)
-    study = selection_study.read_study(world, with_panel=False)
-    sft = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **selection_study.chosen_settings(out)}
+    world = selection_runs.world_of(NOISE, out)
+    study = selection_runs.read_study(world, with_panel=False)
+    sft = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **selection_runs.chosen_settings(out)}
     steps: list[dict[str, Any]] = [{"sft": sft}, {"reward": reward_settings()}]
     if "dpo" in points:
         steps.append({"dpo": dpo_settings(points["dpo"])})
@@ -63,7 +63,7 @@ def study_of(out: Path, seed: int, points: dict[str, Point]) -> dict[str, Any]:
         "name": "What reinforcement and direct preference optimisation add",
         "data_root": str(world.resolve()),
         "model": str((world / "model").resolve()),
-        "split": selection_study.SPLIT,
+        "split": selection_runs.SPLIT,
         "select": "all",
         "train": steps,
         "seeds": [seed],
@@ -121,7 +121,7 @@ def tune(out: Path) -> None:
     """
     from unipref.pipeline import execute
 
-    seed, chosen = selection_study.TUNING_SEED, dict[str, Point]()
+    seed, chosen = selection_runs.TUNING_SEED, dict[str, Point]()
     tried: list[dict[str, Any]] = []
     for trainer in TRAINERS:
         means: dict[Point, float] = {}
@@ -130,7 +130,7 @@ def tune(out: Path) -> None:
                 folder = out / "training-tuning" / f"{trainer}-{point.label}"
                 start = time.monotonic()
                 execute.run(study_of(out, seed, {**chosen, trainer: point}), folder, until="train")
-                scores = selection_study.dev_scores(folder / "train" / "main" / str(seed) / trainer, out)
+                scores = selection_runs.dev_scores(folder / "train" / "main" / str(seed) / trainer, out)
                 means[point] = sum(scores.values()) / len(scores)
                 seconds = round(time.monotonic() - start, 1)
                 tried.append({"trainer": trainer, **point._asdict(), **scores, "seconds": seconds})
@@ -159,8 +159,7 @@ def run(out: Path, seeds: int, processes: int) -> None:
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting = [
-            pool.submit(selection_study.work, study_of(out, seed, points), folder_of(seed, out))
-            for seed in range(seeds)
+            pool.submit(selection_runs.work, study_of(out, seed, points), folder_of(seed, out)) for seed in range(seeds)
         ]
         for future in concurrent.futures.as_completed(waiting):
             print(future.result(), flush=True)

@@ -22,6 +22,7 @@ def load(name: str) -> ModuleType:
 
 
 def test_arms_are_named_and_compared_with_a_random_part_of_their_kind() -> None:
+    load("selection_runs")
     study = load("selection_study")
     variants = {variant.name: variant for variant in study.make_variants(kept=True)}
     assert len(variants) == 1 + 3 * 4 + 4 + 4
@@ -35,6 +36,7 @@ def test_arms_are_named_and_compared_with_a_random_part_of_their_kind() -> None:
 
 
 def test_selection_by_confidence_is_compared_on_the_same_data() -> None:
+    load("selection_runs")
     study = load("selection_study")
     variants = study.make_confidence_variants()
     names = ["main", "quality-confidence-04", "random-06", "quality-confidence-06", "main", "main"]
@@ -50,6 +52,7 @@ def test_selection_by_confidence_is_compared_on_the_same_data() -> None:
 
 
 def test_jobs_run_seed_by_seed_and_all_data_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    load("selection_runs")
     study = load("selection_study")
     monkeypatch.setattr(study, "study_of", lambda noise, out, seed, sft, tried: (seed, len(tried)))
     seeds = {"careless": 2, "gaussian": 1, "adversarial": 2}
@@ -63,6 +66,7 @@ def test_jobs_run_seed_by_seed_and_all_data_last(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_study_of_the_parts_trains_on_no_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    load("selection_runs")
     study = load("selection_study")
     demo_study = FOLDER.parent / "src/unipref/demo/study.yaml"
     (tmp_path / "study.yaml").write_bytes(demo_study.read_bytes())

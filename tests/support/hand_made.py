@@ -6,6 +6,15 @@ import numpy as np
 
 from unipref.core.candidates import Candidates, Dialogue
 
+SAME = [
+    Dialogue(
+        [{"role": "user", "content": "Who was late today?"}],
+        [{"role": "assistant", "content": "The nurse was late."}],
+        [{"role": "assistant", "content": "He was."}],
+    )
+]
+"""A batch of one dialogue, which all candidates share if a test gives none."""
+
 
 def hand_made(
     percentiles: Any,
@@ -31,6 +40,6 @@ def hand_made(
         groups=np.array([str(i) for i in range(n)], dtype=np.str_),
         tokens=np.array(np.full(n, 10) if tokens is None else tokens, dtype=np.int64),
         embed=lambda name: np.array(vectors if vectors is not None else np.ones((n, 2)), dtype=np.float32),
-        texts=lambda: iter([dialogues] if dialogues else []),
+        texts=lambda: iter([SAME] * n if dialogues is None else [dialogues] if dialogues else []),
         **changes,
     )

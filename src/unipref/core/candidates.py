@@ -47,8 +47,11 @@ class Candidates:
         texts: each call yields the n dialogues in batches.
         model: the study's model, which model-based scorers use unless they name another; None: the study has none.
         cache: folder that keeps models' results for texts between runs; None: nothing is kept.
-        axis_agreement: gives (n,) numbers of how far the further axes agree with the labels, in standard deviations,
-            NaN without evidence (`unipref.select.axis_agreement`); None: the axes are not read.
+        axis_agreement: gives (n,) numbers of how far the further axes agree with the labels, NaN without evidence
+            (`unipref.select.axis_agreement`); None: the axes are not read.
+        rejected_rewards: gives (n,) percentiles of the rejected answers' scores, the better the higher, within source
+            and axis, NaN without a score (`unipref.select.rejected_rewards`); None: the scores are not read.
+        read_dev: reads the dev part of the split, as candidates; None: there is none.
     """
 
     ids: "npt.NDArray[np.str_]"
@@ -64,6 +67,8 @@ class Candidates:
     model: str | None = None
     cache: Path | None = None
     axis_agreement: "Callable[[], npt.NDArray[np.float64]] | None" = None
+    rejected_rewards: "Callable[[], npt.NDArray[np.float64]] | None" = None
+    read_dev: "Callable[[], Candidates] | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -100,7 +105,7 @@ class Candidates:
                 start += len(batch)
                 yield [dialogue for dialogue, is_in in zip(batch, batch_mask, strict=True) if is_in]
 
-        agreement = self.axis_agreement
+        agreement, rewards = self.axis_agreement, self.rejected_rewards
         return Candidates(
             ids=self.ids[mask],
             margins=self.margins[mask],
@@ -115,4 +120,6 @@ class Candidates:
             model=self.model,
             cache=self.cache,
             axis_agreement=None if agreement is None else lambda: agreement()[mask],
+            rejected_rewards=None if rewards is None else lambda: rewards()[mask],
+            read_dev=self.read_dev,
         )

@@ -84,13 +84,14 @@ class DataStages:
     def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
         """Selects the preferences of the train part to train on."""
         context = self.context
-        candidates, cache = cleaned.folder / "train.parquet", context.cache.folder / "cache"
+        candidates, dev = cleaned.folder / "train.parquet", cleaned.folder / "dev.parquet"
+        cache = context.cache.folder / "cache"
         resolved = context.resolved.sources[variant]
         axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
         stage = context.cache.stage(
             f"selected/{variant}/{seed}",
             stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, seed),
-            lambda out: choose(study.select, candidates, out, seed, cache, study.model, axes),
+            lambda out: choose(study.select, candidates, out, seed, cache, study.model, axes, dev),
         )
         if stage.pending:
             return stage

@@ -32,6 +32,7 @@ def choose(
     cache: Path,
     model: str | None = None,
     axes: "AxesOfSources | None" = None,
+    dev: Path | None = None,
 ) -> dict[str, Any]:
     """Selects preferences and writes them to `out/train.parquet`, in input order and with the input's schema.
 
@@ -46,6 +47,7 @@ def choose(
         cache: folder that keeps embeddings and scores between runs; made if needed.
         model: the study's model, for scorers that use one.
         axes: source -> its axes besides those that decide, which tell whether a high score is good.
+        dev: Parquet file of the dev part of the split, which only some scorers read.
 
     Returns:
         `candidates` and `kept` (rows), `tokens` ([before, after]), `by_source` and `by_objective` (name -> [before,
@@ -61,7 +63,7 @@ def choose(
     from unipref.select.summary import summarise_selection
 
     start = time.perf_counter()
-    candidates = read_candidates(preferences, cache, ROWS_AT_ONCE, model, axes)
+    candidates = read_candidates(preferences, cache, ROWS_AT_ONCE, model, axes, dev)
     selection = strategy.select(candidates, seed)
     _check_selection(selection, len(candidates), strategy.name())
     kept = selection.kept

@@ -12,6 +12,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.messages import message_text
 from unipref.select.axis_agreement import AxesOfSources, measure_agreement
 from unipref.select.embedding.embed import embed
+from unipref.select.rejected_rewards import measure_rejected
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,7 +24,12 @@ MESSAGES = ("prompt", "chosen", "rejected")
 
 
 def read_candidates(
-    preferences: Path, cache: Path, rows_at_once: int, model: str | None = None, axes: AxesOfSources | None = None
+    preferences: Path,
+    cache: Path,
+    rows_at_once: int,
+    model: str | None = None,
+    axes: AxesOfSources | None = None,
+    dev: Path | None = None,
 ) -> Candidates:
     """Reads the candidates from a Parquet file of `Preference` rows.
 
@@ -33,6 +39,7 @@ def read_candidates(
         rows_at_once: number of rows whose text is held at a time.
         model: the study's model, for scorers that use one.
         axes: of each source, which tell the direction of a score.
+        dev: the file of the dev part of the split, which only some scorers read.
     """
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "tokens")}
     for batch in parquet.read_batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
@@ -64,6 +71,8 @@ def read_candidates(
         model=model,
         cache=cache,
         axis_agreement=functools.cache(lambda: measure_agreement(preferences, axes or {}, rows_at_once)),
+        rejected_rewards=functools.cache(lambda: measure_rejected(preferences, rows_at_once)),
+        read_dev=None if dev is None else lambda: read_candidates(dev, cache, rows_at_once, model, axes),
     )
 
 

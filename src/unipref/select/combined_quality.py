@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from unipref.core import registry
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Scorer
-from unipref.core.errors import UserError
 from unipref.core.stats.percentiles import percentiles_within
 from unipref.select.budget import BudgetStrategy, draw_priorities
+from unipref.select.scorer_settings import OneScorer, as_sequence, read_scorer, serialise
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,45 +25,20 @@ FEW = 0.1
 
 def _read_scorer_or_rule(value: Any) -> Any:
     """Reads `keep` and `sample` as they are, anything else as a scorer."""
-    return value if value in ("keep", "sample") else _read_scorer(value)
-
-
-def _read_scorer(value: Any) -> Any:
-    """Reads `name` or `{name: settings}` as a scorer."""
-    if isinstance(value, Scorer):
-        return value
-    name, settings = next(iter(value.items())) if isinstance(value, Mapping) and len(value) == 1 else (value, None)
-    if not isinstance(name, str) or not (settings is None or isinstance(settings, Mapping)):
-        raise ValueError("expected a scorer's name, or one name with its settings, as in {policy_margin: {weight: 2}}")
-    try:
-        return registry.make("scorer", name, dict(settings or {}), "")
-    except UserError as error:
-        # A ValueError, so that the message starts with the setting's place in the study.
-        raise ValueError(" ".join(line.strip().removeprefix(".") for line in error.lines())) from None
-
-
-def _as_sequence(value: Any) -> Any:
-    return [value] if isinstance(value, str | Mapping | Scorer) else value
-
-
-def _serialise(scorer: Any) -> Any:
-    return registry.cache_identity(scorer) if isinstance(scorer, Scorer) else scorer
-
-
-OneScorer = Annotated[Scorer, BeforeValidator(_read_scorer), PlainSerializer(_serialise)]
+    return value if value in ("keep", "sample") else read_scorer(value)
 
 
 class QualityStrategy(BudgetStrategy):
     """A strategy that uses quality: the weighted mean of its scorers' percentiles, each within its source."""
 
-    quality: Annotated[tuple[OneScorer, ...], BeforeValidator(_as_sequence), Field(min_length=1)] = Field(
+    quality: Annotated[tuple[OneScorer, ...], BeforeValidator(as_sequence), Field(min_length=1)] = Field(
         default=MARGIN_PERCENTILE, validate_default=True
     )
     """The scorers that define quality (`unipref list scorers`) and their weights, as in
     `[margin_percentile, {ifd: {weight: 0.5}}]`. Preferences that different scorers can score are ranked within their
     own kind."""
     unscored: Annotated[
-        Literal["keep", "sample"] | Scorer, BeforeValidator(_read_scorer_or_rule), PlainSerializer(_serialise)
+        Literal["keep", "sample"] | Scorer, BeforeValidator(_read_scorer_or_rule), PlainSerializer(serialise)
     ] = "keep"
     """Preferences that no scorer can score (`margin_percentile` needs two scores, which binary data lack). `keep`: all
     are kept, as in the paper (§3.2); the fraction applies to the others, while `count` and `tokens` include them.

@@ -45,8 +45,11 @@ class ModelScorer(Scorer):
         """Loads the model; called only if the cache lacks a dialogue."""
 
     @abc.abstractmethod
-    def judge(self, model: Any, dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
-        """Computes (k,) numbers of k dialogues, NaN if one is longer than the model's context or lacks an answer."""
+    def judge(self, model: Any, dialogues: Sequence[Dialogue]) -> "npt.NDArray[Any]":
+        """Computes (k,) numbers of k dialogues, NaN if one is longer than the model's context or lacks an answer.
+
+        A scorer with its own `score` may compute several numbers of each dialogue: (k, d).
+        """
 
     def read(self, numbers: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
         """Converts the numbers to scores, the higher the better."""
@@ -58,12 +61,20 @@ class ModelScorer(Scorer):
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
         """Scores all dialogues, with numbers from the model or the cache."""
+        numbers = self.compute_numbers(candidates)
+        return self.read(numbers[:, 0].astype(np.float64))
+
+    def compute_numbers(self, candidates: Candidates) -> "npt.NDArray[Any]":
+        """Computes (n, d) numbers of n dialogues: what `judge` computes, d being 1 if that is one number each."""
         name = self.find_model(candidates.model)
         model = functools.cache(lambda: self.load(name))
-        compute: Callable[[list[Dialogue]], Any] = lambda batch: self.judge(model(), batch)[:, None]  # noqa: E731
+
+        def compute(batch: list[Dialogue]) -> "npt.NDArray[Any]":
+            return self.judge(model(), batch).reshape(len(batch), -1)
+
         if candidates.cache is None:
-            parts = [compute(batch) for batch in candidates.texts()]
-            return self.read(np.concatenate(parts)[:, 0]) if parts else np.zeros(0)
+            parts = [compute(batch) for batch in candidates.texts() if batch]
+            return np.concatenate(parts) if parts else np.zeros((0, 1))
         from unipref.core import registry
         from unipref.core.hashing import code_key
         from unipref.models.loading import model_key
@@ -72,8 +83,7 @@ class ModelScorer(Scorer):
         settings = self.model_dump(exclude={"weight", "model", "batch_size", *self.reading}, mode="json")
         folder = make_folder_name(self.name(), repr([self.name(), model_key(name), settings, code]))
         place = candidates.cache / "scores" / folder
-        numbers = compute_cached(candidates.texts(), _key, compute, place, DIALOGUES_AT_ONCE)[:, 0]
-        return self.read(numbers.astype(np.float64))
+        return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE)
 
 
 class PolicyScorer(ModelScorer):
@@ -84,7 +94,7 @@ class PolicyScorer(ModelScorer):
 
     def find_model(self, default: str | None) -> str:
         """The named model, or the study's."""
-        return _check_model(self.model or default, self.name(), is_reward=False)
+        return check_model(self.model or default, self.name(), is_reward=False)
 
     def load(self, name: str) -> "Policy":
         """Loads the language model."""
@@ -101,7 +111,7 @@ class RewardScorer(ModelScorer):
 
     def find_model(self, default: str | None) -> str:
         """The named model."""
-        return _check_model(self.model, self.name(), is_reward=True)
+        return check_model(self.model, self.name(), is_reward=True)
 
     def load(self, name: str) -> "RewardModel":
         """Loads the reward model."""
@@ -121,12 +131,13 @@ def score_pairs(
     return numbers
 
 
-def _key(dialogue: Dialogue) -> str:
+def dialogue_key(dialogue: Dialogue) -> str:
+    """The key of a dialogue's texts in the cache."""
     return digest(*(join_turns(side) for side in dialogue))
 
 
-def _check_model(name: str | None, scorer: str, is_reward: bool) -> str:
-    """Checks that the model exists and is of the right kind, and returns its name."""
+def check_model(name: str | None, scorer: str, is_reward: bool) -> str:
+    """Checks that a scorer's model exists and is of the right kind, and returns its name."""
     from unipref.models.loading import check_name, is_folder, is_reward_model
 
     where = f"select.quality.{scorer}.model"

@@ -17,8 +17,10 @@ from unipref.models.inference import all_answer_tokens, log_likelihoods, rewards
 from unipref.models.loading import load_model, load_policy, load_reward_model
 from unipref.select import model_scorer
 from unipref.select.scorers import response_checks
+from unipref.select.scorers.bees import Bees
 from unipref.select.scorers.confidence import Confidence
 from unipref.select.scorers.divergence import Divergence
+from unipref.select.scorers.dpo_margin import DpoMargin
 from unipref.select.scorers.ifd import Ifd
 from unipref.select.scorers.margin import Margin
 from unipref.select.scorers.margin_gap import MarginGap
@@ -26,6 +28,7 @@ from unipref.select.scorers.margin_percentile import MarginPercentile
 from unipref.select.scorers.policy_margin import PolicyMargin
 from unipref.select.scorers.response_checks import ResponseChecks
 from unipref.select.scorers.reward_margin import RewardMargin
+from unipref.select.scorers.rip import Rip
 
 
 def dialogue(prompt, chosen, rejected):
@@ -53,13 +56,15 @@ def candidates(dialogues, batch=2, **changes) -> Candidates:
         ids=np.array([str(i) for i in range(n)]),
         sources=np.array(changes.get("sources", ["a"] * n)),
         objectives=np.array(["i"] * n),
-        groups=np.array(["g"] * n),
+        groups=np.array(changes.get("groups", ["g"] * n)),
         tokens=np.ones(n, dtype=np.int64),
         embed=lambda name: np.ones((n, 1), dtype=np.float32),
         texts=lambda: (dialogues[i : i + batch] for i in range(0, n, batch)),
         model=changes.get("model"),
         cache=changes.get("cache"),
         axis_agreement=changes.get("axis_agreement"),
+        rejected_rewards=changes.get("rejected_rewards"),
+        read_dev=changes.get("read_dev"),
         **columns,
     )
 
@@ -89,11 +94,9 @@ def test_divergence_is_what_the_axes_say():
     assert np.isnan(candidates([PAIR] * 2).score(Divergence())).all()
 
 
-def test_margin_gap_is_the_difference_of_percentiles_within_the_source(monkeypatch):
-    """Of source a, three have both margins. Explicit 0.2, 1.4, -0.3 in order 2nd, 3rd, 1st: 3/6, 5/6, 1/6. Implicit
-    0.9, 0.1, 0.5: 5/6, 1/6, 3/6. Of source b, one has both: 1/2 - 1/2.
-    """
-    implicit = {"one": 0.9, "two": 0.1, "three": 0.5, "four": -3.0, "five": np.nan}
+def test_margin_gap_is_the_published_alignment_potential(monkeypatch):
+    """z(explicit) - z(|implicit|), naively. Of source a, three have both margins; of source b, one: 0 - 0."""
+    implicit = {"one": 0.9, "two": -0.1, "three": -0.5, "four": -3.0, "five": np.nan}
     judged = []
 
     def judge(self, model, dialogues):
@@ -107,12 +110,23 @@ def test_margin_gap_is_the_difference_of_percentiles_within_the_source(monkeypat
     dialogues = [dialogue(name, "Yes.", "No.") for name in ("one", "two", "three", "four", "five", "six")]
     given = {"margins": [0.2, 1.4, -0.3, 7.0, 5.0, np.nan], "sources": ["a", "a", "a", "b", "a", "a"]}
     found = candidates(dialogues, **given).score(MarginGap())
-    assert found == pytest.approx([-2 / 6, 4 / 6, -2 / 6, 0, np.nan, np.nan], nan_ok=True)
+
+    def z(values):
+        mean = sum(values) / len(values)
+        return [(value - mean) / (sum((one - mean) ** 2 for one in values) / len(values)) ** 0.5 for value in values]
+
+    clear, sure = z([0.2, 1.4, -0.3]), z([0.9, 0.1, 0.5])
+    expected = [a - b for a, b in zip(clear, sure, strict=True)]
+    assert found == pytest.approx([*expected, 0, np.nan, np.nan], nan_ok=True, rel=1e-6)
+    against = z([0.9, -0.1, -0.5])
+    signed = candidates(dialogues, **given).score(MarginGap(implicit="signed"))
+    expected = [a - b for a, b in zip(clear, against, strict=True)]
+    assert signed == pytest.approx([*expected, 0, np.nan, np.nan], nan_ok=True, abs=1e-6)
     # What has no explicit margin is not judged by the model.
-    assert judged == ["one", "two", "three", "four", "five"]
+    assert judged == ["one", "two", "three", "four", "five"] * 2
     gaps = {"margin_percentiles": [0.9, 0.1, 0.5, 0.5, 0.5, np.nan], "sources": given["sources"]}
     other = candidates(dialogues, **gaps).score(MarginGap(explicit="margin_percentile"))
-    assert other == pytest.approx([0, 0, 0, 0, np.nan, np.nan], abs=1e-12, nan_ok=True)
+    assert other == pytest.approx([0, 0, 0, 0, np.nan, np.nan], abs=1e-6, nan_ok=True)
 
 
 def test_margin_gap_uses_the_numbers_of_policy_margin(tiny_model, tmp_path, monkeypatch):
@@ -141,6 +155,10 @@ def test_policy_margin_is_the_difference_of_mean_log_likelihoods(tiny_model):
     assert abs(expected) > 1e-3
     hard = candidates(EVERY, model=str(tiny_model)).score(PolicyMargin(prefer="hard"))
     assert hard == pytest.approx(-found, nan_ok=True)
+    sides = [answer_ids(policy, PAIR.prompt, answer) for answer in (PAIR.chosen, PAIR.rejected)]
+    chosen, rejected = log_likelihoods(policy, sides)
+    sums = candidates([PAIR], model=str(tiny_model)).score(PolicyMargin(per_token=False))
+    assert sums == pytest.approx([chosen - rejected], abs=1e-4)
 
 
 def test_ifd_is_the_ratio_of_perplexities_and_ranks_misleading_prompts_last(tiny_model):
@@ -273,6 +291,10 @@ def test_a_model_that_is_missing_or_of_the_wrong_kind_is_the_users_to_mend(tiny_
     assert Margin().models(None) == []
 
 
+RELATIVE = (MarginGap, Bees, Rip, DpoMargin)
+"""Scorers whose numbers depend on the other preferences at hand."""
+
+
 @pytest.mark.parametrize("scorer", list(registry.find_all("scorer")), ids=lambda scorer: scorer.name())
 def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     """One number or NaN for each, in order, whatever the batches; nothing for nothing."""
@@ -284,9 +306,12 @@ def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     numbers = {"margins": [0.1, np.nan, np.nan, 0.4], "confidences": [1.0, np.nan, 0.5, 0.7]}
     numbers["margin_percentiles"] = numbers["margins"]
     numbers["axis_agreement"] = lambda: np.array([0.3, np.nan, -1.0, 0.0])
+    numbers["rejected_rewards"] = lambda: np.array([0.5, np.nan, np.nan, 0.2])
+    numbers["read_dev"] = lambda: candidates([PAIR, SHOWN], model=str(tiny_model))
     found = [candidates(EVERY, batch, model=str(tiny_model), **numbers).score(made) for batch in (1, 3, 4)]
-    if scorer is MarginGap:  # its percentiles are of the preferences at hand
-        assert found[0] == pytest.approx([0, np.nan, np.nan, np.nan], nan_ok=True)
+    if scorer in RELATIVE:
+        assert all(values.shape == (4,) for values in found)
+        assert np.isnan(found[0][1:3]).all()
         return
     assert all(values.shape == (4,) for values in found)
     for values in found[1:]:
@@ -295,7 +320,8 @@ def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     assert candidates(EVERY, model=str(tiny_model), **numbers).subset(some).score(made) == pytest.approx(
         found[0][some], abs=1e-5, nan_ok=True
     )
-    assert candidates([], model=str(tiny_model)).score(made).shape == (0,)
+    nothing = candidates([], model=str(tiny_model), read_dev=numbers["read_dev"])
+    assert nothing.score(made).shape == (0,)
     with pytest.raises(UserError, match="greater than 0"):
         registry.make("scorer", scorer.name(), {**settings, "weight": 0}, "quality")
 

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 class Divergence(Scorer):
     """How far the axes that did not decide contradict the label: the least divergent preferences come first.
 
-    score = mean over the further axes of (score of chosen - score of rejected) / s. s is the standard deviation of the
-    axis' scores in its source. A gap is positive if the axis too prefers the chosen answer, by the direction that the
-    source's mapping declares (`better`). A high score means consensus; below 0, most evidence is against the label.
-    It needs no model. Axes of a weighted mean that decided are no evidence.
+    score = sum over the further axes of clip((score of chosen - score of rejected) / q, -1, 1). q is the 0.9 quantile
+    of the absolute gaps on the axis in its source. A gap is positive if the axis too prefers the chosen answer, by the
+    direction that the source's mapping declares (`better`). A high score means consensus; below 0, most evidence is
+    against the label. It needs no model. Axes of a weighted mean that decided are no evidence.
 
     Preferences without scores of both answers on a further axis have no score.
 
-    Source: the preference divergence of Zhang et al. 2025, arXiv 2508.07638, with its sign reversed. There, a reward
-    model per axis estimates the gaps, and lengths are corrected for; here the gaps are the source's own scores.
+    Source: minus the preference divergence of Zhang et al. 2025, arXiv 2508.07638 (sum over the other aspects, quantile
+    scale, clipping), as notes on its revised version describe it. There, a reward model per aspect, trained on the
+    preferences of that aspect with a penalty on length, estimates the gaps; here they are the source's own ratings,
+    which the paper calls "PD (rati.)", without a correction for length. The value of the quantile is ours.
     """
 
     example: ClassVar = {"settings": {}}

@@ -19,7 +19,8 @@ class PolicyMargin(PolicyScorer):
 
     score = log p(chosen | prompt) / tokens(chosen) - log p(rejected | prompt) / tokens(rejected), in nats per token,
     through the chat template, eos included. High: model and label agree, so the label is probably right, and there
-    is little left to learn. Low: the label is wrong, or the pair is hard. `prefer: hard` reverses the sign.
+    is little left to learn. Low: the label is wrong, or the pair is hard. `prefer: hard` reverses the sign. With
+    `per_token: false`, the sums are not divided by the numbers of tokens, so length counts.
 
     One-sided preferences, dialogues longer than the model's context, and dialogues that its chat template refuses
     have no score.
@@ -33,15 +34,17 @@ class PolicyMargin(PolicyScorer):
 
     prefer: Literal["agreed", "hard"] = "agreed"
     """`agreed`: pairs on which model and label agree come first; `hard`: those on which they disagree most."""
+    per_token: bool = True
+    """Divide each answer's log-likelihood by its number of tokens."""
 
     def judge(self, model: "Policy", dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
-        """Computes length-normalised differences, in nats per token."""
+        """Computes the differences, in nats per token or in nats."""
 
         def margins(pairs: list[Dialogue]) -> "npt.NDArray[np.float64]":
             answers = [(d.prompt, d.chosen or []) for d in pairs] + [(d.prompt, d.rejected or []) for d in pairs]
             sums, n_tokens = answer_log_likelihoods(model, answers, self.batch_size)
-            means = sums / n_tokens
-            return means[: len(pairs)] - means[len(pairs) :]
+            values = sums / n_tokens if self.per_token else sums
+            return values[: len(pairs)] - values[len(pairs) :]
 
         return score_pairs(dialogues, margins)
 
