@@ -18,8 +18,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.chat_models import Policy
 from unipref.core.text_keys import digest
 from unipref.models.inference import all_answer_tokens
-from unipref.select.model_scorer import DIALOGUES_AT_ONCE, dialogue_key
-from unipref.select.scorers.policy_margin import PolicyMargin
+from unipref.select.model_scorer import DIALOGUES_AT_ONCE, PolicyScorer, dialogue_key
 from unipref.select.text_cache import compute_cached, make_folder_name
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Half:
     learns: "npt.NDArray[np.bool_]"
 
 
-def judge_halves(candidates: Candidates, model: str, fit: Fit) -> "npt.NDArray[np.float64]":
+def judge_halves(candidates: Candidates, judge: PolicyScorer, fit: Fit) -> "npt.NDArray[np.float64]":
     """Computes the DPO margin of each preference under models that were trained without it.
 
     margin = beta [(log p(chosen) - log p(rejected)) - (log ref(chosen) - log ref(rejected))]. p is the model trained on
@@ -73,7 +72,7 @@ def judge_halves(candidates: Candidates, model: str, fit: Fit) -> "npt.NDArray[n
 
     Args:
         candidates: n candidates.
-        model: folder or hub name of the model before training.
+        judge: gives log p(chosen) - log p(rejected), in nats; it names the model before training.
         fit: how to train.
 
     Returns:
@@ -82,12 +81,13 @@ def judge_halves(candidates: Candidates, model: str, fit: Fit) -> "npt.NDArray[n
     margins = np.full((len(candidates), fit.repeats), np.nan)
     if not len(candidates):
         return margins
-    reference = candidates.score(PolicyMargin(model=model, per_token=False, batch_size=fit.batch_size))
+    scorer = judge.model_copy(update={"batch_size": fit.batch_size})
+    reference = candidates.score(scorer)
     for half in _divide(candidates, fit.repeats):
         judged = ~half.learns & ~np.isnan(reference)
         pairs = _take_pairs(candidates, half, ~np.isnan(reference), fit.most_pairs)
         if pairs and judged.any():
-            gaps = _judge(candidates.subset(judged), model, fit, half.repeat, pairs)
+            gaps = _judge(candidates.subset(judged), scorer, fit, half.repeat, pairs)
             margins[judged, half.repeat] = fit.beta * (gaps - reference[judged])
     return margins
 
@@ -119,10 +119,10 @@ def _take_pairs(
 
 
 def _judge(
-    held_out: Candidates, model: str, fit: Fit, repeat: int, pairs: Sequence[tuple[str, Dialogue]]
+    held_out: Candidates, scorer: PolicyScorer, fit: Fit, repeat: int, pairs: Sequence[tuple[str, Dialogue]]
 ) -> "npt.NDArray[np.float64]":
     """Computes log p(chosen) - log p(rejected), in nats, under a model trained on `pairs`; it trains only if needed."""
-    scorer = PolicyMargin(model=model, per_token=False, batch_size=fit.batch_size)
+    model = scorer.find_model(None)
     trained = functools.cache(lambda: train_dpo(scorer.load(model), [pair for _, pair in pairs], fit, seed=repeat))
 
     def compute(batch: list[Dialogue]) -> "npt.NDArray[np.float64]":

@@ -13,8 +13,13 @@ from unipref.models.loading import load_policy
 from unipref.select import cross_fitting
 from unipref.select.cross_fitting import PAIRS_PER_STEP, Fit, judge_halves, sum_log_likelihoods, train_dpo
 from unipref.select.scorers.dpo_margin import DpoMargin, read_margins
+from unipref.select.scorers.policy_margin import PolicyMargin
 
 FIT = Fit(beta=0.5, learning_rate=1e-2, most_pairs=100, repeats=2, batch_size=8)
+
+
+def judge_of(model: object) -> PolicyMargin:
+    return PolicyMargin(model=str(model), per_token=False)
 
 
 def pair(number: int, chosen: str = "yes", rejected: str = "no") -> Dialogue:
@@ -46,17 +51,17 @@ def trainings(monkeypatch):
 
 def test_every_preference_is_judged_by_a_model_that_has_not_seen_its_prompt(tiny_model, trainings, monkeypatch):
     judged: list[tuple[int, list[str]]] = []
-    real = cross_fitting.PolicyMargin.judge
+    real = PolicyMargin.judge
 
     def judge(self, model, dialogues):
         judged.append((len(trainings), [one.prompt[0]["content"] for one in dialogues]))
         return real(self, model, dialogues)
 
-    monkeypatch.setattr(cross_fitting.PolicyMargin, "judge", judge)
+    monkeypatch.setattr(PolicyMargin, "judge", judge)
     pairs = [pair(i // 2, chosen=f"yes {i}") for i in range(12)]  # six prompts with two preferences each
     candidates = given(pairs, tiny_model)
     candidates.groups = np.array([str(i // 2) for i in range(12)])
-    margins = judge_halves(candidates, str(tiny_model), FIT)
+    margins = judge_halves(candidates, judge_of(tiny_model), FIT)
     assert margins.shape == (12, 2)
     # Nothing was learnt, so policy and reference agree.
     assert margins == pytest.approx(np.zeros((12, 2)), abs=1e-5)
@@ -72,14 +77,14 @@ def test_every_preference_is_judged_by_a_model_that_has_not_seen_its_prompt(tiny
 
 def test_the_number_of_pairs_is_bounded_and_does_not_depend_on_row_order(tiny_model, trainings):
     pairs = [pair(i) for i in range(14)]
-    judge_halves(given(pairs, tiny_model), str(tiny_model), FIT._replace(most_pairs=3))
+    judge_halves(given(pairs, tiny_model), judge_of(tiny_model), FIT._replace(most_pairs=3))
     first = list(trainings)
     assert all(1 <= len(prompts) <= 3 for _, prompts in first)
     trainings.clear()
     order = np.random.default_rng(0).permutation(14)
     turned = given([pairs[i] for i in order], tiny_model, ids=[f"{i:04d}" for i in order])
     turned.groups = np.array([str(i) for i in order])
-    judge_halves(turned, str(tiny_model), FIT._replace(most_pairs=3))
+    judge_halves(turned, judge_of(tiny_model), FIT._replace(most_pairs=3))
     assert trainings == first
 
 
@@ -166,14 +171,14 @@ PAIR = pair(7, "yes, the nurse", "no")
 
 def test_numbers_are_cached_by_what_was_learnt(tiny_model, tmp_path, trainings):
     pairs = [pair(i) for i in range(8)]
-    first = judge_halves(given(pairs, tiny_model, cache=tmp_path), str(tiny_model), FIT)
+    first = judge_halves(given(pairs, tiny_model, cache=tmp_path), judge_of(tiny_model), FIT)
     assert len(trainings) == 4
-    again = judge_halves(given(pairs, tiny_model, cache=tmp_path), str(tiny_model), FIT._replace(batch_size=2))
+    again = judge_halves(given(pairs, tiny_model, cache=tmp_path), judge_of(tiny_model), FIT._replace(batch_size=2))
     assert len(trainings) == 4
     assert again.tolist() == first.tolist()
     # Another preference to learn from makes other models; another rate too.
-    judge_halves(given([*pairs, pair(8)], tiny_model, cache=tmp_path), str(tiny_model), FIT)
+    judge_halves(given([*pairs, pair(8)], tiny_model, cache=tmp_path), judge_of(tiny_model), FIT)
     assert len(trainings) > 4
     number = len(trainings)
-    judge_halves(given(pairs, tiny_model, cache=tmp_path), str(tiny_model), FIT._replace(learning_rate=1e-4))
+    judge_halves(given(pairs, tiny_model, cache=tmp_path), judge_of(tiny_model), FIT._replace(learning_rate=1e-4))
     assert len(trainings) == number + 4

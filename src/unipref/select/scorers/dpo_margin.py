@@ -71,7 +71,8 @@ class DpoMargin(Scorer):
             margins = self.beta * gaps[:, None]
         else:
             fit = Fit(self.beta, self.learning_rate, self.most_pairs, self.repeats, self.batch_size)
-            margins = judge_halves(candidates, self._before.find_model(candidates.model), fit)
+            before = self._before.model_copy(update={"model": self._before.find_model(candidates.model)})
+            margins = judge_halves(candidates, before, fit)
         return read_margins(margins, self.prefer)
 
     @property

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from unipref.cli import about, models
+from unipref.cli.shared import AsJson, Out, Sets, Study, print_note, print_result, warn
 from unipref.core import terminal
 from unipref.core.command_line import run_app
 from unipref.core.errors import UserError, describe, resource_error
@@ -18,10 +20,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Study = Annotated[Path, typer.Argument(help="The study file (YAML).")]
-Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="The run folder; default: runs/STUDY-FILE-NAME.")]
 Accelerate = Annotated[
     Path | None,
     typer.Option("--accelerate", metavar="CONFIG", help="Train in several processes, as in this accelerate CONFIG."),
@@ -30,7 +28,6 @@ Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes th
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only show the stages that would run, with estimates of time and disk.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command()
@@ -51,7 +48,7 @@ def inspect(
     from unipref.unify import inspection
 
     findings = inspection.inspect(paths)
-    _print_result([finding.as_dict() for finding in findings], as_json, "\n\n".join(f.as_text() for f in findings))
+    print_result([finding.as_dict() for finding in findings], as_json, "\n\n".join(f.as_text() for f in findings))
     if not any(finding.format for finding in findings):
         raise typer.Exit(1)
 
@@ -149,7 +146,7 @@ def run(
     from unipref.pipeline.dry_run import format_estimate
 
     estimate = api.dry_run(study, out, overrides=overrides or [])
-    _print_result(estimate, as_json, format_estimate(estimate, jobs))
+    print_result(estimate, as_json, format_estimate(estimate, jobs))
 
 
 @app.command()
@@ -166,122 +163,10 @@ def power(
     from unipref.pipeline import api
 
     planned = api.power_of_study(study, run, overrides=overrides or [])
-    _print_result(planned, as_json, format_plan(planned))
+    print_result(planned, as_json, format_plan(planned))
 
 
-@app.command()
-def evaluate(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model folders or hub names.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder with a folder for each benchmark.")],
-    benchmarks: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--benchmark",
-            "-b",
-            metavar="NAME[=FOLDER]",
-            help="Repeatable; default: all benchmarks with data in the folder.",
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Number of examples of each benchmark to measure, evenly spread.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for the tables of examples, which compare reads.")
-    ] = None,
-    precision: Annotated[
-        Literal["float32", "bfloat16", "float16"] | None,
-        typer.Option(help="Type of the weights while a model is measured; default: float32 for every model."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Measure models on benchmarks, with data in DATA/<benchmark>."""
-    from unipref import report
-    from unipref.pipeline import api
-
-    options = {"limit": limit, "precision": precision, "on_note": _print_note}
-    rows = api.evaluate_models(models, benchmarks, data, out, **options)
-    _print_result(rows, as_json, report.score_table(rows))
-
-
-@app.command()
-def compare(
-    evaluations: Annotated[
-        list[Path],
-        typer.Argument(metavar="A B...", help="Folders of evaluations; the first is compared with each other one."),
-    ],
-    every_slice: Annotated[bool, typer.Option("--slices", help="Show every slice of the examples.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Compare evaluated models example by example, with paired intervals: unipref compare A B"""
-    from unipref import report
-    from unipref.pipeline import api
-
-    rows, notes = api.compare_models(evaluations)
-    _print_result({"rows": rows, "notes": notes}, as_json, report.comparison(rows, notes, every_slice))
-
-
-@app.command()
-def generate(
-    model: Annotated[str, typer.Argument(help="A model folder or hub name.")],
-    prompts: Annotated[list[str], typer.Argument(help="One or several prompts.")],
-    beside: Beside = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token each time.")] = 0.0,
-    seed: int = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Let one or several models answer prompts: unipref generate MODEL "prompt" --beside MODEL"""
-    from unipref.models import side_by_side as generation
-
-    answers = generation.generate_answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
-    _print_result(answers, as_json, generation.format_side_by_side(answers))
-
-
-@app.command()
-def soup(  # noqa: PLR0913, options of one command
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    weights: Annotated[
-        str | None, typer.Option("--weights", metavar="OBJECTIVE=W,...", help="Write the model with these weights.")
-    ] = None,
-    trace: Annotated[
-        int | None,
-        typer.Option(
-            "--trace", "--front", metavar="N", help="Measure N mixtures, from one objective's model to the other's."
-        ),
-    ] = None,
-    method: Annotated[
-        Literal["linear", "ties", "dare_linear", "dare_ties"],
-        typer.Option(help="How to merge the changes of the weights."),
-    ] = "linear",
-    density: Annotated[float, typer.Option(help="Share of the changes that TIES and DARE keep.")] = 0.5,
-    adapters: Annotated[
-        list[str] | None,
-        typer.Option("--adapter", metavar="OBJECTIVE=PLACE", help="VARIANT/SEED/STEP, or a folder; repeatable."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="The run's seed, also the seed of DARE's draw; default: the first.")
-    ] = None,
-    by: Annotated[
-        list[str] | None, typer.Option("--by", metavar="BENCHMARK.METRIC", help="A metric to trade off; repeatable.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the model.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Merge the weights of models trained on one objective each, without training: unipref soup RUN --trace 5"""
-    from unipref import report as page
-    from unipref.core.progress import ConsoleProgress
-    from unipref.models.weight_merging import Recipe
-    from unipref.pipeline.merge import merge
-
-    recipe = Recipe(method, density, seed or 0)
-    with ConsoleProgress() as listener:
-        options: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": listener}
-        rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **options)
-        wants_model = weights is not None or trace is None
-        model = merge.write_mixture(folder, weights or "", out, recipe, **options) if wants_model else None
-    _print_result(
-        {"model": str(model) if model else None, "rows": rows}, as_json, page.trade_off(rows, by or [], model)
-    )
+models.add_commands(app)
 
 
 @app.command()
@@ -291,14 +176,14 @@ def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run fol
 
     failure, path = None, folder / page.PAGE
     try:
-        path = page.write(folder, _warn)
+        path = page.write(folder, warn)
     except UserError:
         raise
     except Exception as error:
         failure = resource_error(error) or UserError(
             f"the report could not be made: {describe(error, with_place=True)}.", where=str(folder)
         )
-    _print_run(folder, _warn)
+    _print_run(folder, warn)
     if failure is not None:
         raise failure
     terminal.echo(f"\nReport: {path}")
@@ -323,8 +208,8 @@ def audit(
 
     findings = auditing.audit(folder, gold, benchmarks, truth)
     if not auditing.write_audit(findings, folder):
-        _print_note(f"{folder} is read-only, so the report will not show this audit.")
-    _print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))
+        print_note(f"{folder} is read-only, so the report will not show this audit.")
+    print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))
 
 
 @app.command()
@@ -341,21 +226,10 @@ def explain(
     from unipref.pipeline.explained_rows import explain_with_rows
 
     facts = explain_with_rows(folder, preference)
-    _print_result(facts, as_json, explanation.as_text(facts, folder))
+    print_result(facts, as_json, explanation.as_text(facts, folder))
 
 
-@app.command("list")
-def list_choices(
-    what: Annotated[
-        str, typer.Argument(help="formats, exports, datasets, scorers, strategies, trainers or benchmarks")
-    ],
-    as_json: AsJson = False,
-) -> None:
-    """List the choices for a study, with their settings."""
-    from unipref.study import options
-
-    entries = options.list_entries(what)
-    _print_result(entries, as_json, options.format_entries(entries))
+about.add_commands(app)
 
 
 @app.command()
@@ -404,7 +278,7 @@ def demo(
     page = reproduction_page.write_page(out / "full")
     claims = list(reproduction_page.read_claims(out / "full"))
     lines = [f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in claims]
-    _print_result(
+    print_result(
         [dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in claims], as_json, "\n".join(lines)
     )
     if not as_json:
@@ -421,18 +295,6 @@ def version(
 
         terminal.echo(__version__)
         raise typer.Exit
-
-
-def _warn(text: str) -> None:
-    _print_note(f"Warning: {text}")
-
-
-def _print_note(text: str) -> None:
-    terminal.echo(text, err=True)
-
-
-def _print_result(value: Any, as_json: bool, text: Any) -> None:
-    terminal.echo_json(value) if as_json else terminal.show(text)
 
 
 def main() -> None:

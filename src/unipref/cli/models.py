@@ -1,0 +1,125 @@
+"""The commands for models: measure, compare, ask and merge them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from unipref.cli.shared import AsJson, print_note, print_result
+
+Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
+
+
+def evaluate(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model folders or hub names.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder with a folder for each benchmark.")],
+    benchmarks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--benchmark",
+            "-b",
+            metavar="NAME[=FOLDER]",
+            help="Repeatable; default: all benchmarks with data in the folder.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Number of examples of each benchmark to measure, evenly spread.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the tables of examples, which compare reads.")
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Type of the weights while a model is measured; default: float32 for every model."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure models on benchmarks, with data in DATA/<benchmark>."""
+    from unipref import report
+    from unipref.pipeline import api
+
+    options = {"limit": limit, "precision": precision, "on_note": print_note}
+    rows = api.evaluate_models(models, benchmarks, data, out, **options)
+    print_result(rows, as_json, report.score_table(rows))
+
+
+def compare(
+    evaluations: Annotated[
+        list[Path],
+        typer.Argument(metavar="A B...", help="Folders of evaluations; the first is compared with each other one."),
+    ],
+    every_slice: Annotated[bool, typer.Option("--slices", help="Show every slice of the examples.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare evaluated models example by example, with paired intervals: unipref compare A B"""
+    from unipref import report
+    from unipref.pipeline import api
+
+    rows, notes = api.compare_models(evaluations)
+    print_result({"rows": rows, "notes": notes}, as_json, report.comparison(rows, notes, every_slice))
+
+
+def generate(
+    model: Annotated[str, typer.Argument(help="A model folder or hub name.")],
+    prompts: Annotated[list[str], typer.Argument(help="One or several prompts.")],
+    beside: Beside = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token each time.")] = 0.0,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let one or several models answer prompts: unipref generate MODEL "prompt" --beside MODEL"""
+    from unipref.models import side_by_side as generation
+
+    answers = generation.generate_answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
+    print_result(answers, as_json, generation.format_side_by_side(answers))
+
+
+def soup(  # noqa: PLR0913, options of one command
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="OBJECTIVE=W,...", help="Write the model with these weights.")
+    ] = None,
+    trace: Annotated[
+        int | None,
+        typer.Option(
+            "--trace", "--front", metavar="N", help="Measure N mixtures, from one objective's model to the other's."
+        ),
+    ] = None,
+    method: Annotated[
+        Literal["linear", "ties", "dare_linear", "dare_ties"],
+        typer.Option(help="How to merge the changes of the weights."),
+    ] = "linear",
+    density: Annotated[float, typer.Option(help="Share of the changes that TIES and DARE keep.")] = 0.5,
+    adapters: Annotated[
+        list[str] | None,
+        typer.Option("--adapter", metavar="OBJECTIVE=PLACE", help="VARIANT/SEED/STEP, or a folder; repeatable."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The run's seed, also the seed of DARE's draw; default: the first.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", metavar="BENCHMARK.METRIC", help="A metric to trade off; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the model.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Merge the weights of models trained on one objective each, without training: unipref soup RUN --trace 5"""
+    from unipref import report as page
+    from unipref.core.progress import ConsoleProgress
+    from unipref.models.weight_merging import Recipe
+    from unipref.pipeline.merge import merge
+
+    recipe = Recipe(method, density, seed or 0)
+    with ConsoleProgress() as listener:
+        options: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": listener}
+        rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **options)
+        wants_model = weights is not None or trace is None
+        model = merge.write_mixture(folder, weights or "", out, recipe, **options) if wants_model else None
+    print_result({"model": str(model) if model else None, "rows": rows}, as_json, page.trade_off(rows, by or [], model))
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (evaluate, compare, generate, soup):
+        app.command()(command)
