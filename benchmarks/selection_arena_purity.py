@@ -61,9 +61,7 @@ def write(out: Path, worlds: Sequence[int], arms: Sequence[str], model: Path | N
     for seed, noise in itertools.product(worlds, NOISES):
         pretrains = model is None and seed == DEVELOPMENT_SEEDS[0] and bool(NEEDS_MODEL & set(arms))
         folder = out / f"world-{seed}"
-        candidates, right = read_world(folder, noise, seed, pretrains)
-        if pretrains or model is not None:
-            candidates.model = str((model or selection_runs.model_of(folder)).resolve())
+        candidates, right = read_world(folder, noise, seed, selection_runs.model_of(folder) if pretrains else model)
         for arm in arms:
             if arm in NEEDS_MODEL and candidates.model is None:
                 continue
@@ -81,17 +79,19 @@ def write(out: Path, worlds: Sequence[int], arms: Sequence[str], model: Path | N
         print(f"{seed} {noise}\n{lines}", flush=True)
 
 
-def read_world(folder: Path, noise: demo.Noise, seed: int, pretrains: bool) -> tuple[Candidates, npt.NDArray[np.bool_]]:
+def read_world(
+    folder: Path, noise: demo.Noise, seed: int, model: Path | None
+) -> tuple[Candidates, npt.NDArray[np.bool_]]:
     """Makes a world, unifies and cleans it, and returns its n candidates and whether each one's order is true.
 
     Args:
         folder: of the world.
         noise: the noise model.
         seed: of the world.
-        pretrains: whether to pretrain the base model.
+        model: the base model; that of `selection_runs.model_of` is pretrained if it is missing.
     """
     world = folder / "worlds" / noise
-    if pretrains:
+    if model == selection_runs.model_of(folder):
         selection_runs.world_of(noise, folder, demo.World(seed=seed))
     elif not (world / "study.yaml").is_file():
         demo.write_data(world, demo.World(seed=seed, noise=noise, documents=DOCUMENTS))
@@ -106,7 +106,8 @@ def read_world(folder: Path, noise: demo.Noise, seed: int, pretrains: bool) -> t
     resolved = load_study(study).sources["main"]
     axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
     train, dev = run / "clean" / "train.parquet", run / "clean" / "dev.parquet"
-    candidates = read_candidates(train, run / "cache", 4096, None, axes, dev)
+    name = None if model is None else str(model.resolve())
+    candidates = read_candidates(train, run / "cache", 4096, name, axes, dev)
     embed = functools.cache(candidates.embed)
     candidates.embed = embed
     truth = demo.Truth(world)
