@@ -36,7 +36,7 @@ AGGREGATE = "latent"
 LEAST_STEPS = 0.1
 """An arm whose selection leaves fewer steps than this part is not run at equal compute."""
 DPO = {"repeats": 1, "most_pairs": 400, "learning_rate": 1e-3, "beta": 0.1}
-"""Of the arms that train models to select by: tried on development worlds only."""
+"""Of the arms that train models to select by: guesses, to be tried on development worlds before the arena runs."""
 BY_MARGINS = ["margin", "policy_margin"]
 INFLUENCE = {"loss": "sft", "most_targets": 100}
 
