@@ -138,8 +138,8 @@ class BBQ(Benchmark):
             if not np.isnan([log_p for _, framed in scored_set for log_p in framed]).any():
                 for framing, examples in by_framing.items():
                     at = framings.index(framing)
-                    about = framing_fields(framing, len(framings))
-                    examples += [{**_example(item, framed[at], split, framing), **about} for item, framed in scored_set]
+                    about = dict(framing_fields(framing, len(framings)))
+                    examples += [_example(item, framed[at], split, framing) | about for item, framed in scored_set]
         kept = by_framing[framings[0]]
         if len(kept) < n:
             context = f"the model's context of {model.context} tokens"
