@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from unipref import cli
 from unipref.core.progress import ProgressListener
 from unipref.demo import BenchmarkSizes, FeedbackSizes, Pretraining, World, full, reproduction_page, write_data
-from unipref.demo.tuning import Point
+from unipref.demo.tuning import Limits, Point, Search
 from unipref.study.load import load
 
 
@@ -82,7 +82,7 @@ SMALL = World(
 
 @pytest.mark.slow
 def test_a_tiny_plan_runs_from_tuning_to_the_page_and_resumes(tmp_path: Path) -> None:
-    arms = ("combined", "source-dialogues", "source-thumbs")
+    arms = ("combined", "source-thumbs")
     plan = full.Plan(
         studies=(
             full.DemoStudy("careless", "The paper's table", arms=arms, seeds=2),
@@ -91,18 +91,16 @@ def test_a_tiny_plan_runs_from_tuning_to_the_page_and_resumes(tmp_path: Path) ->
         world=SMALL.model_copy(update={"seed": 11}),
         tuning_world=SMALL.model_copy(update={"seed": 7}),
         sizes={"1M": TINY},
-        starts={"sft": Point(4800, 8e-3), "dpo": Point(75, 8e-3)},
+        search=Search({"sft": Point(2, 1e-3), "dpo": Point(2, 1e-3)}, Limits((2, 4), (1e-3, 1e-3))),
         arms=arms,
     )
-    # At both limits of the search of SFT the steps would take minutes: the limits of this test are lower.
-    plan = plan._replace(starts={"sft": Point(75, 8e-3), "dpo": Point(75, 8e-3)})
     full.run(tmp_path, 1, ProgressListener(), plan)
     chosen = json.loads((tmp_path / "tuning" / "tuning.json").read_text(encoding="utf-8"))
     assert set(chosen) == set(arms)
     assert set(chosen["combined"]) == {"sft", "dpo"}
     assert set(chosen["source-thumbs"]) == {"sft"}
     tried = json.loads((tmp_path / "tuning" / "sft-tried.json").read_text(encoding="utf-8"))
-    assert {(row["steps"], row["rate"]) for row in tried} >= {(75, 8e-3), (150, 8e-3), (75, 4e-3)}
+    assert {(row["steps"], row["rate"]) for row in tried} == {(2, 1e-3), (4, 1e-3)}
     text = reproduction_page.write_page(tmp_path).read_text(encoding="utf-8")
     assert text.count("Baseline, nearest prompt of the feedback, no model") == 2
     assert "| `source-thumbs`" in text

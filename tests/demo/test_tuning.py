@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from unipref.demo.tuning import LEAST_RATE, LEAST_STEPS, MOST_STEPS, Point, find_best, list_next
+from unipref.demo.tuning import LIMITS, Point, find_best, list_next
 
 START = Point(600, 1e-3)
 
@@ -23,13 +23,13 @@ def test_the_search_ends_at_the_best_point_off_the_edge(best: Point) -> None:
     scores = search(best)
     assert find_best(scores) == best
     assert all(point in scores for point in best.neighbours())
-    assert not best.is_at_limit
+    assert not best.is_at_limit()
 
 
 def test_a_best_point_at_a_limit_is_named_as_such() -> None:
     scores = search(Point(10_000, 1e-3))
     best = find_best(scores)
-    assert (best.steps, best.is_at_limit) == (MOST_STEPS, True)
+    assert (best.steps, best.is_at_limit()) == (LIMITS.steps[1], True)
 
 
 def test_of_equal_points_the_cheapest_is_chosen() -> None:
@@ -37,7 +37,5 @@ def test_of_equal_points_the_cheapest_is_chosen() -> None:
 
 
 def test_neighbours_stay_inside_the_limits() -> None:
-    assert Point(LEAST_STEPS, LEAST_RATE).neighbours() == [
-        Point(2 * LEAST_STEPS, LEAST_RATE),
-        Point(LEAST_STEPS, 2 * LEAST_RATE),
-    ]
+    steps, rate = LIMITS.steps[0], LIMITS.rates[0]
+    assert Point(steps, rate).neighbours() == [Point(2 * steps, rate), Point(steps, 2 * rate)]

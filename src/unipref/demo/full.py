@@ -17,7 +17,7 @@ from unipref.demo import nearest, panel, tuning
 from unipref.demo.feedback import FeedbackSizes
 from unipref.demo.pretraining import Pretraining, Progress, pretrain
 from unipref.demo.raters import Noise
-from unipref.demo.tuning import Arm, Point
+from unipref.demo.tuning import Arm
 from unipref.pipeline import execute
 from unipref.study.grid import Grid, expand
 
@@ -85,7 +85,7 @@ class Plan(NamedTuple):
         studies: in the order of their runs.
         world: of all studies, apart from noise, feedback and competing instructions.
         tuning_world: of the tuning.
-        starts: trainer -> first point of its search.
+        search: for steps and rates.
         arms: the arms that there are; None: all of the paper's grid.
     """
 
@@ -93,7 +93,7 @@ class Plan(NamedTuple):
     world: demo.World = demo.World(seed=11)
     tuning_world: demo.World = demo.World(seed=7)
     sizes: Mapping[str, Pretraining] = SIZES
-    starts: Mapping[str, Point] = tuning.START
+    search: tuning.Search = tuning.SEARCH
     arms: tuple[str, ...] | None = None
 
 
@@ -192,7 +192,7 @@ def tune(folder: Path, plan: Plan, jobs: int, listener: ProgressListener) -> dic
         jobs,
         listener,
         without_pairs=(NO_PAIRS,),
-        starts=plan.starts,
+        search=plan.search,
     )
 
 

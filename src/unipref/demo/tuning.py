@@ -18,8 +18,16 @@ from unipref.pipeline import execute
 SEED = 100
 """Of selection and training; no run that is reported has it."""
 FILE = "tuning.json"
-LEAST_STEPS, MOST_STEPS = 75, 4800
-LEAST_RATE, MOST_RATE = 6.25e-5, 8e-3
+
+
+class Limits(NamedTuple):
+    """The least and the most steps, and the least and the greatest rate, that are tried."""
+
+    steps: tuple[int, int] = (75, 4800)
+    rates: tuple[float, float] = (6.25e-5, 8e-3)
+
+
+LIMITS = Limits()
 
 
 class Point(NamedTuple):
@@ -33,7 +41,7 @@ class Point(NamedTuple):
         """Its part of a step's name."""
         return f"{self.steps}-{self.rate:g}"
 
-    def neighbours(self) -> list["Point"]:
+    def neighbours(self, limits: Limits = LIMITS) -> list["Point"]:
         """The points with half or twice the steps or the rate, inside the limits."""
         around = [
             Point(self.steps // 2, self.rate),
@@ -41,16 +49,27 @@ class Point(NamedTuple):
             Point(self.steps, self.rate / 2),
             Point(self.steps, self.rate * 2),
         ]
-        return [p for p in around if LEAST_STEPS <= p.steps <= MOST_STEPS and LEAST_RATE <= p.rate <= MOST_RATE]
+        (least, most), (slowest, fastest) = limits
+        return [p for p in around if least <= p.steps <= most and slowest <= p.rate <= fastest]
 
-    @property
-    def is_at_limit(self) -> bool:
+    def is_at_limit(self, limits: Limits = LIMITS) -> bool:
         """Whether a neighbour lies outside the limits."""
-        return len(self.neighbours()) < 4
+        return len(self.neighbours(limits)) < 4
 
 
-START = {"sft": Point(600, 1e-3), "dpo": Point(150, 2.5e-4)}
-"""Trainer -> the first point of its search."""
+class Search(NamedTuple):
+    """Where a search begins, and its limits.
+
+    Attributes:
+        starts: trainer -> first point, in the order of training.
+        limits: of all trainers.
+    """
+
+    starts: Mapping[str, Point] = {"sft": Point(600, 1e-3), "dpo": Point(150, 2.5e-4)}
+    limits: Limits = LIMITS
+
+
+SEARCH = Search()
 
 
 def find_best(scores: Mapping[Point, float]) -> Point:
@@ -58,10 +77,10 @@ def find_best(scores: Mapping[Point, float]) -> Point:
     return min(scores, key=lambda point: (-scores[point], point))
 
 
-def list_next(scores: Mapping[Point, float], start: Point) -> list[Point]:
+def list_next(scores: Mapping[Point, float], start: Point, limits: Limits = LIMITS) -> list[Point]:
     """Lists the points to try next: none if all neighbours of the best one are tried."""
     best = find_best(scores) if scores else start
-    return [point for point in (best, *best.neighbours()) if point not in scores]
+    return [point for point in (best, *best.neighbours(limits)) if point not in scores]
 
 
 Arm = dict[str, Any]
@@ -76,7 +95,7 @@ def tune(
     jobs: int,
     listener: ProgressListener,
     without_pairs: Sequence[str] = (),
-    starts: Mapping[str, Point] = START,
+    search: Search = SEARCH,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Tunes SFT of each arm, then DPO from its tuned SFT; writes `tuning.json` after each round. It resumes.
 
@@ -88,15 +107,15 @@ def tune(
         jobs: processes.
         listener: receives notes and progress.
         without_pairs: arms that DPO cannot train.
-        starts: trainer -> first point of its search, in the order of training.
+        search: where it begins, and its limits.
 
     Returns:
         Arm -> trainer -> `max_steps`, `learning_rate`, `score` and `at_limit`.
     """
     chosen: dict[str, dict[str, dict[str, Any]]] = {arm: {} for arm in arms}
-    for trainer, start in starts.items():
+    for trainer, start in search.starts.items():
         tried: dict[str, dict[Point, float]] = {arm: {} for arm in arms if trainer == "sft" or arm not in without_pairs}
-        while any((todo := {arm: list_next(scores, start) for arm, scores in tried.items()}).values()):
+        while any((todo := {arm: list_next(scores, start, search.limits) for arm, scores in tried.items()}).values()):
             points = {arm: [*tried[arm], *new] for arm, new in todo.items()}
             variants = {
                 arm: {**arms[arm], "train": _list_steps(trainer, points[arm], chosen[arm], settings)} for arm in tried
@@ -115,7 +134,7 @@ def tune(
                 "max_steps": best.steps,
                 "learning_rate": best.rate,
                 "score": scores[best],
-                "at_limit": best.is_at_limit,
+                "at_limit": best.is_at_limit(search.limits),
             }
     write_text(folder / FILE, json.dumps(chosen, indent=1) + "\n")
     return chosen
