@@ -49,7 +49,7 @@ def test_scores_are_recomputed_from_the_tables(tiny_model: Path, data: Path, tmp
     whole = next(row for row in rows if row["slice"] == "all")
     assert (whole["benchmark"], whole["metric"], whole["n"], whole["alone"]) == ("instructions", "followed", 6, 0)
     assert (whole["first"], whole["second"]) == (pytest.approx(1 / 6), pytest.approx(5 / 6))
-    # 4 gained, none lost, of 6 units: McNemar's exact p is 2 / 2^4, so this shows nothing either.
+    # 4 gained, none lost, of 6 units: not enough for an interval without 0.
     assert (whole["verdict"], whole["p"] > 0.05) == ("inconclusive", True)
     assert notes == []
 

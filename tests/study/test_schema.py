@@ -17,6 +17,7 @@ STARS = {
     "name": "stars",
     "path": "r.csv",
     "format": "ratings",
+    "axis": "help",
     "map": {
         "prompt": "q",
         "response": "a",

@@ -40,6 +40,9 @@ def test_the_shape_is_recognised_and_the_entry_works_when_pasted(here: Path, sha
     pasted = shown[shown.index("    - name: data") :]
     study = yaml_files.parse(f"sources:\n{pasted}\n", "pasted")
     assert study["sources"] == [found.source]
+    if shape == "many_axes":
+        assert study["sources"][0]["axis"] == "?"
+        study["sources"][0]["axis"] = "stars"
     table = pq.read_table(unipref.unify_feedback(study, here / "run"))
     assert table.num_rows == count
     assert not pq.read_table(here / "run/unified/rejects.parquet").num_rows

@@ -199,7 +199,7 @@ def turn(row: dict[str, Any]) -> dict[str, Any]:
 
 
 SCORES = {"overall": {"field": "overall", "better": "high"}, "harm": {"field": "harm", "better": "low"}}
-BY_RATER = source("ratings", {"prompt": "q", "response": "a", "scores": SCORES, "annotator": "who"})
+BY_RATER = source("ratings", {"prompt": "q", "response": "a", "scores": SCORES, "annotator": "who"}, axis="overall")
 
 
 def polarity(out: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from unipref.sources import CsvSettings, Join, Limits, Part, UnreadFiles, catalo
 from unipref.sources.oriented_rows import Orient
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
+from unipref.unify.detection.deciding_axis import find_whole
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.projection.order import STRENGTH
 
@@ -188,6 +189,8 @@ def _find_deciding_axis(axes: Mapping[str, Axis], objective: str, where: str) ->
         return STRENGTH if STRENGTH in axes else next(iter(axes), None)
     if objective in axes:
         return objective
+    if whole := find_whole(axes):
+        return whole
     names = sorted(axes)
     raise UserError(
         f"there are {len(names)} axes ({', '.join(names)}), and no setting says which of them decides.",

@@ -67,6 +67,12 @@ CASES: dict[str, tuple[dict[str, object], list[str], list[str]]] = {
         ["dog, cat", "Frog,dog."],
         ["dog", "dog, dog", "dog, cat, frog", "dog and cat", "dog, sofa", "dog,", "the dog, the cat", ""],
     ),
+    "mentions": ({"words": ["Nurse"]}, ["The nurse.", "nurse"], ["The nurses.", "The guard.", ""]),
+    "all_of": (
+        {"rules": [["quotes", {}], ["begins_with", {"word": "Well"}], ["mentions", {"words": ["nurse"]}]]},
+        ['"Well, the nurse was."'],
+        ["Well, the nurse was.", '"The nurse was."', '"Well, the guard was."', 'Well, "the nurse was."', ""],
+    ),
 }
 
 
@@ -155,3 +161,24 @@ def test_a_limit_is_reported(tiny_model: Path, tmp_path: Path) -> None:
     finding = Instructions(new_tokens=1, limit=3).measure(load_policy(str(tiny_model)), tmp_path, "test")
     assert [row["id"] for row in finding.examples] == ["0", "2", "4"]
     assert finding.notes == ["only 3 of 5 items were sampled (limit: 3)."]
+
+
+def test_items_of_one_kind_are_a_cluster_and_groups_are_slices() -> None:
+    rows = [
+        {
+            "split": "test",
+            "id": str(i),
+            "type": "all_of",
+            "kind": f"kind {i % 4}",
+            "group": "ab"[i % 2],
+            "followed": i % 3 == 0,
+        }
+        for i in range(24)
+    ]
+    by_slice = {statistic.slice: statistic for statistic in Instructions.statistics(rows)}
+    kinds = {f"kind:kind {i}" for i in range(4)}
+    assert set(by_slice) == {"all", "type:all_of", "group:a", "group:b", *kinds}
+    assert by_slice["all"].score().n_clusters == 4
+    assert by_slice["group:a"].score().n_clusters == 2
+    assert by_slice["kind:kind 0"].score().n_clusters == 6
+    assert by_slice["group:b"].score().value == pytest.approx(4 / 12)

@@ -257,7 +257,15 @@ def test_signs_of_failure_hide_no_doubts_on_epochs(tmp_path: Path, score_row: Ca
     one["selected"]["part"]["0"]["account"]["warnings"] = [gone]
     one["train"]["part"]["0"]["sft"] = fit(40, 21.0, 12.5)
     sign = {"name": "over-aggressive filtering", "threshold": "t", "found": [f"part, seed 0: {gone}"]}
-    verdicts = {"summary": ["One."], "sides": {}, "models": [], "front": None, "claims": [], "signatures": [sign]}
+    verdicts = {
+        "version": 2,
+        "summary": ["One."],
+        "sides": {},
+        "models": [],
+        "front": None,
+        "claims": [],
+        "signatures": [sign],
+    }
     for name, value in (("manifest", one), ("verdicts", verdicts), ("scores", [score_row("sft", "b", "m", 0.5)])):
         (tmp_path / f"{name}.json").write_text(json.dumps(value))
     screen = Console(record=True, width=200, file=io.StringIO())

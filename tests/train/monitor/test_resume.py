@@ -300,7 +300,8 @@ def test_a_step_with_a_damaged_checkpoint_ends_as_one_that_was_not_cut_off(job: 
 @pytest.mark.parametrize(
     ("settings", "saving", "kept"),
     [
-        ({}, {"save_strategy": "no"}, 0),
+        ({}, {"save_strategy": "no"}, 2),
+        ({"checkpoint": None}, {"save_strategy": "no"}, 0),
         ({"checkpoint": {"every": 5}}, {"save_strategy": "steps", "save_steps": 5.0}, 2),
         ({"checkpoint": {"every": 0.1, "keep": 1}}, {"save_steps": 0.1, "save_total_limit": 1}, 1),
         ({"save_steps": 7}, {"save_strategy": "steps", "save_steps": 7.0, "save_total_limit": 2}, 2),

@@ -100,6 +100,7 @@ SHAPES = [
         "HelpSteer2",
         """
         format: ratings
+        axis: helpfulness
         map:
           prompt: prompt
           response: response
@@ -229,6 +230,7 @@ SHAPES = [
         "Stack Exchange preferences",
         """
         format: rated_list
+        axis: votes
         map:
           prompt: question
           answers: answers
@@ -766,6 +768,7 @@ SHAPES = [
         "SummEval",
         """
         format: rated_list
+        axis: coherence
         map:
           prompt: text
           answers: machine_summaries

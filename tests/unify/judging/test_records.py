@@ -221,7 +221,7 @@ def test_a_further_axis_keeps_its_name_and_the_objective_of_a_row_is_its_axis(tm
     ]
     scores = {name: {"field": name, "better": "high"} for name in ("good", "kind")}
     mapping = {"response": "r", "objective": "for", "scores": scores}
-    judgements = judge(tmp_path, rows, "ratings", mapping)
+    judgements = judge(tmp_path, rows, "ratings", mapping, axis="good")
     assert [(each["axis"], each["value"]) for each in judgements] == [
         ("bias", 2.0),
         ("kind", 3.0),

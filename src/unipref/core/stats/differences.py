@@ -55,10 +55,10 @@ class Difference:
 
         Two models on opposite sides of an ideal may clearly differ, although neither is clearly nearer to it.
         """
-        if self.gain_low is None or self.gain_high is None or self.gain != self.gain:
-            return NO_INTERVAL
         if self.is_same:
             return UNCHANGED
+        if self.gain_low is None or self.gain_high is None or self.gain != self.gain:
+            return NO_INTERVAL
         verdict = classify(self.gain_low, self.gain_high, self.effect)
         if verdict == INCONCLUSIVE and self.low is not None and self.high is not None:
             return verdict if self.low <= 0.0 <= self.high else APART

@@ -18,12 +18,14 @@ from unipref.models.inference import fits_context, generate
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One instruction: a prompt, and the rule (with arguments) that an answer must follow."""
+    """One instruction: a prompt, the rule (with arguments) that an answer must follow, and its kind and group."""
 
     id: str
     prompt: str
     rule: str
     arguments: dict[str, Any] = {}
+    kind: str | None = None
+    group: str | None = None
 
 
 class Instructions(SplitBenchmark):
@@ -33,10 +35,12 @@ class Instructions(SplitBenchmark):
     |---|---|---|
     | `followed` | mean over items of: the greedily generated answer follows the item's rule | 1 |
 
-    The slices `type:<rule>` hold it per instruction type. An answer that has not ended after `new_tokens` is checked as
-    it is. The rules check form, not truth: `Green.` always follows 'Answer with one word'.
+    The slices `type:<rule>` hold it per instruction type, `kind:<kind>` and `group:<group>` per kind and group if the
+    items have these fields. Items of one kind, or else of one rule, are a cluster. An answer that has not ended after
+    `new_tokens` is checked as it is. The rules check form, not truth: `Green.` always follows 'Answer with one word'.
 
-    Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `prompt`, `rule` and `arguments`.
+    Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `prompt`, `rule` and `arguments`;
+    `kind` and `group` if the items are grouped more finely than by their rule.
     """
 
     example: ClassVar[Mapping[str, Any]] = {
@@ -81,6 +85,7 @@ class Instructions(SplitBenchmark):
                 "split": split,
                 "id": item.id,
                 "type": item.rule,
+                **{name: value for name, value in (("kind", item.kind), ("group", item.group)) if value is not None},
                 "prompt": item.prompt,
                 "answer": answer.strip(),
                 "followed": follows(answer, item.rule, item.arguments),
@@ -91,13 +96,16 @@ class Instructions(SplitBenchmark):
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """The share followed over all examples and per type; units are prompts, in clusters of one type."""
-        types = sorted({example["type"] for example in examples})
-        parts = {"all": examples} | {f"type:{kind}": [e for e in examples if e["type"] == kind] for kind in types}
+        """The share followed over all examples and per slice; units are prompts, in clusters of one kind or type."""
+        parts = {"all": examples}
+        for field in ("type", "kind", "group"):
+            for value in sorted({e[field] for e in examples if field in e}):
+                parts[f"{field}:{value}"] = [e for e in examples if e.get(field) == value]
         for name, part in parts.items() if examples else ():
             about: dict[str, Any] = {"slice": name, "split": part[0]["split"], "unit": "prompts", "ideal": 1.0}
-            # Within one type, prompts are independent.
-            clusters = [e["type"] for e in part] if name == "all" else None
+            groups = [e.get("kind") or e["type"] for e in part]
+            # Within one kind, prompts are independent.
+            clusters = groups if len(set(groups)) > 1 else None
             yield mean("followed", [e["id"] for e in part], [e["followed"] for e in part], clusters=clusters, **about)
 
 

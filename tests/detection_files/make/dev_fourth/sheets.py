@@ -201,7 +201,7 @@ def goed_fout_matig() -> Made:
 
 
 @file
-def ocena_szkolna() -> Made:
+def oceny_szkolne() -> Made:
     t = Texts(411, POLISH)
     rows = []
     for item in t.draw(20):
