@@ -242,7 +242,7 @@ def demo(
     full: Annotated[
         bool,
         typer.Option(
-            "--full", help="Tune every arm and run the paper's whole table, a day on two cores; can be resumed."
+            "--full", help="Tune every arm and run the paper's whole table, half a day on two cores; can be resumed."
         ),
     ] = False,
     jobs: Annotated[
