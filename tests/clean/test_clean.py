@@ -115,6 +115,15 @@ def test_opposite_labels_of_two_objectives_both_stay(tmp_path: Path) -> None:
     assert counts(run(rows, tmp_path / "a", SplitSettings(dev=0, test=0)))["removed"] == {}
 
 
+def test_the_judgements_of_a_copy_count_against_an_opposite_label_of_its_objective(tmp_path: Path) -> None:
+    rows = opposite(None, None)
+    one, other = rows[0], rows[2]
+    copy = {**one, "id": "copy", "objective": "brevity", "n_judgements": 3}
+    other["objective"] = "brevity"
+    run([*rows[:2], copy, other], tmp_path / "a", SplitSettings(dev=0, test=0))
+    assert part(tmp_path / "a", "train") == ["a", "x"]
+
+
 def test_without_a_confidence_more_judgements_decide(tmp_path: Path) -> None:
     rows = opposite(None, None)
     rows[2]["n_judgements"] = 3

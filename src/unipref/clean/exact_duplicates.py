@@ -1,6 +1,6 @@
 """Exact repeats: preferences with the same prompt and answers, in any source, with the same or the opposite label."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,19 +79,26 @@ def find_losers(preferences: Path, opposite: list[tuple[int, int]], copies: Mapp
         if place in wanted:
             rows[place] = row
     for one, other in opposite:
-        first, second = rows[one], rows[other]
-        if first["objective"] != second["objective"]:
-            continue
-        lead = _compare(first["confidence"], second["confidence"])
-        if lead is None:
-            votes, against = (
-                sum(rows[place]["n_judgements"] for place in (side, *copies.get(side, ()))) for side in (one, other)
-            )
-            lead = votes - against
-        if lead <= 0:
-            yield Loser(one, second["id"])
-        if lead >= 0:
-            yield Loser(other, first["id"])
+        sides = [_by_objective(rows, (place, *copies.get(place, ()))) for place in (one, other)]
+        for objective in (one for one in sides[0] if one in sides[1]):
+            ours, theirs = (side[objective] for side in sides)
+            lead = _compare(rows[ours[0]]["confidence"], rows[theirs[0]]["confidence"])
+            if lead is None:
+                votes, against = (sum(rows[place]["n_judgements"] for place in side) for side in (ours, theirs))
+                lead = votes - against
+            # A copy goes as a duplicate, but its judgements count.
+            if lead <= 0 and ours[0] == one:
+                yield Loser(one, rows[theirs[0]]["id"])
+            if lead >= 0 and theirs[0] == other:
+                yield Loser(other, rows[ours[0]]["id"])
+
+
+def _by_objective(rows: Mapping[int, Mapping[str, Any]], places: Iterable[int]) -> dict[Any, list[int]]:
+    """Returns objective -> the row numbers of preferences with the same texts."""
+    found: dict[Any, list[int]] = {}
+    for place in places:
+        found.setdefault(rows[place]["objective"], []).append(place)
+    return found
 
 
 def _compare(first: float | None, second: float | None) -> float | None:

@@ -121,7 +121,10 @@ def _conclude(
     """Returns the verdict and its reason."""
     n = agree + against
     if n == 0:
-        return UNKNOWN, "no preference has a second score, vote or answer to check its label against"
+        return (
+            UNKNOWN,
+            "no preference has a score or an answer besides the judgements that made its label",
+        )
     why = f"other evidence is for the chosen answer in {agree} of {n} preferences"
     if lead.n_clusters < n:
         why += f" to {lead.n_clusters} prompts"

@@ -5,6 +5,7 @@ the prompt, the answers and the paths of the images. The processor of the model 
 """
 
 import hashlib
+import http.client
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
@@ -121,7 +122,7 @@ class ImageReader:
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
                 content = answer.read(MOST_BYTES + 1)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise UnusableImage(NOT_FETCHED) from error
         if len(content) > MOST_BYTES:
             raise UnusableImage(NOT_FETCHED)

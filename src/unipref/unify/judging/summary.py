@@ -138,7 +138,8 @@ def describe_judging(folder: Path) -> Iterator[str]:
     if convergence is not None and not convergence.has_converged:
         yield (
             f"aggregate {summary['aggregate']}: not converged after {convergence.steps} steps; the last changed by "
-            f"{convergence.change:.2g} on average, above the tolerance {convergence.tolerance:g}"
+            f"{convergence.change:.2g} on average, above the tolerance {convergence.tolerance:g}. More steps: "
+            f"unify: {{aggregate: {{{summary['aggregate']}: {{steps: {4 * convergence.steps}}}}}}}"
         )
     reports = [
         AnnotatorReport(**{key: value for key, value in one.items() if key != "is_inverted"})
