@@ -33,9 +33,9 @@ def test_divergence_follows_the_mapping(tmp_path: Path) -> None:
     }
     unipref.select_preferences(study, tmp_path / "run")
     chosen = tmp_path / "run/selected/main/0/train.parquet"
-    # Scores on harm are 0 and 1, half of them each: s = 0.5. Of every second pair, the chosen answer has 0.
+    # All gaps on harm are 1, and so is their quantile. Of every second pair, the chosen answer has 0.
     before = divergences(chosen)
-    assert sorted(before.values()) == [-2.0] * 6 + [2.0] * 6
+    assert sorted(before.values()) == [-1.0] * 6 + [1.0] * 6
     kept = {row["group"] for row in pq.read_table(chosen).to_pylist()}
     assert len(kept) == 6
     assert all(pair["chosen"] == 0 for row in pq.read_table(chosen).to_pylist() for pair in row["axes"])

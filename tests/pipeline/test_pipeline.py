@@ -166,7 +166,8 @@ def test_models_can_be_evaluated_and_asked_from_the_command_line(study, tmp_path
     command = ["evaluate", str(tiny_model), "--benchmark", "preference_accuracy", "--data", str(tmp_path / "eval")]
     result = runner.invoke(cli.app, [*command, "--json"])
     rows = json.loads(result.stdout)
-    assert {row["metric"] for row in rows} == {"accuracy", "accuracy_per_token", "ties"}
+    by_length = {"shorter_preferred", "shorter_preferred_per_token", "shorter_is_chosen"}
+    assert {row["metric"] for row in rows} == {"accuracy", "accuracy_per_token", "ties", *by_length}
     assert {row["n"] for row in rows if row["slice"] == "all"} == {24}
     assert "accuracy" in runner.invoke(cli.app, command).stdout
 

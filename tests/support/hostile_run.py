@@ -55,6 +55,7 @@ def _verdicts() -> dict[str, Any]:
     models = [model("base", "base", 0.5, 0.4, False)]
     models += [model(v, s, 0.6 + 0.1 * i, 0.3 - 0.05 * i, i > 1) for i, (v, s) in enumerate(_models())]
     return {
+        "version": 2,
         "summary": [f"{HOSTILE} one.", "Two.", "Three."],
         "sides": {"instruction": side("accuracy"), "bias": side(HOSTILE)},
         "models": models,

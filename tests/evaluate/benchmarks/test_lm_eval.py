@@ -270,8 +270,14 @@ def test_an_evaluation_states_the_form_and_writes_its_table(policy: Policy, task
         LmEval(task="own_choice", data=str(tasks), chat=True),
     ]
     rows = evaluate(
-        policy.name, benchmarks, data_root=tasks, splits={}, out=tmp_path, on_note=said.append, load=lambda _: policy
-    )  # fmt: skip
+        policy.name,
+        benchmarks,
+        data_root=tasks,
+        splits={},
+        out=tmp_path,
+        on_note=said.append,
+        load=lambda name, precision: policy,
+    )
     assert "lm_eval-own_choice: prompts are plain text." in said
     assert any(note.startswith("lm_eval-own_choice-2: prompts use the completion layout") for note in said)
     assert {row["benchmark"] for row in rows} == {"lm_eval-own_choice", "lm_eval-own_choice-2"}
