@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +17,8 @@ from unipref import cli
 from unipref.analysis import explain
 from unipref.analysis.explained_judgements import describe_voter, find_voters
 from unipref.core.errors import UserError
+from unipref.core.judgements import judgement_schema
+from unipref.core.text_keys import answer_key, prompt_key
 
 ANIMALS = ["cat", "dog", "owl", "fox", "hen", "cow", "pig", "bee", "ant", "elk", "emu", "yak"]
 
@@ -260,3 +263,32 @@ def test_the_voters_are_listed_with_their_reliabilities(tmp_path: Path) -> None:
     assert "by eve (reliability -0." in describe_voter(eve)
     ahead = sum(one["judges"] == "chosen" for one in voters)
     assert ahead > sum(one["judges"] == "rejected" for one in voters)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "places", "order", "text"),
+    [
+        ("ranking", None, [1, 2, 3], "abc", "place 1 of 3 (ranking)"),
+        ("ranking", None, [1, 2, 3], "bca", "place 3 of 3 (ranking)"),
+        ("split", None, [1, 2, 2], "abc", "one of the better answers (split)"),
+        ("split", None, [1, 2, 2], "bac", "one of the worse answers (split)"),
+        ("pair", 1.0, None, "ab", "better than another answer (pair)"),
+        ("pair", 1.0, None, "ba", "worse than another answer (pair)"),
+        ("pair", 0.0, None, "ab", "as good as another answer (pair)"),
+        ("thumb", 1.0, None, "a", "up"),
+    ],
+)
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_a_preference_with_one_answer_is_not_compared_with_a_missing_one(
+    tmp_path: Path, side: str, kind: str, value: float | None, places: list[int] | None, order: str, text: str
+) -> None:
+    prompt = [{"role": "user", "content": "Q?"}]
+    answers = {name: [{"role": "assistant", "content": name}] for name in order}
+    row = {"group": prompt_key(prompt), "answers": [answer_key(one) for one in answers.values()], "kind": kind}
+    row |= {"value": value, "places": places, "source": "s", "count": 1, "origin": "d.jsonl:1"}
+    table = pa.Table.from_pylist([row], judgement_schema())
+    pq.write_table(table, tmp_path / "judgements.parquet")
+    preference = {"prompt": prompt, "chosen": None, "rejected": None} | {side: answers["a"]}
+    (voter,) = find_voters([tmp_path], preference)
+    assert voter["judges"] == side
+    assert describe_voter(voter) == f"{side}: {text}, by nobody named, s, d.jsonl:1"

@@ -7,7 +7,7 @@ from typing import Any
 
 from unipref.core import parquet
 from unipref.core.display import shorten_name
-from unipref.core.judgements import PAIR, RATING, THUMB
+from unipref.core.judgements import PAIR, RATING, SPLIT, THUMB
 from unipref.core.text_keys import answer_key, prompt_key
 
 JUDGEMENTS, JUDGING = "judgements.parquet", "judging.json"
@@ -21,7 +21,8 @@ def find_voters(unified: Sequence[Path], preference: Mapping[str, Any]) -> list[
 
     Returns:
         One dict per judgement: its columns; `judges`, which of the two it calls better (chosen, rejected, tie) or about
-        which single answer it is (the sides' names); and `reliability` of its annotator, None if it is not known.
+        which single answer it is (the sides' names); `standing` of that answer among others, None if both answers are
+        in the judgement or it has no others; and `reliability` of its annotator, None if it is not known.
     """
     group = prompt_key(preference["prompt"])
     keys = {answer_key(preference[side]): side for side in ("chosen", "rejected") if preference[side] is not None}
@@ -31,7 +32,7 @@ def find_voters(unified: Sequence[Path], preference: Mapping[str, Any]) -> list[
         for row in _read_judgements(folder, "group", group):
             sides = [keys[answer] for answer in row["answers"] if answer in keys]
             if len(sides) == len(keys) or (len(row["answers"]) == 1 and sides):
-                voters.append(_make_voter(row, known) | {"judges": _find_side(row, keys)})
+                voters.append(_make_voter(row, known) | _find_verdict(row, keys))
     return voters
 
 
@@ -69,22 +70,39 @@ def _make_voter(row: Mapping[str, Any], known: Mapping[str, float | None]) -> di
     return {**{key: row[key] for key in EVIDENCE}, "reliability": reliability}
 
 
-def _find_side(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
-    """Returns which of two answers a judgement calls better, or the answer that it is about."""
+def _find_verdict(row: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, str | None]:
+    """Returns which of two answers a judgement calls better, or the answer that it is about and its standing."""
     sides = [keys.get(answer) for answer in row["answers"]]
     if len(sides) == 1:
-        return str(sides[0])
+        return {"judges": str(sides[0]), "standing": None}
+    if len(keys) == 1:
+        place = next(index for index, side in enumerate(sides) if side is not None)
+        return {"judges": str(sides[place]), "standing": _describe_standing(row, place)}
     if row["kind"] == PAIR:
-        return "tie" if not row["value"] else str(sides[0] if row["value"] > 0 else sides[1])
-    places = {side: place for side, place in zip(sides, row["places"] or (), strict=True) if side is not None}
-    first, last = places.get("chosen", 0), places.get("rejected", 0)
-    return "tie" if first == last else "chosen" if first < last else "rejected"
+        ahead = None if not row["value"] else sides[0] if row["value"] > 0 else sides[1]
+    else:
+        places = {side: place for side, place in zip(sides, row["places"], strict=True) if side is not None}
+        first, last = places["chosen"], places["rejected"]
+        ahead = None if first == last else "chosen" if first < last else "rejected"
+    return {"judges": ahead or "tie", "standing": None}
+
+
+def _describe_standing(row: Mapping[str, Any], place: int) -> str:
+    """Describes how the answer at a place of a judgement stands among its other answers."""
+    if row["kind"] == PAIR:
+        lead = row["value"] if place == 0 else -row["value"]
+        return f"{'as good as' if not lead else 'better than' if lead > 0 else 'worse than'} another answer"
+    if row["kind"] == SPLIT:
+        return "one of the better answers" if row["places"][place] == 1 else "one of the worse answers"
+    return f"place {row['places'][place]} of {max(row['places'])}"
 
 
 def describe_voter(voter: Mapping[str, Any]) -> str:
     """Describes one judgement of a preference's answers."""
     side = voter["judges"]
-    if voter["kind"] in (RATING, THUMB):
+    if voter["standing"] is not None:
+        verdict = f"{side}: {voter['standing']} ({voter['kind']})"
+    elif voter["kind"] in (RATING, THUMB):
         verdict = f"{side}: {_describe_value(voter)}"
     else:
         verdict = "as good as each other" if side == "tie" else f"{side} is better ({voter['kind']})"
