@@ -163,7 +163,7 @@ def _write_preferences(
 ) -> FileCounts:
     """Writes the preferences, in the light of all judgements."""
     work, schema = reduces[0].out, preference_schema(reduces[0].with_parts)
-    open_groups = OpenGroups(finder, 1 - settings.overruled_below, settings.pairs, settings.cap, with_keys(schema))
+    open_groups = OpenGroups(finder, settings.overruled_below, settings.pairs, settings.cap, with_keys(schema))
     evidence = [open_groups.find_evidence(work / part_name(task.bucket)) for task in reduces]
     again: dict[int, Path] = {}
     if finder is not None and settings.overruled == "leave_out" and settings.pairs in ONE_PAIR:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 BATCH = 1024
 """Candidates per row group of a Parquet file."""
+CLEARLY_BETTER = 0.51
+"""The least probability that orders a tie, whatever the setting is. Equal evidence for both answers gives one half, to
+within the tolerance at which the estimate stops: what is nearer to it depends on rounding."""
 MOST_NAMED = 3
 """Most people that a reject names for each answer."""
 VOTES, REASON, DETAIL, ORIGIN = "votes", "open_reason", "open_detail", "open_origin"
@@ -147,16 +150,22 @@ class OpenGroups:
 
     Attributes:
         finder: what all judgements tell; None if they tell nothing.
-        least: the probability from which on a pair is ordered.
-            method, cap: how pairs are chosen, and how many of a group.
+        overruled_below: a pair is ordered if one answer is better with a probability of at least 1 minus this, and of
+            at least `CLEARLY_BETTER`.
+        method, cap: how pairs are chosen, and how many of a group.
         schema: of preferences with keys.
     """
 
     finder: EvidenceFinder | None
-    least: float
+    overruled_below: float
     method: str
     cap: int
     schema: "pa.Schema"
+
+    @property
+    def least(self) -> float:
+        """The probability from which on a pair is ordered."""
+        return max(1 - self.overruled_below, CLEARLY_BETTER)
 
     def find_evidence(self, path: Path) -> PreferenceEvidence:
         """Returns what all judgements tell of the preferences of a file with keys."""
@@ -202,7 +211,7 @@ class OpenGroups:
         """Returns the preferences of the clearly ordered pairs of a group that the method keeps, the surest first."""
         clear = []
         for row, p, margin in pairs:
-            if max(p, 1 - p) >= self.least and p != 0.5:
+            if max(p, 1 - p) >= self.least:
                 ordered = row if p > 0.5 else turn_keys(turn_preference(row))
                 clear.append((ordered, max(p, 1 - p), float(np.nan_to_num(abs(margin)))))
         clear.sort(key=lambda one: (-one[2], -one[1]))
@@ -235,7 +244,7 @@ class OpenGroups:
         if np.isnan(p):
             return "how reliable its judges are is not known"
         return (
-            f"by all judgements together, one answer is better with a probability of {max(p, 1 - p):.2f}, "
+            f"by all judgements together, one answer is better with a probability of {max(p, 1 - p):.3f}, "
             f"below the {self.least:g} that would decide"
         )
 

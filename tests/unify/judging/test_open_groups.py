@@ -98,12 +98,26 @@ def test_a_tie_that_nobody_can_order_stays_a_contradiction(tmp_path: Path) -> No
     assert len(rejects[0]["origin"]) == 2
 
 
+@pytest.mark.parametrize(("first", "second"), [(5, 3), (3, 5), (9, 1)])
+def test_equal_evidence_orders_no_tie_whatever_the_setting(tmp_path: Path, first: int, second: int) -> None:
+    """Two raters who are not named gave the two answers the same two ratings, the other way round."""
+    rows = [{"q": f"Q{n}?", "a": f"{side} {n}", "s": s} for n in range(20) for side, s in (("good", 8), ("bad", 2))] * 2
+    rows += [{"q": "T?", "a": a, "s": s} for a, s in zip("AABB", (first, second, second, first), strict=True)]
+    rows = [{**row, "id": n} for n, row in enumerate(rows)]
+    settings = {"prompt": "q", "response": "a", "scores": {"s": {"field": "s", **STARS}}}
+    source = resolve_source("ratings", settings, write(tmp_path / "d.jsonl", rows))
+    counts = run_unify([source], tmp_path / "out", aggregate="latent", overruled_below=0.5)["d"]
+    assert (counts["ordered_by_aggregate"], counts["groups_rejected"]) == (0, {"tie": 1})
+    (reject,) = read(tmp_path / "out", "rejects")
+    assert "probability of 0.500, below the 0.51 that would decide" in reject["detail"]
+
+
 @pytest.mark.parametrize(
     ("aggregate", "why"),
     [
         (None, "no aggregate weighs them"),
         ("mean", "how reliable its judges are is not known"),
-        ("majority", "one answer is better with a probability of 0.50, below the 0.6"),
+        ("majority", "one answer is better with a probability of 0.500, below the 0.6"),
     ],
 )
 def test_without_reliabilities_a_tie_stays_a_contradiction(tmp_path: Path, aggregate: Any, why: str) -> None:
