@@ -258,7 +258,7 @@ def _source_record(
     figures = asdict(counts)
     if not counts.message_parts:
         del figures["message_parts"]
-    opened, replacing = written.open, written.replacing[name]
+    opened = written.open
     figures["projected"] += opened.ordered[name]
     figures["ordered_pairs"] += opened.pairs[name]
     figures["groups_rejected"] = counts.groups_rejected + opened.rejected.get(name, Counter())
@@ -268,13 +268,13 @@ def _source_record(
         "notes": counts.notes.as_texts(),
         "preferences": written.kept[name],
         # Only pairs are left out, ordered by the aggregate, or replaced.
-        "kept_pairs": counts.kept_pairs + opened.pairs[name] + replacing - left_out.total(),
+        "kept_pairs": counts.kept_pairs + opened.pairs[name] + written.replacements[name] - left_out.total(),
         "preferences_rejected": dict(sorted(left_out.items())),
         "confident": written.confident[name],
         "overruled": written.overruled[name],
         "turned": written.turned[name],
         "ordered_by_aggregate": opened.pairs[name],
-        "replacing": replacing,
+        "replacing": written.replacing[name],
         "examples": examples,
         "polarity": polarity,
     }

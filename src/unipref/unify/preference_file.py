@@ -44,6 +44,7 @@ class FileCounts:
         overruled: source -> preferences whose confidence is too low, whether they were kept, turned or left out for it.
         confident: source -> written preferences with a confidence.
         replacing: source -> written preferences that replace an overruled one of their group.
+        replacements: source -> all preferences to replace one, also those that `min_margin` leaves out.
         open: what became of the groups that contradict themselves.
     """
 
@@ -53,6 +54,7 @@ class FileCounts:
     overruled: Counter[str] = field(default_factory=Counter)
     confident: Counter[str] = field(default_factory=Counter)
     replacing: Counter[str] = field(default_factory=Counter)
+    replacements: Counter[str] = field(default_factory=Counter)
     open: OpenCounts = field(default_factory=OpenCounts)
 
 
@@ -119,6 +121,8 @@ class PreferenceWriter:
                         self._count_left_out(left_out, counts)
                         if path == self.again.get(bucket):
                             counts.replacing.update(batch["source"].to_pylist())
+                            counts.replacements.update(batch["source"].to_pylist())
+                            counts.replacements.update(row["source"] for row in left_out)
         return counts
 
     def _count_left_out(self, rows: Sequence[Mapping[str, Any]], counts: FileCounts) -> None:

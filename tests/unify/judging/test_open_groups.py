@@ -210,6 +210,20 @@ def test_an_overruled_pair_gives_way_to_another_of_its_group(tmp_path: Path) -> 
     assert counts["kept_pairs"] == 34
 
 
+@pytest.mark.parametrize("min_margin", [0.1, 0.5, 0.95])
+def test_kept_pairs_count_no_replacement_that_is_left_out(tmp_path: Path, min_margin: float) -> None:
+    settings, rows = rated("bad")
+    sources = [
+        resolve_source("ratings", settings, write(tmp_path / "r.jsonl", rows), "ratings"),
+        resolve_source("votes", VOTE, write(tmp_path / "v.jsonl", voted()), "votes"),
+    ]
+    counts = run_unify(sources, tmp_path / "out", aggregate="latent", min_margin=min_margin)["ratings"]
+    assert counts["preferences_rejected"]["below_min_margin"] >= 4
+    assert (counts["replacing"], counts["preferences_rejected"]["overruled"]) == (0, 4)
+    in_file = sum(p["source"] == "ratings" for p in read(tmp_path / "out"))
+    assert counts["kept_pairs"] == counts["preferences"] == in_file
+
+
 @pytest.mark.parametrize("method", ["turn", "keep"])
 def test_a_turned_or_kept_pair_is_not_replaced(tmp_path: Path, method: Any) -> None:
     settings, rows = rated("bad")
