@@ -229,24 +229,42 @@ class OpenGroups:
 
     def _make_reject(self, pairs: list[tuple[dict[str, Any], float, float]]) -> dict[str, Any]:
         row, p, _ = max(pairs, key=lambda one: abs(np.nan_to_num(one[1], nan=0.5) - 0.5))
+        votes = json.loads(row[VOTES])
         return {
             "source": row["source"],
             "level": "group",
             "reason": row[REASON],
             "field": None,
-            "detail": f"{row[DETAIL]}{self._describe_votes(json.loads(row[VOTES]))}; {self._describe_verdict(p)}",
+            "detail": f"{row[DETAIL]}{self._describe_votes(votes)}; {self._describe_verdict(p, votes)}",
             "origin": row[ORIGIN],
         }
 
-    def _describe_verdict(self, p: float) -> str:
+    def _describe_verdict(self, p: float, votes: Sequence[tuple[int, str | None, int]]) -> str:
         if self.finder is None:
             return "no aggregate weighs them"
         if np.isnan(p):
-            return "how reliable its judges are is not known"
+            return self._describe_unknown(self.finder, votes)
         return (
             f"by all judgements together, one answer is better with a probability of {max(p, 1 - p):.3f}, "
             f"below the {self.least:g} that would decide"
         )
+
+    def _describe_unknown(self, finder: EvidenceFinder, votes: Sequence[tuple[int, str | None, int]]) -> str:
+        """Describes why the aggregate has no probability for a pair."""
+        sides = [{name for side, name, _ in votes if side == which} for which in (0, 1)]
+        names = {name for _, name, _ in votes if name is not None}
+        both = sorted(name for name in names if name in sides[0] and name in sides[1])
+        reasons = []
+        if both:
+            more = [f"{len(both) - MOST_NAMED} more"] if len(both) > MOST_NAMED else []
+            who = " and ".join([*map(shorten_name, both[:MOST_NAMED]), *more])
+            reasons.append(f"{who} judged both ways, which does not count")
+        if not votes or len(both) < len({name for _, name, _ in votes}):
+            is_known = any(finder.reliability_of(name) is not None for name in names.difference(both))
+            reasons.append(
+                "the aggregate gives no probability" if is_known else "how reliable its judges are is not known"
+            )
+        return ", and ".join(reasons)
 
     def _describe_votes(self, votes: Iterable[tuple[int, str | None, int]]) -> str:
         """Describes who voted for which answer, with their reliabilities."""

@@ -259,3 +259,17 @@ def test_a_person_who_contradicts_only_himself_is_named(tmp_path: Path) -> None:
     assert (counts["groups_rejected"], counts["opposite_judgements"]) == ({"contradiction": 1}, 2)
     (reject,) = read(tmp_path / "out", "rejects")
     assert "dan for one, dan for the other" in reject["detail"]
+    assert reject["detail"].endswith("; dan judged both ways, which does not count")
+
+
+@pytest.mark.parametrize("aggregate", ["latent", "majority"])
+def test_a_reject_does_not_call_a_reliability_unknown_that_it_names(tmp_path: Path, aggregate: str) -> None:
+    """Dan is reliable elsewhere. His two votes on one pair cancel."""
+    both = [row for side in ("good", "bad") for row in tied(range(1), {"dan": side})]
+    source = resolve_source("votes", VOTE, write(tmp_path / "d.jsonl", [*KNOWN, *both]))
+    run_unify([source], tmp_path / "out", aggregate=aggregate)
+    (detail,) = (
+        r["detail"] for r in read(tmp_path / "out", "rejects") if r["level"] == "group" and len(r["origin"]) == 2
+    )
+    assert ("dan (reliability 0." in detail) == (aggregate == "latent")
+    assert detail.endswith("; dan judged both ways, which does not count")
