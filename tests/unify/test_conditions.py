@@ -190,7 +190,7 @@ def test_votes_of_people_who_skipped_or_wrote_a_list() -> None:
         {"result": [{"value": {"choices": ["right"]}}]},
     ]
     (feedback,), rejects = read_row(form, row)
-    assert [(c.better, c.annotator, c.column) for c in feedback.comparisons] == [(0, None, None), (1, None, None)]
+    assert [(c.better, c.annotator) for c in feedback.comparisons] == [(0, None), (1, None)]
     assert rejects == []
 
 

@@ -124,6 +124,23 @@ def test_an_annotator_who_judges_a_pair_both_ways_does_not_count(tmp_path: Path)
     assert (named.counts["repeated_judgements"], named.counts["opposite_judgements"]) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [("AAA", "BAA", ("Water.", 0.833, 6)), ("AAA", "BBB", "contradiction"), ("ABB", "BAB", ("Sand.", 0.667, 6))],
+)
+def test_the_field_of_a_vote_is_no_person_of_other_rows(tmp_path: Path, first: str, second: str, expected: Any) -> None:
+    """Votes in r1 of two rows can be those of two people. So they are neither opposite nor repeated."""
+    rows: list[dict[str, Any]] = [
+        vote("A", "") | {"id": n} | dict(zip(("r1", "r2", "r3"), votes, strict=True))
+        for n, votes in enumerate((first, second))
+    ]
+    anchor = [dict(zip(("r1", "r2", "r3"), "AAA", strict=True)) | row for row in ANCHOR["votes"]]
+    result = unify_case(Case("", [*rows, *anchor], settings=VOTES | {"votes": ["r1", "r2", "r3"]}), "votes", tmp_path)
+    of_pair = UnifiedCase(result.preferences[:-1], result.rejects, result.counts)
+    assert outcome(of_pair) == expected
+    assert (result.counts["opposite_judgements"], result.counts["repeated_judgements"]) == (0, 0)
+
+
 def test_annotators_make_copies_of_a_row_different(tmp_path: Path) -> None:
     rows = [vote("A", "ann"), vote("A", "bob"), vote("B", "cyd"), vote("A", "")]
     assert outcome(unified(rows, tmp_path, annotator="who")) == ("Water.", 0.75, 4)

@@ -109,7 +109,6 @@ class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
         tie: neither answer is better.
         strength: how much better, in the source's own units; None if the source does not say.
         annotator: who judged, if the source names them.
-        column: the column that holds this judgement, if each column is one person's.
     """
 
     better: int
@@ -117,7 +116,6 @@ class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
     tie: bool = False
     strength: float | None = None
     annotator: str | None = None
-    column: str | None = None
 
 
 class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):

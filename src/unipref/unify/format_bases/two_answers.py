@@ -259,17 +259,16 @@ class LabelledAnswers(TwoAnswers):
 def make_comparison(side: Side, vote: "Vote | None" = None) -> Comparison:
     """Makes the comparison of the first and the second answer; `vote` says who judged."""
     better = 1 if side == "second" else 0
-    annotator, column = (None, None) if vote is None else (vote.annotator, vote.column)
-    return Comparison(better=better, worse=1 - better, tie=side == "tie", annotator=annotator, column=column)
+    annotator = None if vote is None else vote.annotator
+    return Comparison(better=better, worse=1 - better, tie=side == "tie", annotator=annotator)
 
 
 class Vote(NamedTuple):
-    """The judgement of one person: its value, where it is, and who gave it, by name or by the column of a person."""
+    """The judgement of one person: its value, where it is, and who gave it, by name. A field names nobody."""
 
     value: Any
     field: str
     annotator: str | None = None
-    column: str | None = None
 
     def is_cast(self, codes: Collection[str]) -> bool:
         """Whether the person judged: the value is not missing, or a code gives it a meaning."""
@@ -290,16 +289,14 @@ def read_votes(row: Row, votes: str | list[str], annotator: str | None) -> list[
     paths = [votes] if isinstance(votes, str) else votes
     result: list[Vote] = []
     for path in paths:
-        values = collect_values(row, path)
-        column = path if len(paths) > 1 and len(values) == 1 else None
-        result += [Vote(value, place, None, column) for place, value in values]
+        result += [Vote(value, place) for place, value in collect_values(row, path)]
     if annotator is None or not is_star(annotator):
         return result
     names = [read_person(name) for _, name in collect_values(row, annotator)]
     if len(names) != len(result):
         detail = f"expected one name per vote, found {len(names)} names and {len(result)} votes"
         raise Reject(Reason.WRONG_TYPE, detail, annotator)
-    return [vote._replace(annotator=name, column=None) for vote, name in zip(result, names, strict=True)]
+    return [vote._replace(annotator=name) for vote, name in zip(result, names, strict=True)]
 
 
 def read_label(

@@ -118,7 +118,7 @@ class GradedPair(TwoAnswers):
             lead = self._towards_first(grade.value, grade.field)
             better = 0 if lead >= 0 else 1
             is_tie, strength = abs(lead) <= 1e-9, abs(lead)
-            comparisons.append(Comparison(better, 1 - better, is_tie, strength, grade.annotator, grade.column))
+            comparisons.append(Comparison(better, 1 - better, is_tie, strength, grade.annotator))
         yield Feedback(
             prompt=prompt,
             responses=self.make_responses(row, endings),

@@ -89,8 +89,7 @@ class _Reader:
         if comparison.tie:
             better, worse = sorted((better, worse))
         value = 0.0 if comparison.tie else 1.0 if comparison.strength is None else comparison.strength
-        column = None if comparison.column is None else f"{self.source}: {comparison.column}"
-        return better, worse, value, comparison.annotator or self.part.annotator or column
+        return better, worse, value, comparison.annotator or self.part.annotator
 
     def _verdicts(self) -> Iterator[Judgement]:
         judged = list(zip(self.keys, self.part.responses, strict=True))
@@ -188,7 +187,7 @@ def is_choice_of_one(comparisons: Sequence[Comparison]) -> bool:
         len(comparisons) > 1
         and len({c.better for c in comparisons}) == 1
         and len({c.worse for c in comparisons}) == len(comparisons)
-        and not any(c.tie or c.strength is not None or c.annotator or c.column for c in comparisons)
+        and not any(c.tie or c.strength is not None or c.annotator for c in comparisons)
     )
 
 

@@ -126,7 +126,7 @@ def cancel_opposites(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
 
 
 def _names_somebody(part: Feedback) -> bool:
-    return part.annotator is not None or any(c.annotator or c.column for c in part.comparisons)
+    return part.annotator is not None or any(c.annotator for c in part.comparisons)
 
 
 def _sides_of_comparisons(part: Feedback) -> list[tuple[tuple[str, str, str] | None, bool | None]]:
@@ -136,7 +136,7 @@ def _sides_of_comparisons(part: Feedback) -> list[tuple[tuple[str, str, str] | N
     sides: list[tuple[tuple[str, str, str] | None, bool | None]] = []
     keys = [answer_hash(response) for response in part.responses] if part.comparisons else []
     for c in part.comparisons:
-        person = c.annotator or part.annotator or c.column
+        person = c.annotator or part.annotator
         low, high = sorted((keys[c.better], keys[c.worse]))
         sides.append((None if person is None else (person, low, high), None if c.tie else keys[c.better] == low))
     return sides
