@@ -86,6 +86,7 @@ class Judgements:
         judged: (k,) answer codes.
         places, shown: (k,) places; -1 for none.
         row: (n,) place of each judgement in the table that it was read from.
+        one_way: codes of the sources whose judges cannot disagree with each other.
     """
 
     groups: npt.NDArray[Any]
@@ -106,6 +107,7 @@ class Judgements:
     places: Ints
     shown: Ints
     row: Ints
+    one_way: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.block)
@@ -126,6 +128,11 @@ class Judgements:
             **{name: getattr(self, name)[entries] for name in by_entry},
             starts=np.concatenate([[0], np.cumsum(sizes[rows])]),
         )
+
+    def with_one_way(self, sources: Collection[str]) -> "Judgements":
+        """Returns the table in which the judges of these sources, by name, cannot disagree with each other."""
+        codes = (code for code, name in enumerate(self.sources.tolist()) if name in sources)
+        return dataclasses.replace(self, one_way=tuple(codes))
 
     def block_name(self, block: int) -> tuple[str, str | None]:
         """Returns the names of group and axis of a block; None for a judgement of the whole."""

@@ -146,7 +146,8 @@ def unify(
         name: each.judgements if each.informative_judgements or not _needs_overlaps(settings) else 0
         for name, each in zip(projections, counts, strict=True)
     }
-    finder, judging = aggregate_judgements(settings.aggregate, out, judgements_of, projections, on_progress)
+    one_way = {source.projection.source for source in sources if not source.format.can_disagree}
+    finder, judging = aggregate_judgements(settings.aggregate, out, judgements_of, projections, on_progress, one_way)
     written = _write_preferences(reduces, settings, finder, engine, out)
     write_judging(judging, out)
     records = _make_records(sources, counts, written, judging, out, work)

@@ -27,6 +27,9 @@ class Format(Choice):
     """Which rows give one group of answers, whose judgements are added up."""
     feedback_kind: ClassVar[FeedbackKind] = "pairs"
     """What most preferences of this format hold; `unipref init` chooses the training steps by it."""
+    can_disagree: ClassVar[bool] = True
+    """Whether two judges of the same two answers can call either one better. Of a text before and after an edit, all
+    rows say the same, whoever wrote them: that they agree tells nothing of how reliable they are."""
     needs: ClassVar[tuple[str, ...]] = ()
     """What a row must hold, in the words of `unipref.unify.inspection.CONTENTS`. If no format fits, `inspect` lists
     which of these are missing. Empty: `inspect` does not suggest the format."""

@@ -70,6 +70,8 @@ class Edit(Mapped):
     prompt: Paths | None = None
     """Replaces the instruction: the prompt to which both texts are answers."""
 
+    can_disagree: ClassVar[bool] = False
+
     example: ClassVar[dict[str, Any]] = {
         "settings": {"before": "old", "after": "new"},
         "rows": [{"old": "He go home.", "new": "He goes home."}],

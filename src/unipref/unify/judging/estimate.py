@@ -1,6 +1,6 @@
 """Runs the study's aggregate on the judgements of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ def aggregate_judgements(
     judgements_of: Mapping[str, int],
     projections: Mapping[str, Projection],
     on_progress: Progress | None = None,
+    one_way: Collection[str] = (),
 ) -> tuple[EvidenceFinder | None, dict[str, Any]]:
     """Aggregates `judgements.parquet`; returns what finds the evidence on preferences, and the record of the judging.
 
@@ -35,6 +36,7 @@ def aggregate_judgements(
             aggregated.
         projections: source -> how its groups are projected.
         on_progress: called with a label, the finished steps and the most steps.
+        one_way: sources whose judges cannot disagree with each other.
 
     Raises:
         ResourceError: the judgements need more memory than is free.
@@ -50,7 +52,7 @@ def aggregate_judgements(
             on_progress(SHOWN, done, most)
 
     show_step(0, 1)
-    judgements = read_judgements(out / "judgements.parquet", used)
+    judgements = read_judgements(out / "judgements.parquet", used).with_one_way(one_way)
     is_opposite = find_opposites(judgements)
     consistent = judgements.take(~is_opposite) if is_opposite.any() else judgements
     aggregation = aggregate.aggregate(consistent, show_step)

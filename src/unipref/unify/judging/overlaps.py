@@ -33,7 +33,8 @@ def find_overlaps(judgements: Judgements, least: int) -> Overlaps:
     """Finds the judgements on answers that others judged too.
 
     Unknown annotators of one source may be one person. So their judgements overlap only if they are about exactly the
-    same answers, which unify has freed of repeats.
+    same answers, which unify has freed of repeats. The judges of one-way sources cannot disagree, so all of them
+    together are one judge.
 
     Args:
         judgements: the table.
@@ -44,6 +45,7 @@ def find_overlaps(judgements: Judgements, least: int) -> Overlaps:
     single = judgements.is_kind(*SINGLE)
     named = len(judgements.annotators)
     judge = np.where(judgements.annotator == NOBODY, named + judgements.source, judgements.annotator)
+    judge[_is_one_way(judgements)] = named + len(judgements.sources)
     _, cell = np.unique(judgements.block * (named + len(judgements.sources) + 1) + judge, return_inverse=True)
     judges_of, pair_of_entry = _count_judges(cell[rows], judgements.judged, answers)
     singles_of, _ = _count_judges(cell[rows][single[rows]], judgements.judged[single[rows]], answers)
@@ -79,13 +81,19 @@ def _count_judges(cell: Ints, answer: Ints, answers: int) -> tuple[Ints, Ints]:
     return np.bincount(distinct(code) % max(answers, 1), minlength=answers), code
 
 
+def _is_one_way(judgements: Judgements) -> Flags:
+    """Returns (n,) whether each judgement is of a source whose judges cannot disagree with each other."""
+    return np.isin(judgements.source, judgements.one_way)
+
+
 def _is_repeated(judgements: Judgements) -> Flags:
     """Returns (n,) whether another row, or another of the judgements that a row stands for, is about the same answers
     in the same form.
     """
     n = len(judgements)
     sizes = np.diff(judgements.starts)
-    result: Flags = (judgements.count > 1) & (judgements.annotator == NOBODY)
+    one_way = _is_one_way(judgements)
+    result: Flags = (judgements.count > 1) & (judgements.annotator == NOBODY) & ~one_way
     for size in np.unique(sizes).tolist():
         rows = np.flatnonzero(sizes == size)
         at = judgements.starts[:-1][rows][:, None] + np.arange(size)
@@ -95,7 +103,8 @@ def _is_repeated(judgements: Judgements) -> Flags:
         else:
             _, code = np.unique(judged, axis=0, return_inverse=True)
             code = code.reshape(-1)
-        judge = np.where(judgements.annotator == NOBODY, n + np.arange(n), judgements.annotator)[rows]
+        judge = np.where(judgements.annotator == NOBODY, n + np.arange(n), judgements.annotator)
+        judge = np.where(one_way, 2 * n, judge)[rows]
         different = distinct(code * (2 * n + 1) + judge) // (2 * n + 1)
         result[rows] |= np.bincount(different, minlength=int(code.max()) + 1)[code] >= 2
     return result

@@ -150,12 +150,15 @@ def describe_judging(folder: Path) -> Iterator[str]:
 
 
 def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
-    """Returns Krippendorff's alpha of each source, axis and kind with judgements of the same answers."""
+    """Returns Krippendorff's alpha of each source, axis and kind with judgements of the same answers.
+
+    A source whose judges cannot disagree has none.
+    """
     axis = judgements.blocks[judgements.block, 1]
     result = []
     width = max(len(judgements.answers), 1)
     for kind, level in LEVELS.items():
-        rows = np.flatnonzero(judgements.is_kind(kind))
+        rows = np.flatnonzero(judgements.is_kind(kind) & ~np.isin(judgements.source, judgements.one_way))
         keys, code = np.unique(judgements.source[rows] * len(judgements.axes) + axis[rows], return_inverse=True)
         for key, mine in zip(keys.tolist(), group_places(code, len(keys)), strict=True):
             source, axis_code = divmod(key, len(judgements.axes))
