@@ -1,7 +1,7 @@
 """Judges the paper's three claims: each is shown, refuted or not shown by a stated rule."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from unipref.analysis.verdicts.evidence import Evidence, Model, Variant
@@ -339,7 +339,7 @@ def _explain_inconclusive(gain: Gain, seeds: int, side: str) -> str:
 
 
 def _explain_all_unusable(
-    evidence: Evidence, gains: dict[str, dict[str, Gain]], models: dict[str, tuple[Model, ...]]
+    evidence: Evidence, gains: dict[str, dict[str, Gain]], models: Mapping[str, Sequence[Model]]
 ) -> str:
     """Explains why none of several comparisons, each of some models, supports a verdict; empty if one does."""
     reasons = [_explain_unusable(evidence, by_side, models[name]) for name, by_side in gains.items()]

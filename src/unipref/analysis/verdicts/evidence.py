@@ -228,14 +228,21 @@ class Evidence:
         if not shared:
             return None
         side, factors = self.sides[objective], np.array([weight for _, weight in weights])
-        figures, terms = np.zeros((len(rows), len(factors))), np.zeros((len(rows), len(factors), len(shared)))
+        figures, values = np.zeros((len(rows), len(factors))), np.zeros((len(rows), len(factors)))
+        terms = np.zeros((len(rows), len(factors), len(shared)))
         for at, row in enumerate(rows):
             for place, statistic in enumerate(row):
                 aligned = _align(statistic, shared)
                 figures[at, place] = _find_goodness(aligned) / side.unit
                 own = self._find_terms(statistic) if aligned is statistic else _compute_terms(aligned)
                 terms[at, place] = own / side.unit
+                values[at, place] = _find_value(aligned)
         first = _align(rows[0][0], shared)
+        if first.direction == "ideal":
+            # Seeds on both sides of the ideal have errors that do not cancel: one side per model.
+            sides = np.where(values < (first.ideal or 0.0), 1.0, -1.0)
+            own_side = np.where(values.mean(axis=0) < (first.ideal or 0.0), 1.0, -1.0)
+            terms *= (sides * own_side)[:, :, None]
         grouping = first.grouping
         extra = find_discordance(first, rows[0][1]) * float((factors**2).sum()) / 2
 
