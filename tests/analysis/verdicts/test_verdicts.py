@@ -1,5 +1,6 @@
 """Verdicts on hand-made scores whose answer is known, the front and the hypervolume by hand."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from unipref.analysis.verdicts.failure_signs import find_failure_signs
 from unipref.analysis.verdicts.seed_pools import Arm, SeedPools
 from unipref.core.run_folder import Manifest
 from unipref.core.stats.pareto import contributions, find_efficient_points, hypervolume
-from unipref.core.stats.statistic import mean
+from unipref.core.stats.statistic import Statistic, mean
 
 
 def test_all_three_claims_are_shown_where_they_hold() -> None:
@@ -116,6 +117,73 @@ def test_one_seed_claims_nothing_and_says_so() -> None:
     assert all("One seed shows nothing" in claim.why for claim in found)
     bought = find_failure_signs(Manifest(), evidence(VARIANTS, BASE | {("main", "dpo"): (0.6, 0.8)}, seeds=1))[2]
     assert (bought.name, bought.occurrences) == ("one objective bought with the other", [])
+
+
+def replace_bias(found: Evidence, change: Callable[[Model, Measured], Measured]) -> Evidence:
+    bias = {model: change(model, measured) for model, measured in found.measured["bias"].items()}
+    return Evidence(found.sides, {**found.measured, "bias": bias}, found.variants)
+
+
+def test_three_seeds_on_one_cluster_lack_clusters_and_not_seeds() -> None:
+    def put_in_one_cluster(_: Model, measured: Measured) -> Measured:
+        return replace(
+            measured, by_seed={seed: replace(one, clusters=["c"] * N) for seed, one in measured.by_seed.items()}
+        )
+
+    claims = judge_claims(replace_bias(evidence(VARIANTS, GOOD), put_in_one_cluster))
+    assert [claim.verdict for claim in claims] == ["not shown"] * 3
+    assert all("All examples of bias are of one cluster" in claim.why for claim in claims)
+    assert not any("seed" in claim.why for claim in claims)
+
+
+def test_models_that_share_no_seed_are_measured_but_cannot_be_paired() -> None:
+    def rename_seeds(by: int) -> Callable[[Model, Measured], Measured]:
+        def rename(model: Model, measured: Measured) -> Measured:
+            moved = {seed if seed is None else seed + by: one for seed, one in measured.by_seed.items()}
+            return replace(measured, by_seed=moved) if model == Model("main", "sft") else measured
+
+        return rename
+
+    claim = judge_claims(replace_bias(evidence(VARIANTS, GOOD), rename_seeds(3)))[2]
+    assert claim.why == "main after dpo and main after sft share no seed in bias, so their figures cannot be paired."
+    never = evidence([variant("main", "full")], {place: GOOD[place] for place in GOOD if place[1] != "sft"})
+    why = judge_claims(never)[2].why
+    assert "No benchmark measures instruction in main after sft." in why
+    assert "No benchmark measures bias in main after sft." in why
+
+
+def test_models_without_shared_examples_cannot_be_paired() -> None:
+    def rename_units(model: Model, measured: Measured) -> Measured:
+        moved = {
+            seed: replace(one, units=[f"other {unit}" for unit in one.units]) for seed, one in measured.by_seed.items()
+        }
+        return replace(measured, by_seed=moved) if model == BASE_MODEL else measured
+
+    why = judge_claims(replace_bias(evidence(VARIANTS, GOOD), rename_units))[0].why
+    assert why == "main after dpo and base share no examples of bias, so their figures cannot be paired."
+
+
+@pytest.mark.parametrize(
+    ("base", "model", "verdict"),
+    [(1.0, 0.0, "better"), (-1.0, 0.1, "better"), (0.0, 0.9, "worse"), (0.4, -0.4, "inconclusive")],
+)
+def test_a_gain_towards_an_ideal_is_judged_near_the_end_of_the_range(base: float, model: float, verdict: str) -> None:
+    rng = np.random.default_rng(0)
+    units = [str(at) for at in range(20)]
+
+    def draw(value: float) -> Statistic:
+        values = np.clip(value + (0.3 if abs(value) < 1 else 0.0) * rng.normal(size=20), -1, 1)
+        return mean("bias", units, values, direction="ideal", ideal=0.0, bounds=(-1.0, 1.0), trials=None)
+
+    place = Model("main", "dpo")
+    measured = {BASE_MODEL: Measured({None: draw(base)}), place: Measured({seed: draw(model) for seed in range(3)})}
+    gain = Evidence(SIDES, {"bias": measured}, {}).compute_gain("bias", place, BASE_MODEL)
+    assert gain is not None
+    assert gain.verdict == verdict
+    assert gain.low <= abs(base) - abs(model) <= gain.high
+    assert gain.p is not None
+    assert (gain.p < 0.05) == (verdict != "inconclusive")
+    assert gain.interval(1 - gain.p)[0 if gain.value > 0 else 1] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_seeds_that_disagree_show_nothing() -> None:

@@ -88,7 +88,7 @@ def test_the_gain_towards_an_ideal_crosses_it() -> None:
     assert found.gain == pytest.approx(0.0)
     assert found.low is not None
     assert found.low > 0.3
-    assert found.verdict == "different, neither nearer to the ideal"
+    assert found.verdict == "different, which is nearer to the ideal is not known"
 
 
 def test_the_p_of_shares_is_near_to_mcnemars() -> None:

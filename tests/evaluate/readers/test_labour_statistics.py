@@ -32,12 +32,11 @@ def test_no_variation_is_no_correlation_and_two_points_are_too_few() -> None:
 
 
 def test_two_models_are_compared_on_the_same_occupations() -> None:
-    y = np.arange(60.0)
-    names = [f"{at:02}" for at in range(60)]
-    noise = 3 * np.tile([1.0, -1.0, 2.0, -2.0], 15)
-    with_bias, without = (correlation("r", names, x, y) for x in (y + noise, np.tile([1.0, -1.0], 30)))
+    y = np.arange(20.0)
+    names = [f"{at:02}" for at in range(20)]
+    with_bias, without = (correlation("r", names, x, y) for x in (y, np.tile([1.0, -1.0], 10)))
     result = difference(without, with_bias)
-    assert result.second == pytest.approx(np.corrcoef(y + noise, y)[0, 1])
+    assert result.second == pytest.approx(1.0)
     assert result.verdict == "worse"
 
 

@@ -1,5 +1,7 @@
 """Judges the paper's three claims: each is shown, refuted or not shown by a stated rule."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from unipref.analysis.verdicts.evidence import Evidence, Model, Variant
@@ -95,7 +97,7 @@ def judge_combined(evidence: Evidence) -> Claim:
     model, base = variant.last, evidence.base_of(variant.last)
     mine = _compute_gains(evidence, model, base)
     gains = {f"{model} - base": mine}
-    if reason := _explain_unusable(mine):
+    if reason := _explain_unusable(evidence, mine, (model, base)):
         return conclude(NOT_SHOWN, reason, gains)
     figures = f"{model} against the base model: {describe_gains(mine)}.{_name_excluded(evidence)}"
     alone = _find_single_sources(evidence)
@@ -187,9 +189,13 @@ def judge_subset(evidence: Evidence) -> Claim:
     gains |= {
         f"{part.last} - {full.last}": _compute_gains(evidence, part.last, full.last) for part in parts if part.last
     }
-    if reason := _explain_unusable(of_full) or _explain_all_unusable(kept):
+    base = evidence.base_of(full.last)
+    compared = {str(part.last): (part.last, full.last, base) for part in parts if part.last}
+    if reason := _explain_unusable(evidence, of_full, (full.last, base)) or _explain_all_unusable(
+        evidence, kept, compared
+    ):
         return Claim(name, SUBSET, NOT_SHOWN, reason, gains)
-    usable = {part: by for part, by in kept.items() if not _explain_unusable(by)}
+    usable = {part: by for part, by in kept.items() if _is_usable(by)}
     level = 1 - ALPHA / len(parts)
     lost = [part for part, by in usable.items() if any(g.is_below(0.0, 1 - ALPHA / len(by)) for g in by.values())]
     if len(lost) == len(kept):
@@ -272,9 +278,10 @@ def judge_after_sft(evidence: Evidence) -> Claim:
     if not later:
         return Claim(name, ADDS, NOT_SHOWN, "The study has no step of RL or DPO that starts from SFT.")
     gains = {f"{model} - {start.step}": _compute_gains(evidence, model, start) for model, start in later}
-    if reason := _explain_all_unusable(gains):
+    compared = {f"{model} - {start.step}": (model, start) for model, start in later}
+    if reason := _explain_all_unusable(evidence, gains, compared):
         return Claim(name, ADDS, NOT_SHOWN, reason, gains)
-    usable = {pair: by for pair, by in gains.items() if not _explain_unusable(by)}
+    usable = {pair: by for pair, by in gains.items() if _is_usable(by)}
     tests = [(pair, side, gain.p) for pair, by in usable.items() for side, gain in by.items() if gain.p is not None]
     corrected = holm([p for _, _, p in tests])
     clear = {(pair, side) for (pair, side, _), p in zip(tests, corrected, strict=True) if p <= ALPHA}
@@ -300,22 +307,43 @@ def _compute_gains(evidence: Evidence, model: Model, other: Model) -> dict[str, 
     return {objective: gain for objective, gain in gains.items() if gain is not None}
 
 
-def _explain_unusable(gains: dict[str, Gain]) -> str:
-    """Explains why these gains support no verdict; empty if they do."""
-    if missing := [objective for objective in OBJECTIVES if objective not in gains]:
-        return f"No benchmark measures {' and '.join(missing)} in these models."
-    if not all(gain.is_conclusive for gain in gains.values()):
+def _is_usable(gains: dict[str, Gain]) -> bool:
+    """Whether these gains support a verdict."""
+    return all(side in gains for side in OBJECTIVES) and all(gain.is_conclusive for gain in gains.values())
+
+
+def _explain_unusable(evidence: Evidence, gains: dict[str, Gain], models: Sequence[Model]) -> str:
+    """Explains why these gains of models support no verdict; empty if they do."""
+    if missing := [side for side in OBJECTIVES if side not in gains]:
+        return " ".join(evidence.explain_missing(side, models) for side in missing)
+    sides = {side: gain for side, gain in gains.items() if not gain.is_conclusive}
+    reasons = [_explain_inconclusive(gain, evidence.count_seeds(side, models), side) for side, gain in sides.items()]
+    return f"{' '.join(dict.fromkeys(reasons))} The gains: {describe_gains(gains)}." if reasons else ""
+
+
+def _explain_inconclusive(gain: Gain, seeds: int, side: str) -> str:
+    """Explains why a gain shows nothing; seeds: the greatest number of seeds of its models."""
+    if not math.isfinite(gain.value):
+        return f"The gain in {side} has no value in some seed."
+    if gain.clusters < 2:
+        return f"All examples of {side} are of one cluster, so the spread between clusters is unknown."
+    if not math.isfinite(gain.combined.over_units):
+        return f"The examples of {side} do not show the spread between clusters."
+    if gain.seeds > 1 or not seeds:
+        return f"The spread between trainings is unknown in {side}; intervals are over examples alone."
+    if seeds > 1:
         return (
-            f"One seed shows nothing: the spread between trainings is unknown ({describe_gains(gains)}; intervals over "
-            "examples alone)."
+            "The models share one seed, so the spread between trainings is unknown; intervals are over examples alone."
         )
-    return ""
+    return "One seed shows nothing: the spread between trainings is unknown; intervals are over examples alone."
 
 
-def _explain_all_unusable(gains: dict[str, dict[str, Gain]]) -> str:
-    """Explains why none of several comparisons supports a verdict; empty if one does."""
-    reasons = [_explain_unusable(by_side) for by_side in gains.values()]
-    return "" if not all(reasons) else next(iter(reasons), "Nothing was measured.")
+def _explain_all_unusable(
+    evidence: Evidence, gains: dict[str, dict[str, Gain]], models: Mapping[str, Sequence[Model]]
+) -> str:
+    """Explains why none of several comparisons, each of some models, supports a verdict; empty if one does."""
+    reasons = [_explain_unusable(evidence, by_side, models[name]) for name, by_side in gains.items()]
+    return "" if not all(reasons) else " ".join(dict.fromkeys(reasons)) or "Nothing was measured."
 
 
 def describe_gains(gains: dict[str, Gain]) -> str:

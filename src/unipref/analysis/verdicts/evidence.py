@@ -1,8 +1,9 @@
 """The evidence for verdicts: each model's figure per objective and seed, and gains paired by example and seed."""
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -18,9 +19,11 @@ from unipref.core.stats import intervals, seeds
 from unipref.core.stats.chance import goodness
 from unipref.core.stats.clusters import Grouping
 from unipref.core.stats.differences import EFFECT, find_discordance, find_gain_span
+from unipref.core.stats.seeds import Combined
 from unipref.core.stats.statistic import Statistic
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 class Model(NamedTuple):
@@ -224,29 +227,63 @@ class Evidence:
         shared = _find_shared_units(rows) if rows else []
         if not shared:
             return None
-        side, factors = self.sides[objective], [weight for _, weight in weights]
-        figures, terms = np.zeros(len(rows)), np.zeros((len(rows), len(shared)))
+        side, factors = self.sides[objective], np.array([weight for _, weight in weights])
+        figures, values = np.zeros((len(rows), len(factors))), np.zeros((len(rows), len(factors)))
+        terms = np.zeros((len(rows), len(factors), len(shared)))
         for at, row in enumerate(rows):
-            for factor, statistic in zip(factors, row, strict=True):
+            for place, statistic in enumerate(row):
                 aligned = _align(statistic, shared)
-                figures[at] += factor * _find_goodness(aligned) / side.unit
+                figures[at, place] = _find_goodness(aligned) / side.unit
                 own = self._find_terms(statistic) if aligned is statistic else _compute_terms(aligned)
-                terms[at] += factor * own / side.unit
+                terms[at, place] = own / side.unit
+                values[at, place] = _find_value(aligned)
         first = _align(rows[0][0], shared)
+        if first.direction == "ideal":
+            # Seeds on both sides of the ideal have errors that do not cancel: one side per model.
+            sides = np.where(values < (first.ideal or 0.0), 1.0, -1.0)
+            own_side = np.where(values.mean(axis=0) < (first.ideal or 0.0), 1.0, -1.0)
+            terms *= (sides * own_side)[:, :, None]
         grouping = first.grouping
-        seeded = tuple((model, weight) for model, weight in weights if by_model[model].is_seeded)
-        extra = find_discordance(first, rows[0][1]) * sum(factor**2 for factor in factors) / 2
-        combined = seeds.combine(figures, terms, grouping, self.pools.of_sum(objective, seeded), extra)
+        extra = find_discordance(first, rows[0][1]) * float((factors**2).sum()) / 2
+
+        def combine(signs: Floats) -> Combined:
+            """Combines the sum with the signs of some models' nearness turned."""
+            turned = factors * signs
+            seeded = tuple(
+                (model, float(weight))
+                for (model, _), weight in zip(weights, turned, strict=True)
+                if by_model[model].is_seeded
+            )
+            pool = self.pools.of_sum(objective, seeded)
+            return seeds.combine(figures @ turned, np.einsum("k,skn->sn", turned, terms), grouping, pool, extra)
+
         span = find_gain_span(first)
-        most = max(sum(f for f in factors if f > 0), -sum(f for f in factors if f < 0))
+        most = max(float(factors[factors > 0].sum()), -float(factors[factors < 0].sum()))
         return Gain(
-            combined,
+            combine(np.ones(len(factors))),
             effect=side.effect,
             span=None if span is None else span * most / side.unit,
             least=intervals.count_independent(len(shared), grouping, first.trials),
             n=len(shared),
             clusters=grouping.count,
+            sums=_combine_signs(factors, combine) if first.direction == "ideal" else (),
+            farthest=None if span is None else span * float(np.abs(factors).sum()) / side.unit,
         )
+
+    def explain_missing(self, objective: str, models: Sequence[Model]) -> str:
+        """Explains why models cannot be compared on a side."""
+        by_model = self.measured.get(objective, {})
+        if missing := [str(model) for model in dict.fromkeys(models) if model not in by_model]:
+            return f"No benchmark measures {objective} in {' and '.join(missing)}."
+        names = " and ".join(str(model) for model in dict.fromkeys(models))
+        if not _pair_by_seed([by_model[model].by_seed for model in models]):
+            return f"{names} share no seed in {objective}, so their figures cannot be paired."
+        return f"{names} share no examples of {objective}, so their figures cannot be paired."
+
+    def count_seeds(self, objective: str, models: Sequence[Model]) -> int:
+        """Returns the greatest number of seeds of one of the models."""
+        by_model = self.measured.get(objective, {})
+        return max((len(by_model[model].by_seed) for model in models if model in by_model), default=0)
 
     def find_terms_of(self, objective: str, model: Model, other: Model) -> tuple[Floats, Grouping] | None:
         """Returns (n,) the units' own differences of two models, mean over seeds, and the units' clusters.
@@ -304,9 +341,29 @@ class Evidence:
         return self._terms[key]
 
 
+def _combine_signs(factors: Floats, combine: Callable[[Floats], Combined]) -> tuple[tuple[Combined, ...], ...]:
+    """Combines a sum under all signs: a row per signs of the negative factors, a column per signs of the others."""
+    is_negative = factors < 0
+
+    def list_signs(where: Bools) -> list[Floats]:
+        choices = [(1.0, -1.0) if turned else (1.0,) for turned in where]
+        return [np.array(signs) for signs in itertools.product(*choices)]
+
+    return tuple(
+        tuple(combine(of_negative * of_positive) for of_positive in list_signs(~is_negative))
+        for of_negative in list_signs(is_negative)
+    )
+
+
 def _compute_terms(statistic: Statistic) -> Floats:
     """Returns (n,) how much each unit moves the goodness of one model; NaN if that has no value."""
-    found = intervals.find_influence(statistic.values, lambda means: goodness(statistic, statistic.at(means)))
+    found = intervals.find_influence(statistic.values, statistic.at)
+    if found is not None:
+        is_higher = statistic.direction == "higher"
+        if statistic.direction == "ideal":
+            # The side of the ideal is that of all units: without one unit the distance must not be folded again.
+            is_higher = _find_value(statistic) < (statistic.ideal or 0.0)
+        found = found if is_higher else -found
     return np.full(len(statistic.units), np.nan) if found is None else found
 
 

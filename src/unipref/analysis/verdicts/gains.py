@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from unipref.core.run_folder import GainRecord
 from unipref.core.stats.differences import BETTER, INCONCLUSIVE, WORSE, classify, find_p
+from unipref.core.stats.ideals import Linear, find_gain_interval, find_gain_p
 from unipref.core.stats.intervals import LEVEL
 from unipref.core.stats.seeds import Combined
 
@@ -19,6 +20,10 @@ class Gain:
         span: the greatest possible gain; None without limits.
         least: effective number of examples where all agree, as in `intervals.find_interval`.
         n, clusters: number of examples, and of independent groups of them.
+        sums: for a gain towards an ideal, the same sum with the signs of some models' distances turned: one row per
+            signs of the models with negative weights, one column per signs of the others. As in
+            `ideals.Table`. Empty if higher or lower is better.
+        farthest: the greatest possible size of each of these sums; None without limits.
     """
 
     combined: Combined
@@ -27,6 +32,8 @@ class Gain:
     least: float
     n: int
     clusters: int
+    sums: tuple[tuple[Combined, ...], ...] = ()
+    farthest: float | None = None
 
     @property
     def value(self) -> float:
@@ -50,8 +57,17 @@ class Gain:
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Returns the interval over seeds and clusters; over clusters alone if no variance between seeds is known."""
+        if self.sums:
+            return find_gain_interval(self._table, self.span, level)
         bounds = None if self.span is None else (-self.span, self.span)
         return self.combined.interval(bounds, least=self.least, level=level)
+
+    @property
+    def _table(self) -> tuple[tuple[Linear, ...], ...]:
+        return tuple(
+            tuple(Linear(one.value, one.variance, one.freedom, self.farthest, self.least) for one in row)
+            for row in self.sums
+        )
 
     @property
     def is_conclusive(self) -> bool:
@@ -86,6 +102,8 @@ class Gain:
         """Two-sided p of a gain of 0; None if it is not conclusive."""
         if not self.is_conclusive:
             return None
+        if self.sums:
+            return find_gain_p(self._table)
         return find_p(self.value, self.combined.variance, self.combined.freedom, self.span, self.least)
 
     def record(self, p_holm: float | None = None) -> GainRecord:

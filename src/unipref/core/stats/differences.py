@@ -1,13 +1,15 @@
 """The difference of two models on one statistic, unit by unit, with its interval over clusters of units."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.stats import intervals
+from unipref.core.stats import ideals, intervals
 from unipref.core.stats.chance import goodness
+from unipref.core.stats.ideals import Linear
 from unipref.core.stats.intervals import LEVEL
 from unipref.core.stats.statistic import Statistic
 
@@ -16,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 EFFECT = 0.05
 """The default smallest effect of interest, as a share of one: five points in a hundred."""
 BETTER, WORSE, EQUIVALENT, INCONCLUSIVE = "better", "worse", "equivalent", "inconclusive"
-UNCHANGED, APART, NO_INTERVAL = "unchanged", "different, neither nearer to the ideal", "no interval"
+UNCHANGED, APART, NO_INTERVAL = "unchanged", "different, which is nearer to the ideal is not known", "no interval"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Difference:
     def verdict(self) -> str:
         """What the interval of the gain says; see `classify`.
 
-        Two models on opposite sides of an ideal may clearly differ, although neither is clearly nearer to it.
+        Two models on opposite sides of an ideal may clearly differ, although it is not clear which is nearer to it.
         """
         if self.is_same:
             return UNCHANGED
@@ -137,23 +139,20 @@ def difference(first: Statistic, second: Statistic, level: float = LEVEL) -> Dif
     whole = columns.mean(axis=0, keepdims=True)
     value, gain = sides(whole)[0], float(find_gains(whole)[0])
     extra, least = find_discordance(first, second), intervals.count_independent(len(both), grouping)
-    ends: list[tuple[float | None, float | None]] = []
-    p = None
-    for of_means, middle, span in (
-        (lambda means: np.diff(sides(means))[:, 0], value[1] - value[0], find_span(first)),
-        (find_gains, gain, find_gain_span(first)),
-    ):
-        bounds = None if span is None else (-span, span)
+
+    def find_variance(of_means: Callable[[Floats], Floats]) -> float:
+        """Returns the variance of a function of the means; NaN without one."""
         terms = intervals.find_influence(columns, of_means)
-        variance = float("nan") if terms is None else float(grouping.variance(terms)) + extra
-        if not math.isfinite(variance):
-            ends.append((None, None))
-            continue
-        low, high, _ = intervals.find_interval(
-            float(middle), variance, grouping.freedom, bounds, least=least, level=level
-        )
-        ends.append((low, high))
-        p = find_p(float(middle), variance, grouping.freedom, span, least)
+        return math.nan if terms is None else float(grouping.variance(terms)) + extra
+
+    apart = value[1] - value[0], find_variance(lambda means: np.diff(sides(means))[:, 0])
+    if first.direction == "ideal":
+        ideal = first.ideal or 0.0
+        total = value.sum() - 2 * ideal, find_variance(lambda means: sides(means).sum(axis=1) - 2 * ideal)
+        ends, p = _find_ends_towards_ideal(first, grouping.freedom, apart, total, least, level)
+    else:
+        towards = gain, find_variance(find_gains)
+        ends, p = _find_ends(first, grouping.freedom, apart, towards, least, level)
     return Difference(
         float(value[0]),
         float(value[1]),
@@ -167,6 +166,47 @@ def difference(first: Statistic, second: Statistic, level: float = LEVEL) -> Dif
         bool(np.array_equal(one, two)),
         effect,
     )
+
+
+Ends = tuple[float | None, float | None]
+Uncertain = tuple[float, float]
+"""A value and its variance."""
+
+
+def _find_ends(
+    first: Statistic, freedom: float, apart: Uncertain, towards: Uncertain, least: float, level: float
+) -> tuple[list[Ends], float | None]:
+    """Computes the intervals of second - first and of the gain, and the p of the gain, if higher or lower is better."""
+    ends: list[Ends] = []
+    p, span = None, find_span(first)
+    bounds = None if span is None else (-span, span)
+    for middle, variance in (apart, towards):
+        if not math.isfinite(variance):
+            ends.append((None, None))
+            continue
+        low, high, _ = intervals.find_interval(float(middle), variance, freedom, bounds, least=least, level=level)
+        ends.append((low, high))
+        p = find_p(float(middle), variance, freedom, span, least)
+    return ends, p
+
+
+def _find_ends_towards_ideal(
+    first: Statistic, freedom: float, apart: Uncertain, total: Uncertain, least: float, level: float
+) -> tuple[list[Ends], float | None]:
+    """Computes the same for a gain towards an ideal; total: the sum of both signed distances from it."""
+    span, farthest = find_span(first), find_gain_span(first)
+    difference = Linear(-float(apart[0]), apart[1], freedom, span, least)
+    both = Linear(float(total[0]), total[1], freedom, None if farthest is None else 2 * farthest, least)
+    low, high = difference.interval(level)
+    sums = ideals.make_table(difference, both)
+    gain_low, gain_high = ideals.find_gain_interval(sums, farthest, level)
+    p = ideals.find_gain_p(sums)
+    ends = [_drop_nan(-high, -low), _drop_nan(gain_low, gain_high)]
+    return ends, None if math.isnan(p) else p
+
+
+def _drop_nan(low: float, high: float) -> Ends:
+    return (None, None) if math.isnan(low) or math.isnan(high) else (low, high)
 
 
 def find_p(gain: float, variance: float, freedom: float, span: float | None, least: float) -> float:
