@@ -495,7 +495,8 @@ def test_five_annotators_who_err_in_three_of_ten_cases(aggregate: str, seed: int
     confidences = sorted({round(p["confidence"], 3) for p in preferences})
     sure = [p for p in preferences if p["confidence"] > 0.95]
     assert sum(pair in truth for pair in told(sure)) / len(sure) > 0.97
-    assert {p["n_annotators"] for p in preferences} == {ANNOTATORS}
+    # A field is a place in its row, not a person: who voted there is not known.
+    assert {p["n_annotators"] for p in preferences} == {None}
     if aggregate == "majority":
         assert confidences == [0.6, 0.8, 1.0]
     else:
