@@ -18,6 +18,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.chat_models import Policy
 from unipref.core.text_keys import digest
 from unipref.models.inference import all_answer_tokens
+from unipref.select.answer_sums import sum_answers
 from unipref.select.model_scorer import DIALOGUES_AT_ONCE, PolicyScorer, dialogue_key
 from unipref.select.text_cache import compute_cached, make_folder_name
 
@@ -197,20 +198,5 @@ def sum_log_likelihoods(policy: Policy, pairs: Sequence[Dialogue]) -> "torch.Ten
 
     In contrast to `models.inference`, the sums have gradients.
     """
-    import torch
-
     answers = [(d.prompt, d.chosen or []) for d in pairs] + [(d.prompt, d.rejected or []) for d in pairs]
-    tokens = all_answer_tokens(policy, answers)
-    longest = max(len(one.ids) for one in tokens)
-    ids = torch.zeros((len(tokens), longest), dtype=torch.long)
-    is_text, is_answer = torch.zeros_like(ids), torch.zeros_like(ids)
-    for row, one in enumerate(tokens):
-        ids[row, : len(one.ids)] = torch.tensor(one.ids)
-        is_text[row, : len(one.ids)] = 1
-        for begin, end in one.find_answers():
-            is_answer[row, begin:end] = 1
-    device = policy.model.device
-    ids, is_text, is_answer = ids.to(device), is_text.to(device), is_answer.to(device)
-    logits = policy.model(input_ids=ids, attention_mask=is_text, use_cache=False).logits[:, :-1].float()
-    likelihoods = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[:, :, 0]
-    return (likelihoods * is_answer[:, 1:]).sum(dim=1).reshape(2, len(pairs))
+    return sum_answers(policy, all_answer_tokens(policy, answers)).reshape(2, len(pairs))

@@ -18,6 +18,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.models.answer_tokens import AnswerTokens
 from unipref.models.inference import all_answer_tokens
+from unipref.select.answer_sums import sum_answers
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -120,20 +121,8 @@ def _project_batch(
     """Computes (k, a b) projections of the gradients of the sequences' sums of -log p."""
     import torch
 
-    longest = max(len(one.ids) for one in sequences)
-    ids = torch.zeros((len(sequences), longest), dtype=torch.long)
-    is_text, is_answer = torch.zeros_like(ids), torch.zeros_like(ids)
-    for row, one in enumerate(sequences):
-        ids[row, : len(one.ids)] = torch.tensor(one.ids)
-        is_text[row, : len(one.ids)] = 1
-        for begin, end in one.find_answers():
-            is_answer[row, begin:end] = 1
-    device = policy.model.device
-    ids, is_text, is_answer = ids.to(device), is_text.to(device), is_answer.to(device)
     with _record_last_layer(policy) as last, torch.enable_grad():
-        logits = policy.model(input_ids=ids, attention_mask=is_text, use_cache=False).logits[:, :-1].float()
-        likelihoods = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[:, :, 0]
-        loss = -(likelihoods * is_answer[:, 1:]).sum()
+        loss = -sum_answers(policy, sequences).sum()
         (gradients,) = torch.autograd.grad(loss, last["output"])
     left = gradients.float() @ projection.rows
     right = last["input"].float() @ projection.columns
