@@ -113,15 +113,14 @@ def _name_settings(form: type[Choice]) -> dict[str, Schema]:
 
 def _describe_class(settings: type[Settings]) -> Schema:
     """Describes the settings of a class; one that passes unknown settings on to a library allows any name."""
-    passes_on = any(_passes_settings_on(base) for base in settings.__mro__)
     described = {"type": "object", "description": inspect.cleandoc(settings.__doc__ or "")}
     properties = {name: _describe_field(field) for name, field in _list_fields(settings)}
-    return {**described, "properties": properties, "additionalProperties": passes_on}
+    return {**described, "properties": properties, "additionalProperties": _passes_settings_on(settings)}
 
 
-def _passes_settings_on(settings: type) -> bool:
+def _passes_settings_on(settings: type[Settings]) -> bool:
     """Whether a class checks unknown settings against those of a library before it reads its own."""
-    return any(name in vars(settings) for name in ("_check_trl_settings", "_check_peft_settings"))
+    return settings.model_config.get("extra") == "allow"
 
 
 def _list_fields(settings: type[Settings]) -> Iterator[tuple[str, FieldInfo]]:
