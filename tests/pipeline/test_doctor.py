@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import socket
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,11 @@ def test_a_missing_extra_comes_with_its_pip_line(monkeypatch: pytest.MonkeyPatch
     assert set(checks) == {f"extra '{name}'" for name in doctor.EXTRAS}
     assert checks["extra 'real'"].mend == "pip install 'unipref[real]'"
     assert "gguf" in checks["extra 'real'"].value
+
+
+def test_every_extra_for_users_is_checked() -> None:
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(doctor.EXTRAS) == set(declared["project"]["optional-dependencies"]) - {"dev"}
 
 
 def test_more_threads_than_cores_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from unipref.core import free_memory
 from unipref.core.version import __version__
 from unipref.core.workers.local import count_free_cores, count_usable_cores
+from unipref.models.gguf import has_bfloat16
 
 State = Literal["ok", "note", "missing"]
 
@@ -25,6 +26,7 @@ EXTRAS = {
     "eval": "lm-eval's tasks and IFEval",
     "dedup": "fast near-duplicate search",
     "real": "models in GGUF files",
+    "vision": "models that read images",
 }
 """Extra of the package -> what it is for."""
 LEAST_DISK = 5 << 30
@@ -136,9 +138,7 @@ def _check_device() -> Check:
         return Check("device", "ok", f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB{more}")
     if torch.backends.mps.is_available():
         return Check("device", "ok", "Apple GPU (mps)")
-    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    bf16 = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-    speed = "computes in bfloat16" if bf16 else "has no fast bfloat16"
+    speed = "computes in bfloat16" if has_bfloat16() else "has no fast bfloat16"
     return Check("device", "note", f"CPU only; it {speed}", "Models up to about 135M parameters train in minutes.")
 
 
