@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-
+from support import trials
 from trust import disk_full, flipped_bytes, interruptions
 from trust.small_study import UnbrokenRun, run_unbroken
 
@@ -18,13 +18,13 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> UnbrokenRun:
 
 
 def test_a_killed_run_resumes_and_ends_the_same(unbroken: UnbrokenRun, tmp_path: Path) -> None:
-    outcome = interruptions.kill_at_random_moments(unbroken, tmp_path / "kills", SEED, 2)
+    outcome = interruptions.kill_at_random_moments(unbroken, tmp_path / "kills", SEED, n := trials.count(1, 2))
     assert outcome.failures == []
-    assert outcome.tries["kills"] == 2
+    assert outcome.tries["kills"] == n
 
 
 def test_a_signal_stops_a_run_with_a_message(unbroken: UnbrokenRun, tmp_path: Path) -> None:
-    outcome = interruptions.stop_by_signals(unbroken, tmp_path / "signals", SEED, 2)
+    outcome = interruptions.stop_by_signals(unbroken, tmp_path / "signals", SEED, trials.count(1, 2))
     assert outcome.failures == []
 
 
@@ -35,12 +35,12 @@ def test_two_runs_in_one_folder_end_well(unbroken: UnbrokenRun, tmp_path: Path) 
 
 
 def test_a_full_disk_stops_a_run_with_a_message(unbroken: UnbrokenRun, tmp_path: Path) -> None:
-    outcome = disk_full.fill_disk_in_each_stage(unbroken, tmp_path / "disk", SEED, (0,), n_stages=2)
+    outcome = disk_full.fill_disk_in_each_stage(unbroken, tmp_path / "disk", SEED, (0,), n_stages=(n := trials.count(1, 2)))
     assert outcome.failures == []
-    assert outcome.tries["full disks"] == 2
+    assert outcome.tries["full disks"] == n
 
 
 def test_a_flipped_byte_is_repaired(unbroken: UnbrokenRun, tmp_path: Path) -> None:
-    outcome = flipped_bytes.flip_a_byte_in_each_file(unbroken, tmp_path / "flips", SEED, 4)
+    outcome = flipped_bytes.flip_a_byte_in_each_file(unbroken, tmp_path / "flips", SEED, n := trials.count(2, 4))
     assert outcome.failures == []
-    assert outcome.tries["flips"] == 4
+    assert outcome.tries["flips"] == n
