@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from support import trials
 from trust import disk_full, flipped_bytes, interruptions
 from trust.small_study import UnbrokenRun, run_unbroken

@@ -1,13 +1,36 @@
 """Sums of the log-likelihoods of answers with gradients, which `models.inference` does not keep."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from unipref.core.chat_models import Policy
 from unipref.models.answer_tokens import AnswerTokens
+from unipref.models.inference.forward import vocabulary_size
 
 if TYPE_CHECKING:
     import torch
+
+
+MOST_LOGITS = 2**26
+"""In one forward pass: 256 MiB in float32, and a few times as much with gradients."""
+
+
+def split_by_logits(policy: Policy, lengths: Sequence[int], most: int) -> Iterator[range]:
+    """Yields ranges of sequences whose logits fit into memory together; at least one sequence each.
+
+    Args:
+        policy: the model.
+        lengths: of the sequences, in tokens, ascending.
+        most: most sequences in a range.
+    """
+    vocabulary = vocabulary_size(policy)
+    start = 0
+    for at in range(1, len(lengths) + 1):
+        is_full = at - start >= most
+        is_last = at == len(lengths)
+        if is_last or is_full or lengths[at] * vocabulary * (at + 1 - start) > MOST_LOGITS:
+            yield range(start, at)
+            start = at
 
 
 def sum_answers(policy: Policy, sequences: Sequence[AnswerTokens]) -> "torch.Tensor":

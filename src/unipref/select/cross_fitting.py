@@ -18,7 +18,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.chat_models import Policy
 from unipref.core.text_keys import digest
 from unipref.models.inference import all_answer_tokens
-from unipref.select.answer_sums import sum_answers
+from unipref.select.answer_sums import split_by_logits, sum_answers
 from unipref.select.model_scorer import DIALOGUES_AT_ONCE, PolicyScorer, dialogue_key
 from unipref.select.text_cache import compute_cached, make_folder_name
 
@@ -162,11 +162,9 @@ def train_dpo(policy: Policy, pairs: Sequence[Dialogue], fit: Fit, seed: int) ->
         inject_adapter_in_model(config, model)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=fit.learning_rate, weight_decay=0.0)
-    at_once = max(1, fit.batch_size // 2)
     for start in range(0, len(pairs), PAIRS_PER_STEP):
         step = pairs[start : start + PAIRS_PER_STEP]
-        for begin in range(0, len(step), at_once):
-            part = step[begin : begin + at_once]
+        for part in _split_step(policy, step, fit.batch_size // 2):
             with torch.no_grad(), _without_adapters(model):
                 reference = sum_log_likelihoods(policy, part)
             ratios = sum_log_likelihoods(policy, part) - reference
@@ -176,6 +174,16 @@ def train_dpo(policy: Policy, pairs: Sequence[Dialogue], fit: Fit, seed: int) ->
         optimiser.step()
         optimiser.zero_grad()
     return policy
+
+
+def _split_step(policy: Policy, pairs: Sequence[Dialogue], most: int) -> Iterator[list[Dialogue]]:
+    """Splits the pairs of a step into parts that fit into memory; the sum of their gradients is that of the step."""
+    answers = [(pair.prompt, answer or []) for pair in pairs for answer in (pair.chosen, pair.rejected)]
+    lengths = [len(tokens.ids) for tokens in all_answer_tokens(policy, answers)]
+    longest = [max(both) for both in zip(lengths[::2], lengths[1::2], strict=True)]
+    order = sorted(range(len(pairs)), key=longest.__getitem__)
+    for part in split_by_logits(policy, [2 * longest[at] for at in order], max(1, most)):
+        yield [pairs[order[at]] for at in part]
 
 
 @contextlib.contextmanager

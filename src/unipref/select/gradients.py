@@ -18,14 +18,11 @@ from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.models.answer_tokens import AnswerTokens
 from unipref.models.inference import all_answer_tokens
-from unipref.select.answer_sums import sum_answers
+from unipref.select.answer_sums import split_by_logits, sum_answers
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
-
-MOST_LOGITS = 2**26
-"""Most logits of one forward pass, so that they and their gradients take at most 0.5 GiB."""
 
 
 class Projection(NamedTuple):
@@ -76,7 +73,7 @@ def project_gradients(
             texts += [(i, weight, tokens) for weight, tokens in parts]
             vectors[i] = 0.0
     texts.sort(key=lambda text: len(text[2].ids))
-    for part in _batches([len(tokens.ids) for _, _, tokens in texts], batch_size, projection.rows.shape[0]):
+    for part in split_by_logits(policy, [len(tokens.ids) for _, _, tokens in texts], batch_size):
         sums = _project_batch(policy, [texts[at][2] for at in part], projection)
         for at, vector in zip(part, sums, strict=True):
             vectors[texts[at][0]] += texts[at][1] * vector
@@ -102,17 +99,6 @@ def _tokens(policy: Policy, prompt: Messages, answer: Messages | None) -> Answer
     except RefusedDialogue:
         return None
     return tokens if tokens.find_answers() and len(tokens.ids) <= policy.context else None
-
-
-def _batches(lengths: Sequence[int], batch_size: int, vocabulary: int) -> Iterator[range]:
-    """Yields ranges of the sequences, which ascend in length, within both limits."""
-    start = 0
-    for at in range(1, len(lengths) + 1):
-        is_full = at - start >= batch_size
-        is_last = at == len(lengths)
-        if is_last or is_full or lengths[at] * vocabulary * (at + 1 - start) > MOST_LOGITS:
-            yield range(start, at)
-            start = at
 
 
 def _project_batch(

@@ -10,7 +10,7 @@ from support.hand_made import hand_made
 from unipref.core.candidates import Candidates, Dialogue
 from unipref.models.inference import answer_log_likelihoods
 from unipref.models.loading import load_policy
-from unipref.select import cross_fitting
+from unipref.select import answer_sums, cross_fitting
 from unipref.select.cross_fitting import PAIRS_PER_STEP, Fit, judge_halves, sum_log_likelihoods, train_dpo
 from unipref.select.scorers.dpo_margin import DpoMargin, read_margins
 from unipref.select.scorers.policy_margin import PolicyMargin
@@ -103,6 +103,28 @@ def test_sums_with_gradients_are_those_of_inference(tiny_model):
     for row, side in enumerate(("chosen", "rejected")):
         expected, _ = answer_log_likelihoods(policy, [(one.prompt, getattr(one, side)) for one in pairs])
         assert sums[row] == pytest.approx(expected, abs=1e-4)
+
+
+def test_pairs_that_do_not_fit_into_memory_together_train_the_same_model(tiny_model, monkeypatch):
+    pairs = [pair(i, "yes" * (i % 5 + 1), "no") for i in range(PAIRS_PER_STEP)]
+    fit = FIT._replace(learning_rate=1e-3, batch_size=2 * PAIRS_PER_STEP)
+    together = load_policy(str(tiny_model))
+    train_dpo(together, pairs, fit, seed=3)
+    passes: list[int] = []
+    sum_together = cross_fitting.sum_log_likelihoods
+
+    def count(policy, part):
+        passes.append(len(part))
+        return sum_together(policy, part)
+
+    monkeypatch.setattr(cross_fitting, "sum_log_likelihoods", count)
+    monkeypatch.setattr(answer_sums, "MOST_LOGITS", 1)
+    apart = load_policy(str(tiny_model))
+    train_dpo(apart, pairs, fit, seed=3)
+    assert passes == [1] * 2 * PAIRS_PER_STEP
+    trained = dict(together.model.named_parameters())
+    for name, weight in apart.model.named_parameters():
+        assert torch.allclose(weight, trained[name], atol=1e-5), name
 
 
 def test_training_follows_the_loss_of_dpo(tiny_model):
