@@ -36,7 +36,8 @@ def test_two_runs_in_one_folder_end_well(unbroken: UnbrokenRun, tmp_path: Path) 
 
 
 def test_a_full_disk_stops_a_run_with_a_message(unbroken: UnbrokenRun, tmp_path: Path) -> None:
-    outcome = disk_full.fill_disk_in_each_stage(unbroken, tmp_path / "disk", SEED, (0,), n_stages=(n := trials.count(1, 2)))
+    n = trials.count(1, 2)
+    outcome = disk_full.fill_disk_in_each_stage(unbroken, tmp_path / "disk", SEED, (0,), n_stages=n)
     assert outcome.failures == []
     assert outcome.tries["full disks"] == n
 
