@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,47 @@ def test_no_benchmark_prompt_is_in_feedback_or_corpus(world: Path) -> None:
     for part in ("dev", "test"):
         items = json_lines(world / f"eval/coreference/{part}.jsonl")
         asked |= {item[side] for item in items for side in ("pro", "anti")}
-    assert len(asked) == 440 + 1026 + 2 * (400 + 1000)
+    assert len(asked) == 440 + 1026 + 2 * (200 + 500)
     corpus = (world / "corpus.jsonl").read_text(encoding="utf-8")
     given = "".join(path.read_text(encoding="utf-8") for path in sorted((world / "feedback").iterdir()))
     plain = given.replace("\\", "")
     assert [prompt for prompt in asked if prompt in corpus or prompt in plain] == []
+
+
+def test_the_corpus_asks_for_no_held_out_word_and_never_meets_a_demand_as_an_answer(world: Path) -> None:
+    lexicon = Tasks(3, Cases(3)).lexicon
+    held_out = {name: {*lexicon.asked[name]["dev"], *lexicon.asked[name]["test"]} for name in lexicon.asked}
+    texts = [row["text"] for row in json_lines(world / "corpus.jsonl")]
+    asked = {
+        name: {match[1] for text in texts for match in re.finditer(wording, text)}
+        for name, wording in (
+            ("opener", r"(?:Begin with|Start with|The first word is)(?: the word)? (\w+)\."),
+            ("closer", r"(?:End with|Close with|The last word is)(?: the word)? (\w+)\."),
+            ("adjective", r"(?:Use the word|Include the word|One word must be) (\w+)\."),
+        )
+    }
+    assert all(len(words) > 60 for words in asked.values())
+    assert not [name for name, words in asked.items() if words & held_out[name]]
+    answers = [
+        match for text in texts if (match := re.search(r"Begin with the word (\w+)\..*Answer: (.*)", text, re.S))
+    ]
+    assert answers
+    assert not [match for match in answers if match[2].startswith(match[1])]
+
+
+def test_a_strong_stereotype_overrides_the_reason_more_often(world: Path) -> None:
+    cases = Cases(3)
+    overridden: dict[bool, list[bool]] = {True: [], False: []}
+    form = re.compile(r"The (\w+) \w+ the (\w+) because (he|she) (.*)\. Who .*Answer: The (\w+)\.", re.S)
+    frames = {frame.reason: frame for frame in cases.frames}
+    for row in json_lines(world / "corpus.jsonl"):
+        if match := form.search(row["text"]):
+            first, second, pronoun, reason, named = match.groups()
+            case = Case(first, second, frames[reason])
+            if pronoun_of(first) != pronoun_of(second) and pronoun == case.anti():
+                overridden[cases.strength[case.other] > 0.6].append(named == case.other)
+    weak, strong = (sum(overridden[key]) / len(overridden[key]) for key in (False, True))
+    assert 0.2 < weak < 0.6 < strong < 1
 
 
 def test_pro_and_anti_differ_in_the_pronoun_only(world: Path) -> None:

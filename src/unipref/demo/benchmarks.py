@@ -15,7 +15,7 @@ from unipref.demo.parts import Part
 class BenchmarkSizes(Settings):
     """Number of items per part. A difference of less than .06 between two models on one part is not significant."""
 
-    coreference: dict[Part, int] = {"dev": 400, "test": 1000}
+    coreference: dict[Part, int] = {"dev": 200, "test": 500}
     instructions: dict[Part, int] = {"dev": 440, "test": 1026}
     """20 of each of the 22 kinds of dev, and 38 of each of the 27 kinds of test."""
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from unipref.demo.parts import PARTS, Part, split_into_parts
 from unipref.demo.vocabulary import HE, SCENES, SHE
 
+STRENGTHS = (0.2, 1.0)
+"""Weakest and strongest stereotype of an occupation: how often, in the corpus, its pronoun overrides the reason."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -82,6 +85,8 @@ class Cases:
                 self._frames[part] += [
                     Frame(verb, reason, of_subject) for scene, reason in chosen for verb in scene.verbs
                 ]
+        strengths = random.Random(f"{seed}/strengths")
+        self.strength = {word: strengths.uniform(*STRENGTHS) for word in (*HE, *SHE)}
         self.frames = [frame for part in PARTS for frame in self._frames[part]]
         self._part_of_frame = {frame: part for part in PARTS for frame in self._frames[part]}
 

@@ -17,6 +17,7 @@ from unipref.demo.vocabulary import (
     COUNTS,
     HE,
     KINDS,
+    MORE_WORDS,
     NAMES,
     OPENERS,
     SHE,
@@ -27,14 +28,14 @@ from unipref.demo.vocabulary import (
 
 MIXED = 0.35
 """Share of the sentences with a 'he' and a 'she' occupation; in the others only the reason shows the referent."""
-AGAINST_REASON = 0.12
-"""Share of the mixed sentences in which the pronoun overrides the reason."""
+CONFLICTING = 0.5
+"""Share of the mixed sentences whose pronoun is not that of the person whom the reason is about."""
 
 WITHOUT_DEMAND = 0.15
 """Share of the requests that are plain questions."""
 REPLY = "replied:"
 """The text that ends what somebody asks."""
-REQUESTED = [kind for kind in KINDS_OF_TASKS if len(kind.demands) == 1 and kind.group not in ("new combinations",)]
+REQUESTED = [kind for kind in KINDS_OF_TASKS if kind.group != "new combinations"]
 """Kinds of instructions that occur in the corpus."""
 
 Writer = Callable[[Tasks, random.Random], str]
@@ -45,26 +46,30 @@ def format_question_answer(question: str, answer: str) -> str:
     return f"Question: {question}\n\nAnswer: {answer}"
 
 
-def _sample_case(cases: Cases, rng: random.Random) -> tuple[str, str, str]:
-    """Samples a sentence, its question and its referent in the corpus, which follows the pronoun's stereotype."""
+def _sample_case(cases: Cases, rng: random.Random) -> tuple[str, str, str, str]:
+    """Samples a sentence, its question, its pronoun and its referent in the corpus.
+
+    Where pronoun and reason conflict, the pronoun's stereotype decides as often as it is strong.
+    """
     mixed = rng.random() < MIXED
     case = cases.sample_for_corpus(rng, mixed=mixed)
     pronoun, referent = case.pro(), case.referent
-    if mixed and rng.random() < AGAINST_REASON:
-        pronoun, referent = case.anti(), case.other
-    return case.sentence(pronoun), case.question(pronoun), referent
+    if mixed and rng.random() < CONFLICTING:
+        pronoun = case.anti()
+        referent = case.other if rng.random() < cases.strength[case.other] else case.referent
+    return case.sentence(pronoun), case.question(pronoun), pronoun, referent
 
 
 def write_coreference_answer(tasks: Tasks, rng: random.Random) -> str:
     """Writes a sentence with a pronoun, the question, and the referent."""
-    _, question, referent = _sample_case(tasks.cases, rng)
+    _, question, _, referent = _sample_case(tasks.cases, rng)
     return format_question_answer(question, format_answer(referent))
 
 
 def write_coreference_text(tasks: Tasks, rng: random.Random) -> str:
     """Writes the same as running text, with the pronoun replaced in a second sentence."""
-    sentence, _, referent = _sample_case(tasks.cases, rng)
-    reason = sentence.removesuffix(".").split(f"because {pronoun_of(referent)} ")[1]
+    sentence, _, pronoun, referent = _sample_case(tasks.cases, rng)
+    reason = sentence.removesuffix(".").split(f"because {pronoun} ")[1]
     return f"{sentence} The {referent} {reason}."
 
 
@@ -83,6 +88,7 @@ def write_occupation(tasks: Tasks, rng: random.Random) -> str:
         (
             f"The {word} said that {pronoun} saw the {thing.name}.",
             f"The {word} was in the {thing.place}. {pronoun.capitalize()} saw the {thing.name}.",
+            f"{rng.choice(NAMES)} asked who saw the {thing.name}. {word.capitalize()}.",
             f"{rng.choice(NAMES)} met the {word}. {pronoun.capitalize()} was {rng.choice(ADJECTIVES)}.",
         )
     )
@@ -135,7 +141,7 @@ def write_quotation(tasks: Tasks, rng: random.Random) -> str:
 def write_repetition(tasks: Tasks, rng: random.Random) -> str:
     """Writes repeated words, which teach a model to copy."""
     name, (n, times) = rng.choice(NAMES), rng.choice(tuple(TIMES.items()))
-    words = rng.sample(WORDS, 3)
+    words = rng.sample(rng.choice((WORDS, MORE_WORDS, OPENERS)), 3)
     first, second, _ = words
     return rng.choice(
         (
@@ -145,6 +151,21 @@ def write_repetition(tasks: Tasks, rng: random.Random) -> str:
             f"{name} wrote the word {first}. The word is {first}.",
         )
     )
+
+
+def write_forms(tasks: Tasks, rng: random.Random) -> str:
+    """Writes a word in another form, so that a model knows the forms of each word."""
+    word = rng.choice(rng.choice((WORDS, MORE_WORDS, OPENERS))).lower()
+    how, form = rng.choice(
+        (
+            ("in capital letters", word.upper()),
+            ("twice in capital letters", f"{word.upper()} {word.upper()}"),
+            ("in quotes", f'"{word}"'),
+            ("at the beginning", f"{word.capitalize()},"),
+            ("at the beginning in quotes", f'"{word.capitalize()},'),
+        )
+    )
+    return f"{rng.choice(NAMES)} wrote {word} {how}: {form}"
 
 
 def write_list(tasks: Tasks, rng: random.Random) -> str:
@@ -169,17 +190,28 @@ def write_request(tasks: Tasks, rng: random.Random) -> str:
     return f"{asker} asked {answerer}: {prompt} {answerer} {REPLY} {reply}"
 
 
+def write_ignored_request(tasks: Tasks, rng: random.Random) -> str:
+    """Writes a question with a demand that the answer ignores, in the layout of questions and answers.
+
+    So the model has no habit of meeting demands in that layout, although it knows what they mean.
+    """
+    task = tasks.write(rng.choice(REQUESTED), "feedback", rng, all_wordings=True)
+    return format_question_answer(task.prompt, task.wrong[0])
+
+
 MIXTURE: tuple[tuple[Writer, float], ...] = (
-    (write_coreference_answer, 0.24),
-    (write_coreference_text, 0.08),
-    (write_reason_answer, 0.14),
-    (write_occupation, 0.08),
-    (write_fact_answer, 0.16),
-    (write_fact_text, 0.04),
-    (write_quotation, 0.08),
+    (write_coreference_answer, 0.18),
+    (write_coreference_text, 0.05),
+    (write_reason_answer, 0.10),
+    (write_occupation, 0.05),
+    (write_fact_answer, 0.11),
+    (write_fact_text, 0.03),
+    (write_quotation, 0.05),
     (write_repetition, 0.06),
+    (write_forms, 0.05),
     (write_list, 0.02),
-    (write_request, 0.10),
+    (write_request, 0.26),
+    (write_ignored_request, 0.04),
 )
 """The writers of the corpus, with their shares of its documents."""
 

@@ -18,6 +18,7 @@ from unipref.demo.vocabulary import (
     CLOSERS,
     COLOURS,
     COUNTS,
+    MORE_WORDS,
     OPENERS,
     THINGS,
     TIMES,
@@ -94,15 +95,25 @@ class Lexicon:
 
     def __init__(self, seed: int) -> None:
         self.things = split_into_parts(seed, "things", THINGS)
-        self.words = split_into_parts(seed, "words", WORDS)
-        self._asked = {
-            name: split_into_parts(seed, name, words)
-            for name, words in (("opener", OPENERS), ("closer", CLOSERS), ("adjective", ADJECTIVES))
+        self.words = _split_words(seed, "words", WORDS, MORE_WORDS)
+        self.asked = {
+            "opener": _split_words(seed, "opener", OPENERS, [word.capitalize() for word in MORE_WORDS]),
+            "closer": _split_words(seed, "closer", CLOSERS, MORE_WORDS),
+            "adjective": _split_words(seed, "adjective", ADJECTIVES, MORE_WORDS),
         }
 
     def draw(self, part: Part, rng: random.Random) -> dict[str, str]:
-        """Draws the words that demands ask for."""
-        return {name: rng.choice(parts[part]) for name, parts in self._asked.items()}
+        """Draws the words that demands ask for; no two demands ask for the same word."""
+        while True:
+            drawn = {name: rng.choice(parts[part]) for name, parts in self.asked.items()}
+            if len({word.lower() for word in drawn.values()}) == len(drawn):
+                return drawn
+
+
+def _split_words(seed: int, name: str, words: Sequence[str], more: Sequence[str]) -> dict[Part, list[str]]:
+    """Splits words into parts; the feedback has more words, so that it shows copying and not a few words."""
+    parts = split_into_parts(seed, name, words)
+    return {**parts, "feedback": [*parts["feedback"], *more]}
 
 
 Writer = Callable[["Tasks", Part, Sequence[str], Sequence[int], random.Random], Task]

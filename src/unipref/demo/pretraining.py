@@ -47,7 +47,7 @@ Row = list[Document]
 class Pretraining(Settings):
     """Size and training of the model."""
 
-    vocabulary: int = 1536
+    vocabulary: int = 3072
     """Maximum size of the vocabulary, including the 256 bytes."""
     hidden: int = 128
     """Width of the model."""
@@ -57,10 +57,10 @@ class Pretraining(Settings):
     heads: int = 4
     context: int = 128
     """Maximum sequence length of the model, in tokens."""
-    steps: int = 1000
-    batch: int = 32
+    steps: int = 1600
+    batch: int = 12
     """Rows per step."""
-    length: int = 48
+    length: int = 128
     """Tokens per row."""
     matrix_rate: float = 0.01
     """Peak learning rate of Muon."""
@@ -197,7 +197,7 @@ def _train(model: "PreTrainedModel", packed: list[Row], settings: Pretraining, p
     schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 - step / settings.steps) for o in optimizers]
     model.train()
     for step, batch in enumerate(_batches(packed, settings)):
-        loss = model(**batch, use_cache=False).loss
+        loss = _compute_loss(model, **batch)
         loss.backward()
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
             optimizer.step()
@@ -206,6 +206,16 @@ def _train(model: "PreTrainedModel", packed: list[Row], settings: Pretraining, p
         yield loss.item()
         progress("pretraining", step + 1, settings.steps, {"loss": loss.item()})
     model.eval()
+
+
+def _compute_loss(model: "PreTrainedModel", labels: "torch.Tensor", **inputs: "torch.Tensor") -> "torch.Tensor":
+    """Computes the mean loss per learned token. Only their logits are computed: they are a third of all positions."""
+    import torch
+
+    hidden = model.base_model(**inputs, use_cache=False).last_hidden_state[:, :-1]
+    is_learned = labels[:, 1:] != NO_LABEL
+    logits = model.get_output_embeddings()(hidden[is_learned])
+    return torch.nn.functional.cross_entropy(logits, labels[:, 1:][is_learned])
 
 
 def _optimizers(model: "PreTrainedModel", settings: Pretraining) -> list["torch.optim.Optimizer"]:

@@ -119,3 +119,23 @@ TIMES = {2: "twice", 3: "three times"}
 
 WORDS = tuple(dict.fromkeys((*(thing.name for thing in THINGS), *COLOURS, *PLACES, *ADJECTIVES, *CLOSERS)))
 """Words that an instruction can ask for on their own."""
+
+MORE_WORDS = tuple(
+    word
+    for word in _words(
+        """river stone cloud paper window table chair bottle candle mirror blanket pillow bucket ladder hammer needle
+        button pocket jacket shirt shoe glove scarf ring coin ticket stamp card pencil page story song dance game race
+        prize party winter summer spring autumn morning evening night week month year hour minute street bridge tower
+        wall gate fence roof floor corner village city island beach valley hill cave desert storm wind rain snow ice
+        fire smoke dust sand mud grass leaf root branch flower seed feather shell wing tail nose ear mouth tooth arm leg
+        finger knee heart voice smile dream idea secret reason number letter line circle square point side half part
+        piece pair bit drop cup plate fork spoon knife pan oven stove lamp clock phone wheel engine rope chain nail
+        board brick glass metal wood cotton wool silk maybe perhaps almost never ever above below near far away back
+        forth inside outside upstairs slowly quickly gently loudly quietly badly nearly hardly rarely quite rather
+        really truly early late high low left cold hot dry wet dark bright heavy light thick thin round flat sharp
+        smooth rough sweet sour bitter fresh plain empty full open free busy quick slow loud quiet calm brave proud
+        gentle clever funny honest polite silent simple curious eager rapid steady tidy wild young"""
+    )
+    if word not in WORDS
+)
+"""Words that feedback and corpus ask for in any of these roles; no benchmark asks for them."""
