@@ -41,12 +41,11 @@ def test_each_demo_study_is_valid(study: full.DemoStudy, world: Path) -> None:
     assert loaded.study.train == []
     assert len(loaded.study.seeds) == 5
     variants = set(loaded.variants)
-    if study.arms is None:
-        assert {"combined", "source-dialogues", "objective-bias", "random-0.4", "quality-0.4"} < variants
+    assert study.arms
+    assert variants == {"main", *study.arms}
+    if study.arms == full.MAIN_ARMS:
         assert [trainer.name() for trainer in loaded.variants["source-thumbs"].train] == ["sft"]
         assert [trainer.name() for trainer in loaded.variants["selected-0.6"].train] == ["sft", "dpo"]
-    else:
-        assert variants == {"main", *study.arms}
     if study.name == "rl":
         assert [trainer.name() for trainer in loaded.variants["combined"].train] == ["sft", "dpo", "rloo"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from unipref.demo.tuning import LIMITS, Point, find_best, list_next
 
-START = Point(600, 1e-3)
+START = Point(160, 1e-3)
 
 
 def search(best: Point) -> dict[Point, float]:
@@ -18,7 +18,7 @@ def search(best: Point) -> dict[Point, float]:
     return scores
 
 
-@pytest.mark.parametrize("best", [START, Point(2400, 2.5e-4), Point(150, 4e-3), Point(1200, 1e-3)])
+@pytest.mark.parametrize("best", [START, Point(640, 2.5e-4), Point(40, 4e-3), Point(320, 1e-3)])
 def test_the_search_ends_at_the_best_point_off_the_edge(best: Point) -> None:
     scores = search(best)
     assert find_best(scores) == best

@@ -97,22 +97,24 @@ class Plan(NamedTuple):
     arms: tuple[str, ...] | None = None
 
 
-COMPETING_ARMS = (
-    *FEW, "random-0.6", "objective-bias", "objective-instruction",
-    "weight-bias-0.25", "weight-bias-0.5", "weight-bias-0.75",
-)  # fmt: skip
+SOURCE_ARMS = ("source-dialogues", "source-choices", "source-ratings", "source-trees", "source-thumbs")
+OBJECTIVE_ARMS = ("objective-bias", "objective-instruction")
+PARTS_OF_DATA = tuple(f"{how}-{fraction}" for fraction in (0.2, 0.4, 0.6) for how in ("selected", "random"))
+MAIN_ARMS = ("combined", *SOURCE_ARMS, *OBJECTIVE_ARMS, *PARTS_OF_DATA)
+"""What the verdicts are about: all data, each source and each objective alone, selected parts and random ones."""
+COMPETING_ARMS = (*FEW, "random-0.6", *OBJECTIVE_ARMS)
 STUDIES = (
-    DemoStudy("careless", "The paper's table, careless raters"),
+    DemoStudy("careless", "The paper's table, careless raters", arms=MAIN_ARMS),
     DemoStudy("competing", "Objectives that compete", arms=COMPETING_ARMS, competing=COMPETING),
-    DemoStudy("gaussian", "The paper's table, plain noise", "gaussian"),
-    DemoStudy("adversarial", "The paper's table, adversarial raters", "adversarial"),
+    DemoStudy("gaussian", "The paper's table, plain noise", "gaussian", arms=MAIN_ARMS),
+    DemoStudy("adversarial", "The paper's table, adversarial raters", "adversarial", arms=MAIN_ARMS),
     DemoStudy("rl", "RL beside DPO, on everything", arms=("combined",), has_rl=True),
     DemoStudy("0.25M", "A smaller model", arms=FEW, size="0.25M"),
     DemoStudy("3M", "A larger model", arms=FEW, size="3M"),
     DemoStudy("twice", "Twice the feedback", arms=FEW, twice=True),
 )
 """All studies, the most important first."""
-PLAN = Plan(STUDIES)
+PLAN = Plan(STUDIES, arms=MAIN_ARMS)
 
 
 def list_demo_studies() -> Iterator[DemoStudy]:

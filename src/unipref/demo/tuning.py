@@ -23,7 +23,7 @@ FILE = "tuning.json"
 class Limits(NamedTuple):
     """The least and the most steps, and the least and the greatest rate, that are tried."""
 
-    steps: tuple[int, int] = (75, 4800)
+    steps: tuple[int, int] = (20, 5120)
     rates: tuple[float, float] = (6.25e-5, 8e-3)
 
 
@@ -65,7 +65,7 @@ class Search(NamedTuple):
         limits: of all trainers.
     """
 
-    starts: Mapping[str, Point] = {"sft": Point(600, 1e-3), "dpo": Point(150, 2.5e-4)}
+    starts: Mapping[str, Point] = {"sft": Point(160, 5e-4), "dpo": Point(160, 2.5e-4)}
     limits: Limits = LIMITS
 
 
