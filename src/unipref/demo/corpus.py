@@ -176,7 +176,7 @@ def write_list(tasks: Tasks, rng: random.Random) -> str:
 
 
 def write_request(tasks: Tasks, rng: random.Random) -> str:
-    """Writes what one person asks of another, and what the other replies: each demand alone, never two together.
+    """Writes what one person asks of another, and what the other replies; never a pair of demands that is held out.
 
     So the model has seen each demand met, but not in the layout of questions and answers. The words are those of the
     feedback, so no prompt of a benchmark occurs.
