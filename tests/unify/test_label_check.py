@@ -4,15 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import unipref
 from unipref.core.errors import UserError
+from unipref.core.judgements import NOBODY
 from unipref.core.records import Axis, preference_schema
-from unipref.unify.label_check import check_polarity, refuse_contradictions
-from unipref.unify.label_votes import MAX_EXAMPLES
+from unipref.unify.label_check import check_polarity, conclude, refuse_contradictions
+from unipref.unify.label_votes import MAX_EXAMPLES, Votes
 
 AXES = {"help": Axis("high"), "harm": Axis("low", 0, 1)}
 
@@ -262,3 +264,33 @@ def test_ten_preferences_with_one_vote_count_once(tmp_path: Path) -> None:
     assert found["prompts"] == 20
     assert found["verdict"] == "mixed"
     assert judged(tmp_path, rows)["verdict"] == "contradicts"
+
+
+def votes(sign: list[int], prompt: list[int], rater: list[int], n_raters: int = 1) -> Votes:
+    return Votes(
+        sign=np.array(sign),
+        gap=np.ones(len(sign)),
+        prompt=np.array(prompt),
+        rater=np.array(rater),
+        file=np.zeros(len(sign), dtype=np.int64),
+        raters=[f"rater {number}" for number in range(n_raters)],
+        files=["a.jsonl"],
+        by_axis={},
+        examples=[],
+    )
+
+
+@pytest.mark.parametrize("most", [30, 60, 120])
+def test_one_prompt_with_most_of_the_votes_decides_nothing(most: int) -> None:
+    """Eight prompts count here as about one independent vote, however often the one was voted on."""
+    sign = [-1] * (most + 7)
+    record = conclude(votes(sign, [0] * most + list(range(1, 8)), [NOBODY] * len(sign)))
+    assert record["verdict"] == "unknown"
+
+
+def test_raters_of_few_prompts_are_counted_and_only_one_of_many_contradicts() -> None:
+    """Rater 0 votes against 200 prompts, each of a thousand others for one prompt."""
+    record = conclude(votes([-1] * 200 + [1] * 1000, list(range(1200)), [0] * 200 + list(range(1, 1001)), 1001))
+    assert record["verdict"] == "mixed"
+    assert record["by_rater"][0] == ["rater 0", 0, 200, "contradicts"]
+    assert record["by_rater"][1][1:] == [1, 0, ""]

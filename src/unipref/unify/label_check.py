@@ -20,7 +20,7 @@ from unipref.core.errors import UserError
 from unipref.core.judgements import NOBODY, Ints
 from unipref.core.records import Axis
 from unipref.core.stats.clustered_signs import Lead, TurnedShare, estimate_turned_share, measure_lead
-from unipref.core.stats.wilson import wilson
+from unipref.core.stats.intervals import find_quantile, find_wilson_ends
 from unipref.unify.label_votes import Votes, read_votes
 
 ALPHA = 0.01
@@ -33,6 +33,8 @@ LEAST_TURNED = 0.05
 """Labels are mixed if more than this are turned round."""
 MUCH_AGAINST = 0.1
 """Labels are mixed if the evidence is against more than this, and may be against many more."""
+LEAST_INDEPENDENT = 4
+"""Least number of independent votes that the votes are worth, with copies in clusters, for `mixed`."""
 MOST_PARTS = 20
 """Most files, and most raters, that are listed; those that contradict come first."""
 MEND = (
@@ -101,14 +103,21 @@ def conclude(votes: Votes) -> dict[str, Any]:
 
 def _check_parts(votes: Votes, codes: Ints, names: Sequence[str]) -> Iterator[Part]:
     """Yields the files or raters, those that contradict first, then by the share against; the others' verdict is ''."""
-    present = [int(code) for code in np.unique(codes) if code != NOBODY]
+    if not len(codes):
+        return
+    order = np.argsort(codes, kind="stable")
+    present, starts = np.unique(codes[order], return_index=True)
+    n_named = int((present != NOBODY).sum())
     parts = []
-    for code in present:
-        mine = codes == code
+    for code, mine in zip(present.tolist(), np.split(order, starts[1:]), strict=True):
+        if code == NOBODY:
+            continue
         sign, prompt = votes.sign[mine], votes.prompt[mine]
-        lead = measure_lead(sign, prompt, np.full(len(sign), NOBODY), ALPHA / len(present))
-        verdict = CONTRADICTS if lead.n_clusters >= MIN_EVIDENCE and lead.side < 0 else ""
         against = int((sign < 0).sum())
+        verdict = ""
+        if len(np.unique(prompt)) >= MIN_EVIDENCE:
+            lead = measure_lead(sign, prompt, np.full(len(sign), NOBODY), ALPHA / n_named)
+            verdict = CONTRADICTS if lead.n_clusters >= MIN_EVIDENCE and lead.side < 0 else ""
         parts.append(Part(names[code], len(sign) - against, against, verdict))
     yield from sorted(
         parts, key=lambda part: (not part.verdict, -part.against / (part.agree + part.against), part.name)
@@ -139,8 +148,9 @@ def _conclude(
         return MIXED, f"{why}; {_describe_turned(turned)}"
     if lead.side > 0 and turned.high <= MOST_TURNED:
         return NO_CONTRADICTION, f"{why}; at most {turned.high:.0%} of the labels look turned round"
-    low, _ = wilson(against / lead.design_effect, round(n / lead.design_effect))
-    if low > (MUCH_AGAINST if lead.side > 0 else MOST_TURNED):
+    independent = n / lead.design_effect
+    low, _ = find_wilson_ends(against / n, independent, find_quantile(0.95))
+    if independent >= LEAST_INDEPENDENT and low > (MUCH_AGAINST if lead.side > 0 else MOST_TURNED):
         return MIXED, (
             f"{why}, against in {against / n:.0%}: as many labels may be turned round, or the evidence is weak or "
             "about something else"
