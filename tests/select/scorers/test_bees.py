@@ -49,7 +49,7 @@ def test_equal_margins_say_nothing():
 
 def test_settings_are_checked():
     with pytest.raises(UserError, match="not in ascending order"):
-        registry.make("scorer", "bees", {"bounds": {"margin": [1, 1]}}, "quality")
+        registry.make("scorer", "bees", {"bounds": {"margin_percentile": [1, 1]}}, "quality")
     with pytest.raises(UserError, match="unknown scorer 'margn'"):
         registry.make("scorer", "bees", {"margins": ["margn"]}, "quality")
     made = registry.make("scorer", "bees", {"margins": ["margin", {"policy_margin": {"model": "org/own"}}]}, "quality")
@@ -57,3 +57,8 @@ def test_settings_are_checked():
     assert made.models("org/study") == ["org/own"]
     # A cache key contains the settings of each margin.
     assert "org/own" in str(registry.cache_identity(made))
+
+
+def test_bounds_of_an_unknown_margin_are_refused():
+    with pytest.raises(UserError, match="'margn_percentile' is none of the margins.*margin_percentile"):
+        registry.make("scorer", "bees", {"bounds": {"margn_percentile": [0, 1]}}, "quality")

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Scorer
+from unipref.core.errors import near_name
 from unipref.select.scorer_settings import OneScorer, as_sequence
 
 if TYPE_CHECKING:
@@ -49,9 +50,15 @@ class Bees(Scorer):
 
     @field_validator("bounds")
     @classmethod
-    def _check_bounds(cls, bounds: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    def _check_bounds(
+        cls, bounds: dict[str, tuple[float, float]], info: ValidationInfo
+    ) -> dict[str, tuple[float, float]]:
+        margins = [scorer.name() for scorer in info.data.get("margins", ())]
         for name, (low, high) in bounds.items():
-            if low >= high:
+            if margins and name not in margins:
+                hint = near_name(name, margins) or f"The margins are: {', '.join(margins)}."
+                raise ValueError(f"'{name}' is none of the margins. {hint}")
+            if not low < high:
                 raise ValueError(f"the bounds of {name}, {low:g} and {high:g}, are not in ascending order")
         return bounds
 
