@@ -1,6 +1,5 @@
 """The evidence for verdicts: each model's figure per objective and seed, and gains paired by example and seed."""
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -172,7 +171,7 @@ class Evidence:
         rows = [[statistic] for statistic in measured.by_seed.values()]
         shared = _find_shared_units(rows)
         first, unit = rows[0][0], self.sides[objective].unit
-        aligned = [_align(one, shared) for (one,) in rows]
+        aligned = [one.take(shared) for (one,) in rows]
         values = np.array([_find_value(one) for one in aligned])
         found = [intervals.find_influence(one.values, one.at) for one in aligned]
         terms = [term for term in found if term is not None]
@@ -232,19 +231,19 @@ class Evidence:
         terms = np.zeros((len(rows), len(factors), len(shared)))
         for at, row in enumerate(rows):
             for place, statistic in enumerate(row):
-                aligned = _align(statistic, shared)
+                aligned = statistic.take(shared)
                 figures[at, place] = _find_goodness(aligned) / side.unit
                 own = self._find_terms(statistic) if aligned is statistic else _compute_terms(aligned)
                 terms[at, place] = own / side.unit
                 values[at, place] = _find_value(aligned)
-        first = _align(rows[0][0], shared)
+        first = rows[0][0].take(shared)
         if first.direction == "ideal":
             # Seeds on both sides of the ideal have errors that do not cancel: one side per model.
             sides = np.where(values < (first.ideal or 0.0), 1.0, -1.0)
             own_side = np.where(values.mean(axis=0) < (first.ideal or 0.0), 1.0, -1.0)
             terms *= (sides * own_side)[:, :, None]
         grouping = first.grouping
-        extra = find_discordance(first, rows[0][1]) * float((factors**2).sum()) / 2
+        extra = find_discordance(first, rows[0][1].take(shared)) * float((factors**2).sum()) / 2
 
         def combine(signs: Floats) -> Combined:
             """Combines the sum with the signs of some models' nearness turned."""
@@ -392,18 +391,3 @@ def _find_shared_units(rows: list[list[Statistic]]) -> list[str]:
         return list(first)
     shared = set(first).intersection(*others)
     return [unit for unit in first if unit in shared]
-
-
-def _align(statistic: Statistic, units: Sequence[str]) -> Statistic:
-    """Returns a statistic of some of its units, in their order; itself if it has no others."""
-    if list(statistic.units) == list(units):
-        return statistic
-    place = {unit: at for at, unit in enumerate(statistic.units)}
-    rows = [place[unit] for unit in units]
-    clusters, crossed = (
-        None if labels is None else [labels[at] for at in rows] for labels in (statistic.clusters, statistic.crossed)
-    )
-    trials = None if statistic.trials is None else round(statistic.trials * len(rows) / len(statistic.units))
-    return dataclasses.replace(
-        statistic, units=list(units), values=statistic.values[rows], clusters=clusters, crossed=crossed, trials=trials
-    )

@@ -138,7 +138,10 @@ def difference(first: Statistic, second: Statistic, level: float = LEVEL) -> Dif
 
     whole = columns.mean(axis=0, keepdims=True)
     value, gain = sides(whole)[0], float(find_gains(whole)[0])
-    extra, least = find_discordance(first, second), intervals.count_independent(len(both), grouping)
+    shared = [first.units[at] for at in first_rows]
+    one_part, other_part = first.take(shared), second.take(shared)
+    extra = find_discordance(one_part, other_part)
+    least = intervals.count_independent(len(both), grouping, one_part.trials)
 
     def find_variance(of_means: Callable[[Floats], Floats]) -> float:
         """Returns the variance of a function of the means; NaN without one."""

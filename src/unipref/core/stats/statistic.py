@@ -5,6 +5,7 @@ independently when the data were made: an occupation, a type of instruction, a t
 function of the means of one or more columns over units. So one way to estimate its variance serves them all.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +66,20 @@ class Statistic:
     def grouping(self) -> Grouping:
         """The clusters of its units."""
         return Grouping.of(self.units, self.clusters, self.crossed)
+
+    def take(self, units: Sequence[str]) -> "Statistic":
+        """Returns the statistic of some of its units, in their order; itself if it has no others."""
+        if list(self.units) == list(units):
+            return self
+        place = {unit: at for at, unit in enumerate(self.units)}
+        rows = [place[unit] for unit in units]
+        clusters, crossed = (
+            None if labels is None else [labels[at] for at in rows] for labels in (self.clusters, self.crossed)
+        )
+        trials = None if self.trials is None else round(self.trials * len(rows) / len(self.units))
+        return dataclasses.replace(
+            self, units=list(units), values=self.values[rows], clusters=clusters, crossed=crossed, trials=trials
+        )
 
     def at(self, means: Floats) -> Floats:
         """Returns (r,) values at (r,) or (r, k) means."""
