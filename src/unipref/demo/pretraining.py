@@ -198,7 +198,7 @@ def _train(model: "PreTrainedModel", packed: list[Row], settings: Pretraining, p
     model.train()
     for step, batch in enumerate(_batches(packed, settings)):
         loss = _compute_loss(model, **batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
             optimizer.step()
             schedule.step()

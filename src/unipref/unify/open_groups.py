@@ -211,7 +211,7 @@ class OpenGroups:
         """Returns the preferences of the clearly ordered pairs of a group that the method keeps, the surest first."""
         clear = []
         for row, p, margin in pairs:
-            if max(p, 1 - p) >= self.least:
+            if max(p, 1 - p) >= self.least and not _is_contradicted(p, margin):
                 ordered = row if p > 0.5 else turn_keys(turn_preference(row))
                 clear.append((ordered, max(p, 1 - p), float(np.nan_to_num(abs(margin)))))
         clear.sort(key=lambda one: (-one[2], -one[1]))
@@ -228,22 +228,24 @@ class OpenGroups:
         return kept[: self.cap]
 
     def _make_reject(self, pairs: list[tuple[dict[str, Any], float, float]]) -> dict[str, Any]:
-        row, p, _ = max(pairs, key=lambda one: abs(np.nan_to_num(one[1], nan=0.5) - 0.5))
+        row, p, margin = max(pairs, key=lambda one: abs(np.nan_to_num(one[1], nan=0.5) - 0.5))
         votes = json.loads(row[VOTES])
         return {
             "source": row["source"],
             "level": "group",
             "reason": row[REASON],
             "field": None,
-            "detail": f"{row[DETAIL]}{self._describe_votes(votes)}; {self._describe_verdict(p, votes)}",
+            "detail": f"{row[DETAIL]}{self._describe_votes(votes)}; {self._describe_verdict(p, margin, votes)}",
             "origin": row[ORIGIN],
         }
 
-    def _describe_verdict(self, p: float, votes: Sequence[tuple[int, str | None, int]]) -> str:
+    def _describe_verdict(self, p: float, margin: float, votes: Sequence[tuple[int, str | None, int]]) -> str:
         if self.finder is None:
             return "no aggregate weighs them"
         if np.isnan(p):
             return self._describe_unknown(self.finder, votes)
+        if _is_contradicted(p, margin):
+            return "the judgements of the two are for one answer, and all judgements of their group for the other"
         return (
             f"by all judgements together, one answer is better with a probability of {max(p, 1 - p):.3f}, "
             f"below the {self.least:g} that would decide"
@@ -286,3 +288,13 @@ class OpenGroups:
 def turn_keys(row: dict[str, Any]) -> dict[str, Any]:
     """Returns a row with the keys of its two answers exchanged."""
     return {**row, CHOSEN_KEY: row[REJECTED_KEY], REJECTED_KEY: row[CHOSEN_KEY]}
+
+
+def _is_contradicted(p: float, margin: float) -> bool:
+    """Whether a pair's own judgements are against the utilities of its answers. To order by them could close a circle.
+
+    Args:
+        p: the probability, by the pair's own judgements, that its first answer is better; NaN: not known.
+        margin: the difference of the two utilities; NaN: not known.
+    """
+    return bool(margin * (p - 0.5) < 0)

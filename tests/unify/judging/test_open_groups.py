@@ -7,6 +7,9 @@ import pytest
 
 from support.golden import resolve_source, run_unify
 from support.voters import PEOPLE, STARS, VOTE, is_right, read, votes, write
+from unipref.core.records import preference_schema
+from unipref.unify.judging.pair_keys import CHOSEN_KEY, REJECTED_KEY
+from unipref.unify.open_groups import OpenGroups
 
 PER_ROW = {"prompt": "q", "first": "a", "second": "b", "votes": "people.*.vote", "annotator": "people.*.who"}
 PER_ROW |= {"codes": VOTE["codes"]}
@@ -273,3 +276,13 @@ def test_a_reject_does_not_call_a_reliability_unknown_that_it_names(tmp_path: Pa
     )
     assert ("dan (reliability 0." in detail) == (aggregate == "latent")
     assert detail.endswith("; dan judged both ways, which does not count")
+
+
+def test_a_pair_whose_own_judgements_are_against_its_utilities_is_not_ordered():
+    """A over B and B over C by utility; the judgements of A and C alone are for C, which would close a circle."""
+    groups = OpenGroups(None, 0.3, "all", 10, preference_schema())
+    pairs = [
+        ({CHOSEN_KEY: chosen, REJECTED_KEY: rejected}, p, margin)
+        for chosen, rejected, p, margin in (("A", "B", 0.8, 1.0), ("B", "C", 0.8, 1.0), ("C", "A", 0.8, -2.0))
+    ]
+    assert [(row[CHOSEN_KEY], row[REJECTED_KEY]) for row in groups._choose(pairs)] == [("A", "B"), ("B", "C")]

@@ -56,7 +56,7 @@ def aggregate_judgements(
     is_opposite = find_opposites(judgements)
     consistent = judgements.take(~is_opposite) if is_opposite.any() else judgements
     aggregation = aggregate.aggregate(consistent, show_step)
-    finder = EvidenceFinder(judgements, aggregation, projections)
+    finder = EvidenceFinder(consistent, aggregation, projections)
     summary = summarise_judging(aggregate.name(), judgements, aggregation, unused, is_opposite)
     summary["notes"] = [_add_remedy(note, projections) for note in summary["notes"]]
     return finder, summary

@@ -180,6 +180,9 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
             raise Reject(Reason.TIE, detail)
         # The means of several people's scores are equal: which of these people count more is not known here.
         tied = Order(scores=scores, axis=axis, judgements=judgements)
+        pairs = math.comb(len(by_content), 2)
+        if pairs > MOST_OPEN:
+            detail += f" ({MOST_OPEN} of their {pairs:,} pairs are looked at)"
         raise Undecided(Reason.TIE, detail, tied, list(islice(combinations(by_content, 2), MOST_OPEN)))
     place = {i: n for n, i in enumerate(by_content)}
     levels = [sorted(level, key=place.__getitem__) for level in levels]
