@@ -60,5 +60,5 @@ def test_settings_are_checked():
 
 
 def test_bounds_of_an_unknown_margin_are_refused():
-    with pytest.raises(UserError, match="'margn_percentile' is none of the margins.*margin_percentile"):
+    with pytest.raises(UserError, match=r"'margn_percentile' is none of the margins.*margin_percentile"):
         registry.make("scorer", "bees", {"bounds": {"margn_percentile": [0, 1]}}, "quality")
