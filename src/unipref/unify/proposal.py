@@ -8,12 +8,12 @@ from typing import Any
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
-from unipref.unify.detection.annotators import find_annotator
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.concerned_mappings import doubt_names
 from unipref.unify.detection.context import doubt_images, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
 from unipref.unify.detection.kinds import is_usual_transcript
+from unipref.unify.detection.people_in_rows import find_people
 from unipref.unify.detection.row_states import can_be_where, find_row_states, where_path
 from unipref.unify.detection.transcripts import find_marks
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
@@ -78,7 +78,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     context, why = find_context(columns, guess.map)
     end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
     judges = form.feedback_kind != "demonstrations"
-    people, who, unsure = find_annotator(columns, guess.map) if judges else ({}, [], [])
+    people, who, unsure = find_people(columns, guess.map, form.has_annotator_per_vote) if judges else ({}, [], [])
     mapping, why = {**guess.map, **context, **end, **people}, [*why, *more, *who]
     mapping |= _literals_setting(columns, mapping)
     mapping |= _marks_setting(columns, mapping) if "marks" in form.model_fields else {}
