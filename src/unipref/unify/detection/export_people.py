@@ -6,14 +6,19 @@ from typing import Any
 
 from unipref.core import registry
 from unipref.core.contracts import Proposal
-from unipref.core.records import Reject, Row
+from unipref.core.records import Row
 from unipref.core.terminal import show_name
 from unipref.sources import rows_inside
 from unipref.unify.detection.columns import Columns
-from unipref.unify.detection.export_rows import has_path
-from unipref.unify.detection.people_in_rows import doubt_unread_people, find_judged_paths, find_people
+from unipref.unify.detection.people_in_rows import (
+    doubt_near_names,
+    doubt_unread_people,
+    find_judged_paths,
+    find_people,
+    list_values_at,
+)
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.paths import collect_values, is_star
+from unipref.unify.mapping.paths import is_star
 from unipref.unify.mapping.people import read_person
 
 
@@ -37,7 +42,7 @@ def add_people(proposal: Proposal, rows: Sequence[Row], people: Sequence[str]) -
     if is_star(path) and len({_list_of(p) for _, p in find_judged_paths(proposal.map)} - {_list_of(path)}):
         doubt = f"who judged ('{show_name(path)}') is not read: the judgements stand in several lists"
         return _extend(proposal, {}, [], [doubt])
-    return _extend(proposal, {"annotator": path}, [f"'{show_name(path)}' is who judged"], [])
+    return _extend(proposal, {"annotator": path}, [f"'{show_name(path)}' is who judged"], doubt_near_names(inner, path))
 
 
 def _find_format(name: str | None) -> type[Mapped] | None:
@@ -52,17 +57,8 @@ def _extend(proposal: Proposal, settings: dict[str, Any], why: Sequence[str], do
 
 def _names_somebody(rows: Sequence[Row], path: str) -> bool:
     """Whether a path leads to a name in some of the rows, and to nothing else in the others."""
-    values = [value for row in rows for value in _values_at(row, path)]
+    values = [value for row in rows for value in list_values_at(row, path)]
     return any(read_person(value) for value in values) and all(read_person(v) or v in (None, "") for v in values)
-
-
-def _values_at(row: Row, path: str) -> list[Any]:
-    if not is_star(path):
-        return [value for _, value in collect_values(row, path)] if has_path(row, path) else [None]
-    try:
-        return [value for _, value in collect_values(row, path)]
-    except Reject:
-        return []
 
 
 def _list_of(path: Any) -> str:

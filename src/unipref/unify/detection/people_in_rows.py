@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from unipref.core.records import Reject, Row
 from unipref.core.terminal import show_name
 from unipref.unify.detection.annotators import JUDGED, PERSON_WORDS, WHO, find_annotator
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import GROUPS_OF_PEOPLE, PEOPLE
-from unipref.unify.mapping.paths import split_at_star
+from unipref.unify.judging.near_names import describe_near_names
+from unipref.unify.mapping.paths import collect_values, split_at_star
+from unipref.unify.mapping.people import read_person
 
 GAVE = JUDGED | {"completed", "submitted", "answered", "given", "created", "author", "creator", "first", "last"}
 """What people did, in names such as `completed_by`, of fields beside their judgement."""
@@ -48,13 +51,28 @@ def find_people(
     if path is not None and not reads_each:
         return {}, [], [*doubts, doubt_unread_people(path)]
     if path is not None:
-        return {"annotator": path}, [f"'{show_name(path)}' names who gave each judgement"], doubts
+        near = doubt_near_names(columns.rows, path)
+        return {"annotator": path}, [f"'{show_name(path)}' names who gave each judgement"], [*doubts, *near]
     settings, why, unsure = find_annotator(columns, mapping)
-    if settings or not reads_each:
-        return settings, why, [*doubts, *unsure]
-    if names := name_fields(mapping):
+    if settings:
+        return settings, why, [*doubts, *unsure, *doubt_near_names(columns.rows, settings["annotator"])]
+    if names := name_fields(mapping) if reads_each else []:
         return {"annotators": names}, [], [*doubts, f"that {', '.join(names)} are the same people in all rows"]
-    return {}, [], [*doubts, *suggest_names(mapping)]
+    return {}, [], [*doubts, *unsure, *(suggest_names(mapping) if reads_each else [])]
+
+
+def doubt_near_names(rows: Sequence[Row], path: str) -> list[str]:
+    """Says which names of those who judged differ only in case, spaces or marks."""
+    names = {person for row in rows for value in list_values_at(row, path) if (person := read_person(value))}
+    return [*describe_near_names(names)]
+
+
+def list_values_at(row: Row, path: str) -> list[Any]:
+    """Returns the values at a path of who judged; nothing where the row has no such field."""
+    try:
+        return [value for _, value in collect_values(row, path)]
+    except Reject:
+        return []
 
 
 def doubt_unread_people(path: str) -> str:
