@@ -131,9 +131,9 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
     texts = [
         c for c in columns.prose if c.share > 0.5 and (columns.role(c) != "text" or not c.has_name(*OTHER_TEXT_NAMES))
     ]
-    if len(texts) == 1 and texts[0].has_name("source", "src"):
-        # Of a source and a target alone, the target is the translation.
-        texts = [*texts, *(c for c in columns.prose if c.share > 0.5 and c.name in ("target", "tgt"))]
+    if len(texts) == 1 and texts[0].has_name("source", "src", "input", "inputs"):
+        # Of a source or an input and a target alone, the target is the answer.
+        texts = [*texts, *(c for c in columns.prose if c.share > 0.5 and c.name in ("target", "targets", "tgt"))]
     named = [c for c in texts if columns.role(c) == "answer"]
     answers = sorted(named, key=lambda c: _rank_of(c, ANSWER_NAMES))
     if answers:

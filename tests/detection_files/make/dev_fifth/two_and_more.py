@@ -174,7 +174,7 @@ def percent_of_three_models() -> Made:
                      "gpt_score": f"{t.number(80, 99)} %", "llama_score": f"{t.number(40, 60)} %", "mistral_score": f"{t.number(1, 20)} %"})  # fmt: skip
     return Made("three.csv", table(rows), judged(
         "answers of three models and a score in per cent for each", HAND,
-        reading("rated_list", prompt="prompt", answers=["gpt", "llama", "mistral"], scores={"gpt_score|llama_score|mistral_score": "high"}),
+        reading("rated_list", prompt="prompt", answers=["gpt", "llama", "mistral"], scores={"gpt_score": "high", "llama_score": "high", "mistral_score": "high"}),
         judgements=["gpt_score", "llama_score", "mistral_score"], silence="right"))  # fmt: skip
 
 
