@@ -5,8 +5,8 @@ than quality (`longer`, `search_rank`). Then a proposal asks what the values mea
 round is worse than one that is not read.
 """
 
-import itertools
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal

@@ -202,7 +202,7 @@ def _collect_labels(item: Any, paths: list[str]) -> list[Judged]:
 
 
 def _reject_neutral(label: Any, field: str) -> Reject:
-    return Reject(Reason.NEUTRAL, f"{_show(label)} is neither thumbs up nor thumbs down: it is neutral", field)
+    return Reject(Reason.NEUTRAL, f"{_show(label)} is neither thumbs up nor thumbs down", field)
 
 
 def _show(label: Any) -> str:
