@@ -178,8 +178,8 @@ def _bounds_of_five(score: Column) -> dict[str, Any] | None:
     texts = [value for value in score.values if to_finite_number(value) is None]
     comma = describe_scale(score) if texts and all(read_decimal_comma(value) is not None for value in texts) else {}
     if not texts or comma:
-        up, down = {"at_least": LEAST_GOOD, "at_most": FIVE}, {"at_least": 1, "at_most": MOST_BAD}
-        return {"up": {**up, **comma}, "down": {**down, **comma}}
+        bounds = {"up": {"at_least": LEAST_GOOD, "at_most": FIVE}, "down": {"at_least": 1, "at_most": MOST_BAD}}
+        return {side: {**ends, **comma} for side, ends in bounds.items()}
     if all(read_decimal_comma(value) is not None for value in texts):
         return None
     is_listed = score.n_distinct <= MAX_CODES

@@ -10,6 +10,8 @@ from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.names import (
     ANSWER_NAMES,
     ANSWERER_NAMES,
+    BAD_NAMES,
+    GOOD_NAMES,
     HIGH_IS_BETTER,
     LOW_IS_BETTER,
     OTHER_TEXT_NAMES,
@@ -129,8 +131,10 @@ def find_scored_texts(columns: Columns) -> dict[str, list[tuple[Column, Column]]
 
     Empty unless each of two or more texts has one. Their names say nothing else, as `question` and `summary` do.
     """
-    usual = {*PROMPT_NAMES, *ANSWER_NAMES, *OTHER_TEXT_NAMES}
+    usual = {*PROMPT_NAMES, *ANSWER_NAMES, *OTHER_TEXT_NAMES, *SIDE_MARKS, *GOOD_NAMES, *BAD_NAMES, *VERDICT_NAMES}
+    usual |= {mark for marks in MARKS for mark in marks}
     texts = [c for c in columns.of_kind("text") if columns.role(c) in ("answer", "text") and not {*c.words} & usual]
+    texts = [c for c in texts if not any(map(_is_mark, c.words))]
     axes: dict[str, list[tuple[Column, Column]]] = {}
     for number in columns.of_kind("code", "number"):
         if not number.numbers or columns.role(number) == "metadata":

@@ -150,10 +150,10 @@ def note_mit_komma() -> Made:
                 "Kürzel": t.pick("mk", "jr"),
             }
         )
-    return Made("noten.csv", table(rows, ";", "cp1252"), judged(
+    return Made("noten.csv", table(rows, ";", "utf-8-sig"), judged(
         "German marks with decimal commas: 1,0 is the best", HAND,
         *rated("Anfrage", "Antwort", "Note", "low", "5,0", "3,0", "1,0"),
-        judgements=["Note"], never=["Datum", "Kürzel"], needs={"Note": ["decimal"]}))  # fmt: skip
+        judgements=["Note"], never=["Datum", "Kürzel"]))  # fmt: skip
 
 
 @file
@@ -308,8 +308,7 @@ def satisfecho_en_cinco_palabras() -> Made:
     return Made("encuesta.csv", table(rows, ";", "utf-8-sig"), judged(
         "Spanish survey: five words from very dissatisfied to very satisfied", HAND,
         thumbs("Pregunta", "Respuesta", "Satisfacción", **{"Muy satisfecho": "good", "Satisfecho": "good", "Neutral": "neutral", "Insatisfecho": "bad", "Muy insatisfecho": "bad"}),
-        reading("ratings", prompt="Pregunta", response="Respuesta", scores={"Satisfacción": "high"}),
-        judgements=["Satisfacción"], never=["Fecha"], needs={"Satisfacción": ["codes"]}))  # fmt: skip
+        judgements=["Satisfacción"], never=["Fecha"]))  # fmt: skip
 
 
 @file
