@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from unipref.core import registry
-from unipref.core.contracts import Proposal
+from unipref.core.contracts import Format, Proposal
 from unipref.core.records import Row
 from unipref.core.terminal import show_name
 from unipref.sources import rows_inside
@@ -17,7 +17,6 @@ from unipref.unify.detection.people_in_rows import (
     find_people,
     list_values_at,
 )
-from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.paths import is_star
 from unipref.unify.mapping.people import read_person
 
@@ -36,8 +35,8 @@ def add_people(proposal: Proposal, rows: Sequence[Row], people: Sequence[str]) -
     inner = rows_inside(rows, proposal.source.get("records"))
     path = next((path for path in people if _names_somebody(inner, path)), None)
     if path is None:
-        return _extend(proposal, *find_people(Columns(inner), proposal.map, form.has_annotator_per_vote))
-    if is_star(path) and not form.has_annotator_per_vote:
+        return _extend(proposal, *find_people(Columns(inner), proposal.map, _reads_each(form)))
+    if is_star(path) and not _reads_each(form):
         return _extend(proposal, {}, [], [doubt_unread_people(path)])
     if is_star(path) and len({_list_of(p) for _, p in find_judged_paths(proposal.map)} - {_list_of(path)}):
         doubt = f"who judged ('{show_name(path)}') is not read: the judgements stand in several lists"
@@ -45,9 +44,14 @@ def add_people(proposal: Proposal, rows: Sequence[Row], people: Sequence[str]) -
     return _extend(proposal, {"annotator": path}, [f"'{show_name(path)}' is who judged"], doubt_near_names(inner, path))
 
 
-def _find_format(name: str | None) -> type[Mapped] | None:
+def _find_format(name: str | None) -> type[Format] | None:
     form = next((choice for choice in registry.find_all("format") if choice.name() == name), None)
-    return form if form is not None and issubclass(form, Mapped) else None
+    return form if form is not None and issubclass(form, Format) and hasattr(form, "has_annotator_per_vote") else None
+
+
+def _reads_each(form: type[Format]) -> bool:
+    """Whether the format reads one name for each of several judgements in a row."""
+    return bool(getattr(form, "has_annotator_per_vote", False))
 
 
 def _extend(proposal: Proposal, settings: dict[str, Any], why: Sequence[str], doubts: Sequence[str]) -> Proposal:
