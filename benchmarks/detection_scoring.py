@@ -14,7 +14,19 @@ QUESTION = "?"
 JUDGING = {"votes": "label", "grade": "label"}
 """Settings that name the label -> the name under which they are compared."""
 WITHOUT_MEANING = {
-    *("keep", "twins", "marks", "roles", "objective", "literals", "evidence", "check", "annotator", "decimal"),
+    *(
+        "keep",
+        "twins",
+        "marks",
+        "roles",
+        "objective",
+        "literals",
+        "evidence",
+        "check",
+        "annotator",
+        "annotators",
+        "decimal",
+    ),
     *(
         "separator",
         "instruction",

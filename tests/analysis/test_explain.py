@@ -222,7 +222,8 @@ def test_the_raw_row_is_shown_and_the_command_can_be_copied(run: Path) -> None:
     text = explain.as_text(found, run)
     assert f"unipref explain {run} {key}" in text
     assert "The cat is an animal." in text
-    assert "pair: 1, by nobody named, pairs, pairs.jsonl:1" in text
+    assert " is better than answer " in text
+    assert ", by nobody named, pairs, pairs.jsonl:1" in text
     of_preference = unipref.explain(run, key)
     assert "The cat is an animal." in of_preference["raw"][0]["text"]
     assert {(one["source"], one["judges"]) for one in of_preference["voters"]} == {

@@ -105,5 +105,8 @@ def test_a_study_is_planned_from_its_benchmarks_alone(study: dict[str, Any]) -> 
     )
     assert (planned["seeds"], side["components"]["seeds"]) == (2, DEFAULTS["instruction"].seeds)
     assert planned["notes"] == ["No benchmark measures bias."]
-    with pytest.raises(UserError, match="no benchmark whose examples can be counted"):
+    with pytest.raises(UserError, match=r"no benchmark whose examples can be counted.*no benchmark measures"):
         unipref.power_of_study(study | {"evaluate": []})
+    held_out = study | {"evaluate": [{"preference_accuracy": {"split": "test"}}]}
+    with pytest.raises(UserError, match=r"preference_accuracy measures held-out preferences.*\n.*add --from RUN"):
+        unipref.power_of_study(held_out)

@@ -20,6 +20,8 @@ from unipref.core.errors import UserError
 from unipref.study import draft
 from unipref.unify import inspection
 
+STARS = {"field": "stars", "better": "high", "low": 1, "high": 5}
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -60,20 +62,18 @@ def test_examples_are_the_rows_as_they_will_be_read(here: Path) -> None:
         "name": "data",
         "path": "data.jsonl",
         "format": "ratings",
-        "map": {"prompt": "question", "response": "answer", "scores": {"stars": {"field": "stars", "better": "high"}}},
+        "map": {"prompt": "question", "response": "answer", "scores": {"stars": STARS}},
         "objective": "instruction",
     }
-    assert any(
-        doubt.startswith("ranges in these rows: 'stars' from 1 to 5; declare 'low' and 'high'")
-        for doubt in found.doubts
-    )
+    assert any(doubt == "that 'stars' goes from 1 to 5: other numbers are rejected" for doubt in found.doubts)
 
 
 def test_examples_show_a_row_that_will_be_rejected(here: Path) -> None:
     rows = [{"instruction": "", "input": "", "output": "A"}, *SHAPES["alpaca"][0]]
     write_jsonl(here / "data.jsonl", rows)
     (found,) = inspection.inspect(["data.jsonl"])
-    assert found.examples[0] == {"reject": "empty_prompt: instruction: the prompt is empty"}
+    assert {"reject": "empty_prompt: instruction: the prompt is empty"} in found.examples
+    assert "prompt" in found.examples[0]  # a usable row comes first
     assert "empty_prompt" in found.as_text()
 
 
@@ -313,13 +313,15 @@ def test_the_stars_of_a_support_team_are_ratings_of_the_reply(here: Path, delimi
     assert found.map == {
         "prompt": "customer_message",
         "response": "bot_reply",
-        "scores": {"csat": {"field": "CSAT", "better": "high"}},
+        "scores": {"csat": {"field": "CSAT", "better": "high", "codes": {"N/A": None}, "low": 1, "high": 5}},
     }
     assert found.source.get("csv") == (None if delimiter == "," else {"delimiter": delimiter})
     assert any("'N/A' in 'CSAT'" in doubt for doubt in found.doubts)
     unipref.unify_feedback({"sources": [found.source]}, here / "run")
-    manifest = json.loads((here / "run/manifest.json").read_text(encoding="utf-8"))["sources"]["csat"]
-    assert manifest["rejected"]["wrong_type"] == 5
+    rejects = pq.read_table(here / "run/unified/rejects.parquet").to_pylist()
+    without_score = {f"csat.csv:{i + 1}" for i in range(30) if i % 6 in (2, 4)}
+    assert without_score <= {place for reject in rejects for place in reject["origin"]}
+    assert {reject["reason"] for reject in rejects} <= {"unscored", "tie", "one_response"}
 
 
 def test_rows_in_an_object_are_read_as_the_entry_says(here: Path) -> None:

@@ -3,6 +3,7 @@
 It streams the files, one or two columns at a time, and reads text only of the preference in question.
 """
 
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from unipref.analysis.explained_judgements import (
     MOST_VOTERS,
     describe_row_judgement,
+    describe_split_votes,
     describe_voter,
     find_row_judgements,
     find_voters,
@@ -63,7 +65,8 @@ def explain(folder: Path, query: str) -> dict[str, Any]:
         for each cleaned data set of the run, with the `part` it is in, or the `removed` reason and `twin`; and
         `selected`, one entry per variant and seed, with `kept`, `reason` and the values of the strategy. For a row:
         `origin` and `source`, `rejects` (what unify rejected of it, with reasons), `preferences` (the ids made from
-        it), and `judgements`, what people judged in it.
+        it), `judgements`, what people judged in it, or in the rows that were rejected with it, and `beside`, the ids of
+        preferences of other answers to its prompt, if it has no rejects and no preferences.
 
     Raises:
         UserError: the run, the id or the origin is missing; the message suggests a near one.
@@ -105,6 +108,7 @@ def as_text(explanation: dict[str, Any], folder: Path = Path("RUN")) -> str:
             f"  unify     made preference {key}: unipref explain {run} {key}" for key in explanation["preferences"]
         ]
         lines += [f"  {'judged':9} {describe_row_judgement(one)}" for one in explanation["judgements"]]
+        lines += [f"  {'unify':9} {line}" for line in _describe_place(explanation, run)]
         return "\n".join([*lines, *raw])
     preference = explanation["preference"]
     lines = [f"{explanation['id']}  {preference['source']}, {preference['kind']}, {preference['objective']}"]
@@ -113,6 +117,7 @@ def as_text(explanation: dict[str, Any], folder: Path = Path("RUN")) -> str:
     ]
     lines += [f"  {'unify':9} from {', '.join(preference['origin'])}; {_describe_label(preference)}"]
     lines += [f"  {'judged':9} {describe_voter(one)}" for one in explanation["voters"][:MOST_VOTERS]]
+    lines += [f"  {'judged':9} {line}" for line in describe_split_votes(explanation["voters"])]
     if (more := len(explanation["voters"]) - MOST_VOTERS) > 0:
         lines.append(f"  {'':9} and {more} more judgements; --json lists all")
     cleaned = explanation["clean"]
@@ -127,12 +132,23 @@ def as_text(explanation: dict[str, Any], folder: Path = Path("RUN")) -> str:
     return "\n".join([*lines, *raw])
 
 
+def _describe_place(explanation: dict[str, Any], run: str) -> Iterator[str]:
+    """Yields why a row that was used is in no preference and in no reject."""
+    for key in explanation["beside"]:
+        yield f"other answers to its prompt made preference {key}: unipref explain {run} {key}"
+    if not (explanation["beside"] or explanation["rejects"] or explanation["preferences"]):
+        yield "made no preference of its own; the judgements above count in the aggregate (docs/judges.md)"
+
+
 def _describe_raw_rows(explanation: dict[str, Any]) -> Iterator[str]:
     """Yields the lines of the raw rows, if they were read."""
     for row in explanation.get("raw", ()):
         note = f" ({row['note']})" if row["note"] else ""
         yield f"  {'raw row':9} {row['origin']}{note}"
         yield from (f"  {'':9} {line}" for line in row["text"].splitlines())
+    n_more = len(explanation.get("preference", {}).get("origin", ())) - len(explanation.get("raw", ()))
+    if n_more > 0 and "raw" in explanation:
+        yield f"  {'raw row':9} and {n_more} more, which are not shown"
 
 
 def _find_unified(folder: Path) -> list[Path]:
@@ -194,17 +210,34 @@ def _explain_row(unified: list[Path], origin: str) -> dict[str, Any]:
             ids |= dict.fromkeys(batch["id"].take(rows).to_pylist())
             source = next(iter(batch["source"].take(rows).to_pylist()), source)
             files.update(place.rpartition(":")[0] for place in batch["origin"].flatten().to_pylist())
-    if not rejects and not ids:
+    rows = dict.fromkeys([origin, *(place for reject in rejects for place in reject["origin"])])
+    judgements = find_row_judgements(unified, list(rows))
+    beside = [] if rejects or ids else list(_find_beside(unified, origin))
+    source = next((one["source"] for one in (*beside, *judgements)), source) if source is None else source
+    if source is None:
         file = origin.rpartition(":")[0]
         mend = near_name(file, files)
         if file in files:
-            mend = f"The run read '{file}', but the row is missing or holds an answer between the best and the worst."
+            mend = f"The run read '{file}'. The row is missing, or it repeats another row."
         raise UserError(f"nothing in this run comes from '{origin}'.", where=str(unified[0].parent), mend=mend)
-    judgements = find_row_judgements(unified, origin)
     return {
         **{"origin": origin, "source": source, "rejects": rejects, "preferences": list(ids)},
         "judgements": judgements,
+        "beside": [one["id"] for one in beside],
     }
+
+
+def _find_beside(unified: list[Path], origin: str) -> Iterator[dict[str, Any]]:
+    """Yields id and source of the preferences that compare other answers to the prompt of a row."""
+    import pyarrow.compute as pc
+
+    written = json.dumps(origin, ensure_ascii=False)
+    for folder in unified:
+        for batch in parquet.read_batches(folder / "preferences.parquet", ["id", "source", "extra"]):
+            for row in batch.filter(pc.match_substring(batch["extra"], written)).to_pylist():
+                others = json.loads(row["extra"]).get("others", ())
+                if any(origin in other["origin"] for other in others):
+                    yield row
 
 
 def _read_preference(unified: list[Path], key: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Who judged the answers of a preference or the row of an explanation, and how reliable these people are."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from unipref.core.text_keys import answer_key, prompt_key
 JUDGEMENTS, JUDGING = "judgements.parquet", "judging.json"
 MOST_VOTERS = 12
 """Most judgements that the text lists."""
-EVIDENCE = ("kind", "value", "places", "annotator", "source", "axis", "count", "origin")
+EVIDENCE = ("kind", "answers", "value", "places", "annotator", "source", "axis", "count", "origin")
 
 
 def find_voters(unified: Sequence[Path], preference: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -36,23 +37,24 @@ def find_voters(unified: Sequence[Path], preference: Mapping[str, Any]) -> list[
     return voters
 
 
-def find_row_judgements(unified: Sequence[Path], origin: str) -> list[dict[str, Any]]:
-    """Finds the judgements of a raw row, with the reliability of their annotators."""
+def find_row_judgements(unified: Sequence[Path], origins: Sequence[str]) -> list[dict[str, Any]]:
+    """Finds the judgements of raw rows, with the reliability of their annotators."""
     return [
         _make_voter(row, known)
         for folder in unified
         for known in [_read_reliabilities(folder)]
-        for row in _read_judgements(folder, "origin", origin)
+        for row in _read_judgements(folder, "origin", *origins)
     ]
 
 
-def _read_judgements(folder: Path, column: str, value: str) -> Iterator[dict[str, Any]]:
+def _read_judgements(folder: Path, column: str, *values: str) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if not (folder / JUDGEMENTS).is_file():
         return
     for batch in parquet.read_batches(folder / JUDGEMENTS):
-        yield from batch.filter(pc.equal(batch[column], value)).to_pylist()
+        yield from batch.filter(pc.is_in(batch[column], value_set=pa.array(values))).to_pylist()
 
 
 def _read_reliabilities(folder: Path) -> dict[str, float | None]:
@@ -109,8 +111,30 @@ def describe_voter(voter: Mapping[str, Any]) -> str:
     return f"{verdict}, {_describe_person(voter)}"
 
 
+def describe_split_votes(voters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields that the judgements of the pair alone do not favour the chosen answer, if that is so."""
+    votes = Counter[str]()
+    for one in voters:
+        if one["kind"] not in (RATING, THUMB) and one["standing"] is None:
+            votes[one["judges"]] += one["count"]
+    if not votes or votes["chosen"] > votes["rejected"]:
+        return
+    ties = f", {votes['tie']} for neither" if votes["tie"] else ""
+    relation = "tie" if votes["chosen"] == votes["rejected"] else "are against it in number"
+    yield (
+        f"the judgements of the pair {relation}: {votes['chosen']} for chosen, {votes['rejected']} for rejected{ties}; "
+        "their strength or the reliability of their judges decided"
+    )
+
+
 def describe_row_judgement(voter: Mapping[str, Any]) -> str:
     """Describes one judgement of a raw row."""
+    if voter["kind"] == PAIR:
+        first, second = (f"answer {answer[:8]}" for answer in voter["answers"])
+        first, second = (first, second) if voter["value"] >= 0 else (second, first)
+        strength = f" by {abs(voter['value']):g}" if abs(voter["value"]) not in (0, 1) else ""
+        verdict = "is better than" if voter["value"] else "is as good as"
+        return f"{voter['kind']}: {first} {verdict} {second}{strength}, {_describe_person(voter)}"
     return f"{voter['kind']}: {_describe_value(voter)}, {_describe_person(voter)}"
 
 

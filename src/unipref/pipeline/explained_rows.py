@@ -7,10 +7,13 @@ from unipref.analysis import explain as explanation
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
 from unipref.core.run_folder import STUDY
-from unipref.pipeline.examples import MAX_RAW_ROWS, show_row
+from unipref.pipeline.examples import show_row
 from unipref.pipeline.raw_rows import read_rows
 from unipref.sources import Part
 from unipref.study.load import load
+
+MOST_RAW_ROWS = 100
+"""Most raw rows of a preference to read: an answer that thousands of people judged has as many."""
 
 
 def explain_with_rows(folder: Path, query: str) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def explain_with_rows(folder: Path, query: str) -> dict[str, Any]:
     if "origin" in facts:
         origins, source = [facts["origin"]], facts["source"]
     else:
-        origins, source = facts["preference"]["origin"][:MAX_RAW_ROWS], facts["preference"]["source"]
+        origins, source = facts["preference"]["origin"][:MOST_RAW_ROWS], facts["preference"]["source"]
     parts = _find_parts(folder, source)
     if isinstance(parts, str):
         return {**facts, "raw": [{"origin": origin, "text": "", "note": parts} for origin in origins]}

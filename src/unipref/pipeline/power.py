@@ -6,12 +6,16 @@ from typing import Any
 
 from unipref.analysis.power import Components, Measurement, estimate_components, plan
 from unipref.analysis.verdicts.read import read_evidence
+from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.run_folder import RunFolder
 from unipref.core.stats.chance import WHOLE
 from unipref.evaluate import check_packages, data_path
 from unipref.evaluate.counting import count_units
 from unipref.study.load import ResolvedStudy, load
+
+STUDY_FILE = "STUDY"
+"""What stands for the study file in a command to copy."""
 
 
 def plan_study(study: Any, run: Path | None = None, *, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -30,25 +34,33 @@ def plan_study(study: Any, run: Path | None = None, *, overrides: Sequence[str] 
     """
     resolved = load(study, overrides)
     notes: list[str] = []
-    measured = _count_sides(resolved, notes)
+    measured = _count_sides(resolved, notes, run)
     if not measured:
+        own = [(b, label) for b, label in resolved.study.labelled_benchmarks() if b.data is None]
+        held_out = [label for benchmark, label in own if benchmark.fallback_metric is not None]
+        why = (
+            f"{' and '.join(held_out)} measures held-out preferences, which nobody can count before the data are split"
+            if held_out
+            else "no benchmark measures instructions or bias"
+        )
+        mend = "Add one with data of its own, as in --set 'evaluate=[{ifeval: {}}]': unipref list benchmarks."
+        mend += f" Or split the data first: unipref unify {STUDY_FILE} -o RUN, then add --from RUN." * bool(held_out)
         raise UserError(
-            "the study has no benchmark whose examples can be counted before the run.",
+            f"the study has no benchmark whose examples can be counted before the run: {why}.",
             where="evaluate",
-            mend="Name one with a headline metric and data of its own: unipref list benchmarks.",
+            mend=mend,
         )
     components: dict[str, Components] = {}
-    if run is not None:
-        folder = RunFolder(run)
-        components = estimate_components(read_evidence(run, folder.manifest, folder.scores()))
-        if missing := [objective for objective in measured if objective not in components]:
-            notes.append(f"The run {run} does not show the spread of {' and '.join(missing)}: these are defaults.")
+    if run is not None and (scores := (folder := RunFolder(run)).scores()):
+        components = estimate_components(read_evidence(run, folder.manifest, scores))
+    if run is not None and (missing := [objective for objective in measured if objective not in components]):
+        notes.append(f"The run {run} does not show the spread of {' and '.join(missing)}: these are defaults.")
     trained = sum(bool(one.train) for one in resolved.variants.values())
     return {**plan(measured, components, trained, len(resolved.study.seeds)), "notes": notes}
 
 
-def _count_sides(resolved: ResolvedStudy, notes: list[str]) -> dict[str, Measurement]:
-    """Counts the examples of the first benchmark of each side."""
+def _count_sides(resolved: ResolvedStudy, notes: list[str], run: Path | None) -> dict[str, Measurement]:
+    """Counts the examples of the first benchmark of each side; of a side without one, the held-out pairs of a run."""
     measured: dict[str, Measurement] = {}
     effects = resolved.study.verdicts.effect.model_dump()
     for benchmark, label in resolved.study.labelled_benchmarks():
@@ -66,5 +78,21 @@ def _count_sides(resolved: ResolvedStudy, notes: list[str]) -> dict[str, Measure
         measured[headline.objective] = Measurement(
             label, headline.metric, len(statistic.units), statistic.grouping.count, effects[headline.objective]
         )
+    for benchmark, label in resolved.study.labelled_benchmarks():
+        if benchmark.data is not None or benchmark.fallback_metric is None or run is None:
+            continue
+        for side, (pairs, clusters) in _count_held_out(run).items():
+            if side in effects and side not in measured and pairs:
+                measured[side] = Measurement(label, benchmark.fallback_metric, pairs, clusters, effects[side])
     notes += [f"No benchmark measures {side}." for side in effects if side not in measured]
     return measured
+
+
+def _count_held_out(run: Path) -> dict[str, tuple[int, int]]:
+    """Returns objective -> number of pairs in the test split of a run, and of the groups of prompts that hold them."""
+    groups: dict[str, list[str]] = {}
+    for file in sorted(run.glob("clean*/test.parquet"))[:1]:
+        for row in parquet.read_rows(file, ["objective", "group", "chosen", "rejected"]):
+            if row["chosen"] is not None and row["rejected"] is not None:
+                groups.setdefault(row["objective"], []).append(row["group"])
+    return {objective: (len(several), len({*several})) for objective, several in groups.items()}

@@ -20,6 +20,8 @@ from unipref.unify.projection.project import project
 MAX_EXAMPLES = 3
 MAX_CHARACTERS = 300
 MAX_FIELDS = 20
+ONE_SIDED = "(none: one-sided)"
+"""What stands for the other side of a judged answer without a rival."""
 
 
 def render_examples(
@@ -43,7 +45,7 @@ def render_examples(
     axes = form.axes()
     how = Projection(name, name, "instruction", "unknown", next(iter(axes), None), axes)
     groups: dict[str, list[Feedback]] = {}
-    examples: list[dict[str, str]] = []
+    rejects: list[dict[str, str]] = []
     judges = JudgeNamer()
     for number, row in enumerate(rows):
         try:
@@ -53,12 +55,21 @@ def render_examples(
                     key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
                     groups.setdefault(key, []).extend(name_judges([item], row, judges))
         except Reject as reject:
-            examples.append({"reject": f"{reject.reason}: {reject}"})
-    for group in groups.values():
-        if len(examples) >= MAX_EXAMPLES:
-            break
-        examples += _render_group(group, how)
-    return examples[:MAX_EXAMPLES]
+            rejects.append({"reject": f"{reject.reason}: {reject}"})
+    return _choose([example for group in groups.values() for example in _render_group(group, how)], rejects)
+
+
+def _choose(examples: list[dict[str, str]], rejects: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Returns a few examples: usable rows first, of both verdicts if there are some, and one reject."""
+    usable = [example for example in examples if "reject" not in example]
+    rejects = [*rejects, *(example for example in examples if "reject" in example)]
+    one_sided = [[e for e in usable if e[side] == ONE_SIDED] for side in ("rejected", "chosen")]
+    pairs = [e for e in usable if ONE_SIDED not in (e["chosen"], e["rejected"])]
+    first = [several[0] for several in (pairs, *one_sided) if several][:MAX_EXAMPLES]
+    chosen = [*first, *(e for e in usable if not any(e is other for other in first))]
+    n_rejects = max(MAX_EXAMPLES - len(chosen), 1 if len(first) < MAX_EXAMPLES else 0)
+    shown = rejects[: max(n_rejects, 0)]
+    return [*chosen[: MAX_EXAMPLES - len(shown)], *shown]
 
 
 def _render_fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]:
@@ -112,7 +123,7 @@ def _describe_scores(preference: Preference, side: Literal["chosen", "rejected"]
 
 def _shorten_messages(messages: list[Message] | None) -> str:
     if messages is None:
-        return "(none: one-sided)"
+        return ONE_SIDED
     content = " / ".join(f"{m['role']}: {show_message(m)}" for m in messages)
     return _shorten(content)
 

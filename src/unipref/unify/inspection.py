@@ -305,6 +305,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         known=named.name if named.kind == "dataset" else None,
         export=named.name if named.kind == "export" else None,
         notes=[*notes, *named.notes],
+        ignored=list_ignored(columns, {**proposal.map, "settled": list(named.settled)}, proposal.doubts),
     )
 
 

@@ -30,7 +30,7 @@ from unipref.unify.open_groups import CandidateWriter, candidate_schema, candida
 from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.judges import JudgeNamer, cancel_opposites, drop_repeated_judgements, name_judges
 from unipref.unify.projection.order import Undecided
-from unipref.unify.projection.project import Projection, project
+from unipref.unify.projection.project import Projection, UnusedAnswer, list_unscored, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
 """Reads the rows of one part of a source as (row number, row or reject); `7.2` is a row inside row 7."""
@@ -303,19 +303,17 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             try:
                 projected = project(group, projection)
             except Undecided as reject:
+                origin = _reject_parts(list_unscored(group, reject), origin, projection.source, counts, rejects_out)
                 candidates.add(reject.candidates, prompt, number, judged, reject, origin)
                 continue
             except Reject as reject:
+                origin = _reject_parts(list_unscored(group, reject), origin, projection.source, counts, rejects_out)
                 counts.groups_rejected[reject.reason.value] += 1
                 rejects_out.write(0, _pack(RejectRecord.from_reject(reject, projection.source, "group", origin)))
                 continue
             counts.projected += 1
             candidates.add(projected.candidates, prompt, number, judged, None, origin)
-            for unused in projected.unused:
-                counts.parts_rejected[unused.reject.reason.value] += 1
-                rejects_out.write(
-                    0, _pack(RejectRecord.from_reject(unused.reject, projection.source, "part", unused.origin))
-                )
+            _reject_parts(projected.unused, origin, projection.source, counts, rejects_out)
             counts.preferences += len(projected.preferences)
             counts.ordered_pairs += projected.ordered
             counts.implied_pairs += projected.implied
@@ -332,6 +330,17 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             counts.informative_judgements = judgements.informative.by_source[name]
             counts.copied_judgements = judgements.copied[name]
     return counts_of
+
+
+def _reject_parts(
+    several: Sequence[UnusedAnswer], origin: list[str], source: str, counts: SourceCounts, rejects_out: BucketWriter
+) -> list[str]:
+    """Writes the answers of a group that have no place in its order, and returns the origins of the others."""
+    for unused in several:
+        counts.parts_rejected[unused.reject.reason.value] += 1
+        rejects_out.write(0, _pack(RejectRecord.from_reject(unused.reject, source, "part", unused.origin)))
+    out = {place for unused in several for place in unused.origin}
+    return [place for place in origin if place not in out] or origin
 
 
 def merge_parts(parts: Sequence[Feedback]) -> tuple[Feedback, int]:

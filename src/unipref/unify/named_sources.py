@@ -11,6 +11,7 @@ from unipref.core.errors import describe, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.sources import catalog, rows_inside
+from unipref.unify.detection.export_people import add_people
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.mapping.paths import get_path
 
@@ -61,6 +62,7 @@ def _find_export(rows: Sequence[Row]) -> tuple[NamedSource | None, list[str]]:
             faults.append(f"whether this is an export of {choice.name()}: it cannot be checked ({describe(error)})")
             continue
         if proposal is not None:
+            proposal = add_people(proposal, rows, choice.people)
             settled = (*choice.settled, *proposal.map.get("where", ()))
             named.append(NamedSource("export", choice.name(), proposal, settled=settled))
     return max(named, key=lambda one: one.proposal.confidence, default=None), faults

@@ -8,13 +8,14 @@ from typing import Any
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
-from unipref.unify.detection.annotators import find_annotator
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.concerned_mappings import doubt_names
 from unipref.unify.detection.context import doubt_images, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
 from unipref.unify.detection.kinds import is_usual_transcript
+from unipref.unify.detection.people_in_rows import find_people
 from unipref.unify.detection.row_states import can_be_where, find_row_states, where_path
+from unipref.unify.detection.scale_ends import add_ends
 from unipref.unify.detection.transcripts import find_marks
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.format_bases.mapped import Mapped
@@ -78,8 +79,9 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     context, why = find_context(columns, guess.map)
     end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
     judges = form.feedback_kind != "demonstrations"
-    people, who, unsure = find_annotator(columns, guess.map) if judges else ({}, [], [])
+    people, who, unsure = find_people(columns, guess.map, form.has_annotator_per_vote) if judges else ({}, [], [])
     mapping, why = {**guess.map, **context, **end, **people}, [*why, *more, *who]
+    mapping, of_scales = add_ends(columns, mapping)
     mapping |= _literals_setting(columns, mapping)
     mapping |= _marks_setting(columns, mapping) if "marks" in form.model_fields else {}
     is_judged = _is_judging(form) and mapping.get("label") != PLACEHOLDER
@@ -99,7 +101,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
         for d in account.doubts
         if not any(f"'{s}' " in d for s in states) and not any(_quoted_name(d) in question for question in asking)
     ]
-    doubts = [*guess.doubts, *concerns, *unread_doubts, *doubts, *unsure]
+    doubts = [*guess.doubts, *of_scales, *concerns, *unread_doubts, *doubts, *unsure]
     doubts += [] if _is_judging(form) else _advise_thumbs(columns, unread)
     doubts += doubt_images(columns, mapping)
     return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*dict.fromkeys(doubts)])

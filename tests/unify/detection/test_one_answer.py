@@ -99,10 +99,10 @@ def test_grades_in_words_are_a_scale_whose_direction_only_words_of_praise_tell(
     ("values", "settings"),
     [
         (["★★★★★", "★☆☆☆☆", "★★★☆☆"], {"codes": {"★★★★★": 5.0, "★★★☆☆": 3.0, "★☆☆☆☆": 1.0}}),
-        (["4,5", "3,0", "1,5"], {"decimal": "comma"}),
-        (["4/5", "3/5", "1/5"], {"pattern": r"^\s*([0-9]+(?:[.][0-9]+)?)"}),
+        (["4,5", "3,0", "1,5"], {"decimal": "comma", "low": 1, "high": 5}),
+        (["4/5", "3/5", "1/5"], {"pattern": r"^\s*([0-9]+(?:[.][0-9]+)?)", "low": 1, "high": 5}),
         (["80%", "20%", "55%"], {"pattern": r"^\s*([0-9]+(?:[.][0-9]+)?)"}),
-        (["5", "N/A", "4", "1", "3", "2"], {}),
+        (["5", "N/A", "4", "1", "3", "2"], {"codes": {"N/A": None}, "low": 1, "high": 5}),
     ],
 )
 def test_scores_in_texts_are_read_as_numbers(values: list[str], settings: dict[str, Any]) -> None:
@@ -203,11 +203,14 @@ def test_questions_and_answers_in_other_languages_are_recognised() -> None:
     assert found.map["label"] == "valoración"
 
 
+OF_FIVE = {"up": {"at_least": 4, "at_most": 5}, "down": {"at_least": 1, "at_most": 2}}
+
+
 @pytest.mark.parametrize(
     ("name", "values", "settings"),
     [
-        ("stars", [5, 1, 4, 2], {"up": {"at_least": 4}, "down": {"at_most": 2}}),
-        ("Sterne", [5, 1, 3, 4, "N/A", 5], {"up": {"at_least": 4}, "down": {"at_most": 2}, "neutral": ["N/A"]}),
+        ("stars", [5, 1, 4, 2], OF_FIVE),
+        ("Sterne", [5, 1, 3, 4, "N/A", 5], {**OF_FIVE, "neutral": ["N/A"]}),
         ("stars", ["★★★★★", "★☆☆☆☆", "★★★☆☆"], {"up": ["★★★★★"], "down": ["★☆☆☆☆"], "neutral": ["★★★☆☆"]}),
         ("csat", ["4/5", "2/5", "5/5"], {"up": ["4/5", "5/5"], "down": ["2/5"]}),
         ("rating", ["5 - very good", "1 - very poor"], {"up": ["5 - very good"], "down": ["1 - very poor"]}),
@@ -241,7 +244,10 @@ def test_comments_under_a_title_may_be_answers() -> None:
 @pytest.mark.parametrize(
     ("values", "settings"),
     [
-        (["4,5/5", "3,0/5", "2/5"], {"pattern": r"^\s*([0-9]+(?:,[0-9]+)?)", "decimal": "comma"}),
+        (
+            ["4,5/5", "3,0/5", "2/5"],
+            {"pattern": r"^\s*([0-9]+(?:,[0-9]+)?)", "decimal": "comma", "low": 1, "high": 5},
+        ),
         (["4/5", "7/10"], {"codes": {"4/5": 0.8, "7/10": 0.7}}),
         (["87,5 %", "20 %", "5 %"], {"pattern": r"^\s*([0-9]+(?:,[0-9]+)?)", "decimal": "comma"}),
         (["4,5/5", "4.5/5"], {"pattern": PLACEHOLDER}),

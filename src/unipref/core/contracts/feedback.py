@@ -103,6 +103,8 @@ class Export(Choice):
     """Title -> an example of another shape."""
     settled: ClassVar[tuple[str, ...]] = ()
     """Fields that look like a judgement and are rightly left unread; `*` stands for every item of a list."""
+    people: ClassVar[tuple[str, ...]] = ()
+    """Paths of who judged, the most telling first: the first one that the rows have becomes `annotator`."""
 
     @classmethod
     @abc.abstractmethod

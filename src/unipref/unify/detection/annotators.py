@@ -17,10 +17,23 @@ PERSON_WORDS = {
 """Words that the name of a field that names people may have."""
 JUDGED = {
     *("rated", "judged", "scored", "graded", "reviewed", "evaluated", "annotated", "labeled", "labelled", "marked"),
-    *("checked", "voted", "assessed", "coded"),
+    *("checked", "voted", "assessed", "coded", "edited", "corrected", "rewritten"),
 }
 """What people did, in names such as `scored_by`."""
-WHO = {"by", "who", "whom", *USERS, "colleague", "employee", "teammate", "juror", "panelist", "marker", "checker"}
+WHO = {
+    "by",
+    "who",
+    "whom",
+    *USERS,
+    "colleague",
+    "employee",
+    "teammate",
+    "juror",
+    "panelist",
+    "marker",
+    "checker",
+    "editor",
+}
 """Words in names that may name who judged, or somebody else of the row."""
 NUMBERED = re.compile(r"([a-z]+)[ _.#-]?\d{1,4}", re.IGNORECASE)
 """A word with a number, such as `rater_3`."""

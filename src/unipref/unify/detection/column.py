@@ -129,7 +129,14 @@ class Column:
 
     def has_name(self, *words: str) -> bool:
         """Whether the column's name contains one of `words`, or all parts of one such as `pos_response`."""
-        return any(word == self.name or set(word.split("_")) <= set(self.words) for word in words)
+        mine = self._word_set
+        if not mine.isdisjoint(words) or self.name in words:
+            return True
+        return any("_" in word and mine.issuperset(word.split("_")) for word in words)
+
+    @functools.cached_property
+    def _word_set(self) -> frozenset[str]:
+        return frozenset(self.words)
 
 
 def _make_shingles(content: str) -> set[str]:

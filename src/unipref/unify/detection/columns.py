@@ -38,6 +38,8 @@ MIN_SENTENCE = 20
 """Mean number of characters from which the texts of a list are sentences rather than tags."""
 MIN_CALL_NAMES = 2
 """Least number of words in the names of other fields that show that the rows are calls of a program."""
+ASSISTANTS = {"assistant", "bot", "model", "ai", "gpt", "chatbot"}
+"""Names of the speaker whose turn is an answer."""
 MAX_LIST_DEPTH = 2
 """Most lists of mappings around a field."""
 
@@ -82,7 +84,8 @@ class Columns:
         """Returns the role of a column."""
         if column not in self._roles:
             is_about_rows = self._counts_items(column) or self._tells_of_calls(column)
-            self._roles[column] = "metadata" if is_about_rows else find_role(column)
+            role = "metadata" if is_about_rows else find_role(column)
+            self._roles[column] = "dialogue" if role == "history" and self._is_whole_dialogue(column) else role
         return self._roles[column]
 
     def _counts_items(self, column: Column) -> bool:
@@ -94,6 +97,15 @@ class Columns:
             if all(lengths.get(row, 0) == n for row, n in zip(column.rows, column.numbers, strict=True)):
                 return True
         return False
+
+    def _is_whole_dialogue(self, column: Column) -> bool:
+        """Whether what is called a history is the dialogue with its answer: no other field holds a prompt or answer."""
+        others = [c for c in self.all if c is not column and c.kind in ("text", "turns", "turn", "transcript", "texts")]
+        if column.kind != "turns" or any(find_role(c) in ("prompt", "answer", "dialogue") for c in others):
+            return False
+        last = [value[-1] for value in column.values if isinstance(value[-1], dict)]
+        answered = [one for one in last if {str(v).lower() for v in one.values() if isinstance(v, str)} & ASSISTANTS]
+        return len(answered) == len(column.values)
 
     def _tells_of_calls(self, column: Column) -> bool:
         """Whether a flag such as `success` stands beside fields that describe the call of a program."""

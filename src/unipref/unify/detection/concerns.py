@@ -5,6 +5,7 @@ than quality (`longer`, `search_rank`). Then a proposal asks what the values mea
 round is worse than one that is not read.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Mapping
@@ -133,6 +134,7 @@ def find_concern(name: str, *, with_prompt: bool = True) -> Concern | None:
     return "prompt" if with_prompt and judges_prompt(name) else None
 
 
+@functools.lru_cache(1 << 15)
 def judges_prompt(name: str) -> bool:
     """Whether a judgement is about the prompt, according to the nearest part of its path that names a text."""
     for place, part in enumerate(reversed(name.split("."))):

@@ -14,6 +14,7 @@ from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns, find_replies_key, to_finite_number
 from unipref.unify.detection.concerns import PLACEHOLDER, blames, find_concern, is_plain, judges_prompt
 from unipref.unify.detection.kinds import FULL_STARS, read_decimal_comma, read_denominator, read_score_text
+from unipref.unify.detection.missing_scores import STARS, guess_missing_codes
 from unipref.unify.detection.names import (
     ANSWER_NAMES,
     HIGH_IS_BETTER,
@@ -130,9 +131,9 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
     texts = [
         c for c in columns.prose if c.share > 0.5 and (columns.role(c) != "text" or not c.has_name(*OTHER_TEXT_NAMES))
     ]
-    if len(texts) == 1 and texts[0].has_name("source", "src"):
-        # Of a source and a target alone, the target is the translation.
-        texts = [*texts, *(c for c in columns.prose if c.share > 0.5 and c.name in ("target", "tgt"))]
+    if len(texts) == 1 and texts[0].has_name("source", "src", "input", "inputs"):
+        # Of a source or an input and a target alone, the target is the answer.
+        texts = [*texts, *(c for c in columns.prose if c.share > 0.5 and c.name in ("target", "targets", "tgt"))]
     named = [c for c in texts if columns.role(c) == "answer"]
     answers = sorted(named, key=lambda c: _rank_of(c, ANSWER_NAMES))
     if answers:
@@ -252,11 +253,12 @@ def guess_axes(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], lis
         words = [word for part in column.path.split(".")[-2:] for word in Column(part, "", [], [], 0).words]
         better = guess_direction(column.path, words)
         suggested[name] = suggest_direction(column.path, words)
-        axes[name] = {"field": column.path, "better": better, **describe_scale(column)}
-        ranges.append(f"'{column.path}' from {min(column.numbers):g} to {max(column.numbers):g}")
-        doubts += doubt_scale(column)
-        if column.odd:
-            doubts.append(f"rows with {quote_names(column.odd)} in '{column.path}' are rejected: they have no number")
+        scale, (missing, odd) = describe_scale(column), guess_missing_codes(column)
+        codes = {"codes": {**scale.get("codes", {}), **missing["codes"]}} if missing else {}
+        axes[name] = {"field": column.path, "better": better, **scale, **codes}
+        if not {*column.words} & STARS:
+            ranges.append(f"'{column.path}' from {min(column.numbers):g} to {max(column.numbers):g}")
+        doubts += [*doubt_scale(column), *odd]
     with_direction = {n: spec for n, spec in axes.items() if suggested[n] != PLACEHOLDER}
     kept = with_direction or axes
     if ranges:

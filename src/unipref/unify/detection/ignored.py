@@ -13,8 +13,14 @@ MAX_IGNORED = 20
 
 def list_ignored(columns: Columns, mapping: dict[str, Any], doubts: Iterable[str]) -> list[str]:
     """Lists the filled fields that a mapping does not read and no doubt names."""
-    used, doubted = set(used_paths(mapping)), "\n".join(doubts)
-    named = (column.path for column in columns.all if column.kind != "empty" and f"'{column.path}'" not in doubted)
+    filters = [f"{path}.*.{inner}" for path, where in mapping.get("where_items", {}).items() for inner in where]
+    used, doubted = {*used_paths(mapping), *filters, *mapping.get("where", {})}, "\n".join(doubts)
+    # The turns of a dialogue are read as a whole: fields of turns that are not are in the notes.
+    dialogues = {column.path for column in columns.of_kind("turns")}
+    lists = {path.split(".*")[0] for path in used if ".*" in path} - dialogues
+    inside = [(column, path) for column, path, _ in columns.inside if path.split(".*")[0] in lists]
+    fields = [*((column, column.path) for column in columns.all), *inside]
+    named = (path for column, path in fields if column.kind != "empty" and f"'{path}'" not in doubted)
     return [path for path in named if not is_used(path, used) and not any(one.startswith(f"{path}.") for one in used)]
 
 

@@ -354,6 +354,8 @@ def find_word_scores(columns: Columns) -> tuple[dict[str, Any], list[str]] | Non
     for column in columns.of_kind("code"):
         if columns.role(column) not in ("judgement", "unknown") or have_two_grades(column):
             continue
+        if all(isinstance(value, int | float) for value in column.values):
+            continue  # no words, and each comparison with all other fields takes time
         raters = find_raters(columns, column)
         merged = raters.merged if raters is not None else column
         if (grades := grade_words(merged)) is None or len({v.grade for v in grades.values()}) < 3:

@@ -22,8 +22,10 @@ from unipref.unify.detection.kinds import (
     read_denominator,
     to_finite_number,
 )
+from unipref.unify.detection.missing_scores import STARS
 from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
 from unipref.unify.detection.one_answer import OneAnswerGuess, ThumbsLabel
+from unipref.unify.detection.scale_ends import find_ends, guess_ends
 from unipref.unify.detection.verdict_codes import TWO_NUMBERS
 from unipref.unify.detection.verdict_words import Verdict, read_verdict
 from unipref.unify.mapping.paths import get_or_none
@@ -34,8 +36,6 @@ MIN_REPEATED = 0.05
 FIVE = 5
 """The best value of the usual scale of stars: of these, 4 and 5 praise, 1 and 2 blame."""
 LEAST_GOOD, MOST_BAD = 4, 2
-STARS = {"stars", "star", "csat"}
-"""Names of this scale; likes and upvotes are counts, and 5 of them need not be many."""
 
 
 def repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool | None:
@@ -122,13 +122,18 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
         listed = {"up": sides[1] or PLACEHOLDER, "down": sides[-1] or PLACEHOLDER}
         return {**listed, **({"neutral": middle} if middle else {})}, doubts
     span = f"from {min(score.numbers):g} to {max(score.numbers):g}"
-    if min(score.numbers) == 0 and {*score.words} & STARS:
-        doubts.append(f"whether 0 in '{score.path}' is a judgement: it may mean that nobody rated the answer")
     is_five = _is_of_five(score)
     if is_five and guess_direction(score.path, score.words) == "high" and (bounds := _bounds_of_five(score)):
+        doubts += guess_ends([score])[1]
         doubts.append(f"that {LEAST_GOOD} and more in '{score.path}' ({span}) praise, and {MOST_BAD} and less blame")
         return {**bounds, **({"neutral": [*bounds.get("neutral", []), *score.odd]} if neutral else {})}, doubts
-    ends = f"{max(score.numbers):g}", f"{min(score.numbers):g}"
+    if min(score.numbers) == 0 and {*score.words} & STARS:
+        doubts.append(f"whether 0 in '{score.path}' is a judgement: it may mean that nobody rated the answer")
+    scale = find_ends(score.words, score.numbers)
+    if scale is not None and scale.stray:
+        doubts.append(f"whether {scale.shown} in '{score.path}' mean that nobody judged: bounds can leave them out")
+    low, high = (min(score.numbers), max(score.numbers)) if scale is None else (scale.low, scale.high)
+    ends = f"{high:g}", f"{low:g}"
     is_low = suggest_direction(score.path, score.words) == "low"
     pattern, decimal, more = _pattern_of_bounds(score)
     names = ("at_most", "at_least") if is_low else ("at_least", "at_most")
@@ -164,18 +169,19 @@ def _pattern_of_bounds(score: Column) -> tuple[dict[str, str], str, list[str]]:
 def _is_of_five(score: Column) -> bool:
     """Whether a score goes from 1 to 5 stars; 0 may be no score, and 4/10 is not."""
     denominators = {read_denominator(value) for value in score.values} - {None}
-    ends = max(score.numbers), min(score.numbers)
-    return bool({*score.words} & STARS) and ends[0] == FIVE and ends[1] >= 1 and denominators <= {FIVE}
+    ends = find_ends(score.words, score.numbers)
+    return ends is not None and ends.is_certain and denominators <= {FIVE}
 
 
 def _bounds_of_five(score: Column) -> dict[str, Any] | None:
     """Returns the bounds of stars from 1 to 5; texts such as ★★★★☆ or 4/5 are listed, if they are few."""
     texts = [value for value in score.values if to_finite_number(value) is None]
-    if not texts:
-        return {"up": {"at_least": LEAST_GOOD}, "down": {"at_most": MOST_BAD}}
+    comma = describe_scale(score) if texts and all(read_decimal_comma(value) is not None for value in texts) else {}
+    if not texts or comma:
+        bounds = {"up": {"at_least": LEAST_GOOD, "at_most": FIVE}, "down": {"at_least": 1, "at_most": MOST_BAD}}
+        return {side: {**ends, **comma} for side, ends in bounds.items()}
     if all(read_decimal_comma(value) is not None for value in texts):
-        comma = describe_scale(score)
-        return {"up": {"at_least": LEAST_GOOD, **comma}, "down": {"at_most": MOST_BAD, **comma}} if comma else None
+        return None
     is_listed = score.n_distinct <= MAX_CODES
     if not is_listed or not ("pattern" in describe_scale(score) or any({*text} & FULL_STARS for text in texts)):
         return None

@@ -139,7 +139,12 @@ def _words(name: str) -> tuple[str, ...]:
 
 def _stem(column: Column) -> tuple[str, ...] | None:
     """Returns the words of the path without its number or letter; None if it has none, or several."""
-    words = _words(column.path)
+    return _stem_of(column.path)
+
+
+@functools.lru_cache(1 << 13)
+def _stem_of(path: str) -> tuple[str, ...] | None:
+    words = _words(path)
     rest = [word for word in words if not _is_mark(word)]
     return tuple(rest) if len(words) - len(rest) == 1 else None
 

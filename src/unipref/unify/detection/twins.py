@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, split_words
 from unipref.unify.detection.foreign_names import to_english
-from unipref.unify.detection.names import ANSWER_NAMES, ANSWERER_NAMES, OTHER_TEXT_NAMES, PROMPT_NAMES, VERDICT_NAMES
+from unipref.unify.detection.names import (
+    ANSWER_NAMES,
+    ANSWERER_NAMES,
+    BAD_NAMES,
+    GOOD_NAMES,
+    HIGH_IS_BETTER,
+    LOW_IS_BETTER,
+    OTHER_TEXT_NAMES,
+    PROMPT_NAMES,
+    SCORE_NAMES,
+    VERDICT_NAMES,
+)
 
 MARKS = [
     *(
@@ -115,9 +126,33 @@ def _is_mark(word: str) -> bool:
     return word.isdigit() or (len(word) == 1 and word in "abcdefgh")
 
 
+def find_scored_texts(columns: Columns) -> dict[str, list[tuple[Column, Column]]]:
+    """Returns axis -> texts, each with the number whose name is that of the text and the axis: `gpt` and `gpt_score`.
+
+    Empty unless each of two or more texts has one. Their names say nothing else, as `question` and `summary` do.
+    """
+    usual = {*PROMPT_NAMES, *ANSWER_NAMES, *OTHER_TEXT_NAMES, *SIDE_MARKS, *GOOD_NAMES, *BAD_NAMES, *VERDICT_NAMES}
+    usual |= {mark for marks in MARKS for mark in marks}
+    texts = [c for c in columns.of_kind("text") if columns.role(c) in ("answer", "text") and not {*c.words} & usual]
+    texts = [c for c in texts if not any(map(_is_mark, c.words))]
+    axes: dict[str, list[tuple[Column, Column]]] = {}
+    for number in columns.of_kind("code", "number"):
+        if not number.numbers or columns.role(number) == "metadata":
+            continue
+        words = _words_of(number)
+        for text in texts:
+            own = split_words(text.path)
+            rest = [word for word in words if word not in own]
+            if rest and {*own} < {*words} and {*rest} <= SCORE_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER:
+                axes.setdefault("_".join(rest), []).append((text, number))
+    couples = {axis: some for axis, some in axes.items() if len({c for c, _ in some}) == len(some) > 1}
+    first = next(iter(couples.values()), [])
+    return {axis: some for axis, some in couples.items() if [c for c, _ in some] == [c for c, _ in first]}
+
+
 def has_several_answers(columns: Columns) -> bool:
     """Whether the names of two or more texts say that they answer one prompt: then no label is about one of them."""
-    if find_series(columns):
+    if find_series(columns) or find_scored_texts(columns):
         return True
     texts = [
         c for c in columns.of_kind("text") if not c.is_identifier and columns.role(c) not in ("metadata", "system")

@@ -46,7 +46,7 @@ MIN_EQUAL = 6
 NOT_PATHS = {
     *("up", "down", "neutral", "codes", "better", "low", "high", "order", "pattern", "decimal", "counted_from"),
     *("instruction", "roles", "marks", "cut", "separator", "missing", "scale", "text", "objective"),
-    *("where", "where_items"),
+    *("where", "where_items", "annotators", "annotator_codes"),
 }
 """Settings whose values are labels, constants or texts."""
 NAMED_SETTINGS = {"scores", "evidence", "counts", "names"}

@@ -25,6 +25,7 @@ class Doccano(Export):
     origin: ClassVar[str] = "Doccano 1.x: text classification, export as JSON, JSONL or CSV"
     seen: ClassVar[str] = "doccano/doccano, backend/data_export/pipeline/factories.py"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("annotator", "user", "username")
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],

@@ -59,6 +59,11 @@ class LabelStudio(Export):
         "labelstud.io/guide/task_format and /tags/pairwise, an exported file in an issue of the project"
     )
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = (
+        "annotations.*.completed_by.email",
+        "annotations.*.completed_by.id",
+        "annotations.*.completed_by",
+    )
     settled: ClassVar[tuple[str, ...]] = (
         "annotations.*.completed_by",
         "annotations.*.was_cancelled",

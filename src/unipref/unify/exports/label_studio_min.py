@@ -36,6 +36,7 @@ class LabelStudioMin(Export):
     origin: ClassVar[str] = "Label Studio 1.x: Export, format JSON-MIN or CSV"
     seen: ClassVar[str] = "labelstud.io/guide/export"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("annotator.email", "annotator.id", "annotator")
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],

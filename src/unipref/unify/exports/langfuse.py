@@ -50,6 +50,7 @@ class Langfuse(Export):
     )
     seen: ClassVar[str] = "langfuse.com/docs, export from UI, and public code with an answer of the API"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("scores.*.authorUserId", "scores.*.author_user_id")
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],

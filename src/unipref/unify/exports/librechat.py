@@ -48,6 +48,7 @@ class Librechat(Export):
     )
     seen: ClassVar[str] = "danny-avila/LibreChat, packages/data-schemas/src/schema/message.ts"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("user",)
     settled: ClassVar[tuple[str, ...]] = (
         "messages.*.error",
         "messages.*.children.*.feedback.rating",

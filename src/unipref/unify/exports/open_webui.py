@@ -38,6 +38,8 @@ class OpenWebui(Export):
     origin: ClassVar[str] = "Open WebUI 0.5 and later: Admin Panel, Evaluations, Feedbacks, Export; or exported chats"
     seen: ClassVar[str] = "open-webui, backend/open_webui/models/feedbacks.py, and a description of exported files"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    settled: ClassVar[tuple[str, ...]] = ("data.details.rating",)
+    people: ClassVar[tuple[str, ...]] = ("user_id",)
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", None), (None, "Also Io.")],

@@ -49,6 +49,7 @@ class Phoenix(Export):
     origin: ClassVar[str] = "Phoenix 9 and later: get_spans_dataframe joined with get_span_annotations_dataframe, saved"
     seen: ClassVar[str] = "arize.com/docs/phoenix, exporting annotated spans, and public code that reads both tables"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("annotations.*.user_id", "annotations.*.identifier")
     settled: ClassVar[tuple[str, ...]] = ("annotation_name", "result.score", "annotations.*.result.score")
     example: ClassVar[dict[str, Any]] = {
         "settings": {},

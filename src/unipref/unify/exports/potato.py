@@ -51,6 +51,7 @@ class Potato(Export):
         "davidjurgens/potato, docs/annotation-types/comparison/pairwise_annotation.md, and public code"
     )
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("user_id",)
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun."), ("Yes.", "No.")],

@@ -40,6 +40,7 @@ class Prodigy(Export):
     origin: ClassVar[str] = "Prodigy 1.x: prodigy db-out"
     seen: ClassVar[str] = "public code that writes tasks for the interface choice"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("_annotator_id", "_session_id")
     settled: ClassVar[tuple[str, ...]] = ("options.*.text",)
     example: ClassVar[dict[str, Any]] = {
         "settings": {},

@@ -37,6 +37,7 @@ class Weave(Export):
         "wandb/weave, trace_server_common.py and feedback_types.py, and public code that reads exports"
     )
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    people: ClassVar[tuple[str, ...]] = ("summary.weave.feedback.*.creator", "summary.weave.feedback.*.wb_user_id")
     settled: ClassVar[tuple[str, ...]] = ("summary.weave.status",)
     example: ClassVar[dict[str, Any]] = {
         "settings": {},

@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
@@ -21,14 +21,33 @@ from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.mapping.codes import string_keys
 from unipref.unify.mapping.conditions import Condition, check_row
-from unipref.unify.mapping.fields import Path, Paths, Pattern, extract_group, first_field, join_texts, to_json, to_parts
+from unipref.unify.mapping.fields import (
+    Path,
+    PathList,
+    Paths,
+    Pattern,
+    extract_group,
+    first_field,
+    join_texts,
+    to_json,
+    to_parts,
+)
 from unipref.unify.mapping.images import place_images, read_images
 from unipref.unify.mapping.item_filter import ItemFilter
 from unipref.unify.mapping.message_parts import are_blocks, read_tools
 from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path, is_star
-from unipref.unify.mapping.people import find_bad_person, read_person
+from unipref.unify.mapping.people import Judged, find_bad_person, name_people, read_person
 from unipref.unify.mapping.transcripts import parse_open_transcript
 from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_turns, user_prompt
+
+
+def _write_numbers(value: Any) -> Any:
+    """Returns a list in which whole numbers, as people are often numbered, are texts."""
+    return [str(one) if type(one) is int else one for one in value] if isinstance(value, list) else value
+
+
+Name = Annotated[str, Field(min_length=1)]
+"""The name of a person."""
 
 
 class Twins(Settings):
@@ -74,7 +93,14 @@ class Mapped(Format):
     """Path of the name or number of the person who judged, or null. A mapping, a list, true or false is no name: the
     judgement counts without one, and is counted as a part with the reason wrong_type. The same judgement of the same
     person on the same answers counts once. Without it, only a row that repeats another one in every field counts once.
-    With a `*`, as in `votes.*.user`, it holds one name per vote; the formats votes and graded_pair can read these."""
+    With a `*`, as in `votes.*.user`, it holds one name per judgement, which the formats votes, graded_pair, thumbs and
+    ratings read."""
+    annotators: Annotated[list[Name], BeforeValidator(_write_numbers)] = []
+    """Instead of `annotator`: the names of the people whose fields a list of paths holds, in the same order. For
+    `votes: [vote_1, vote_2]`, `annotators: [ann, bob]` says that Ann gave the first and Bob the second in every row.
+    Leave it out if the fields are places that several people can have."""
+    annotator_codes: Annotated[dict[str, Name], BeforeValidator(string_keys)] = {}
+    """Name as a row writes it -> name that counts, as in {jr: JR}. `JR` and `jr` are two people without it."""
     keep: list[Path] = []
     """Paths of further fields to keep in the column `extra`."""
     where: dict[Path, Condition] = {}
@@ -108,6 +134,46 @@ class Mapped(Format):
             raise ValueError(f"'annotator' holds a '*': {self.name()} reads one name per row, without a '*'")
         return self
 
+    @model_validator(mode="after")
+    def _names_the_people_of_fields(self) -> "Mapped":
+        if not self.annotators:
+            return self
+        if self.annotator is not None:
+            raise ValueError("give either 'annotator' or 'annotators'")
+        if not self.has_annotator_per_vote:
+            raise ValueError(f"'annotators' names the people of a list of fields, which {self.name()} does not read")
+        for name, fields in self.fields_of_people().items():
+            if not isinstance(fields, list) or len(fields) != len(self.annotators) or any(map(is_star, fields)):
+                count = len(fields) if isinstance(fields, list) else 1
+                raise ValueError(
+                    f"'annotators' has {len(self.annotators)} names: '{name}' needs a list of as many fields without a "
+                    f"'*', and has {count}"
+                )
+        if len({*self.annotators}) < len(self.annotators):
+            raise ValueError("'annotators' names a person twice")
+        return self
+
+    def fields_of_people(self) -> dict[str, Path | PathList]:
+        """Returns setting -> the paths of what several people gave, one path per person."""
+        return {}
+
+    def name_judges(self, row: Row, judged: Sequence[Judged]) -> list[str | None]:
+        """Returns who gave each of a row's judgements; None where only the whole row has a name, or nobody is named.
+
+        Raises:
+            Reject: as for `name_people`.
+        """
+        if self.annotators:
+            return [self.annotator_codes.get(who, who) for who in (self.annotators[one.path] for one in judged)]
+        if self.annotator is None or not self.names_each or not judged:
+            return [None] * len(judged)
+        return name_people(row, self.annotator, judged, self.annotator_codes)
+
+    @property
+    def names_each(self) -> bool:
+        """Whether the settings name each of several people in a row."""
+        return bool(self.annotators) or (self.annotator is not None and is_star(self.annotator))
+
     @abc.abstractmethod
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Reads the feedback of a prepared row. Like `Format.read`, without the settings that all formats share."""
@@ -119,7 +185,7 @@ class Mapped(Format):
         if not self.where_items:
             yield from self._read_prepared(row)
             return
-        items = ItemFilter(row, self.where_items)
+        items = ItemFilter(row, self.where_items, self.annotator)
         try:
             for item in self._read_prepared(items.row):
                 yield items.restore_places(item) if isinstance(item, Reject) else item
@@ -197,7 +263,7 @@ class Mapped(Format):
         """Returns who judged the row; None if it does not say so, or names one person per vote."""
         if self.annotator is None or is_star(self.annotator):
             return None
-        return read_person(get_path(row, self.annotator))
+        return read_person(get_path(row, self.annotator), self.annotator_codes)
 
     def _read_tools(self, row: Row) -> str | None:
         """Returns the tools that the assistant may call, as JSON; None if the row has none."""

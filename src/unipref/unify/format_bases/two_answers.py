@@ -12,8 +12,8 @@ from unipref.core.values import is_missing
 from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.codes import NULL_CODE, label_hint, string_keys, to_code
 from unipref.unify.mapping.fields import Part, Path, Paths, Place, extract_part, first_field, read_text
-from unipref.unify.mapping.paths import collect_values, get_path, is_star
-from unipref.unify.mapping.people import read_person
+from unipref.unify.mapping.paths import get_path
+from unipref.unify.mapping.people import collect_judged
 from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
     ASKING,
@@ -131,6 +131,20 @@ class TwoAnswers(Dialogues):
     def axes(self) -> dict[str, Axis]:
         """Returns the axes of the evidence."""
         return {name: evidence.axis() for name, evidence in self.evidence.items()}
+
+    def read_votes(self, row: Row, votes: str | list[str]) -> list["Vote"]:
+        """Reads the votes of one or several people, also of those who did not judge.
+
+        Args:
+            row: the raw row.
+            votes: one path per person, or one path of a vote or of a list of votes.
+
+        Raises:
+            Reject: `missing_field` if a path does not exist; `wrong_type` if there is not one name per vote.
+        """
+        judged = collect_judged(row, votes)
+        names = self.name_judges(row, judged)
+        return [Vote(one.value, one.place, name) for one, name in zip(judged, names, strict=True)]
 
     def make_responses(self, row: Row, endings: list[Messages]) -> list[Response]:
         """Returns both answers with the scores of their evidence."""
@@ -273,30 +287,6 @@ class Vote(NamedTuple):
     def is_cast(self, codes: Collection[str]) -> bool:
         """Whether the person judged: the value is not missing, or a code gives it a meaning."""
         return not is_missing(self.value) or to_code(self.value) in codes
-
-
-def read_votes(row: Row, votes: str | list[str], annotator: str | None) -> list[Vote]:
-    """Reads the votes of one or several people, also of those who did not judge.
-
-    Args:
-        row: the raw row.
-        votes: one path per person, or one path of a vote or of a list of votes.
-        annotator: path of their names, if it has one name per vote.
-
-    Raises:
-        Reject: `missing_field` if a path does not exist; `wrong_type` if there is not one name per vote.
-    """
-    paths = [votes] if isinstance(votes, str) else votes
-    result: list[Vote] = []
-    for path in paths:
-        result += [Vote(value, place) for place, value in collect_values(row, path)]
-    if annotator is None or not is_star(annotator):
-        return result
-    names = [read_person(name) for _, name in collect_values(row, annotator)]
-    if len(names) != len(result):
-        detail = f"expected one name per vote, found {len(names)} names and {len(result)} votes"
-        raise Reject(Reason.WRONG_TYPE, detail, annotator)
-    return [vote._replace(annotator=name) for vote, name in zip(result, names, strict=True)]
 
 
 def read_label(

@@ -10,7 +10,7 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
-from unipref.unify.format_bases.two_answers import TwoAnswers, read_votes
+from unipref.unify.format_bases.two_answers import TwoAnswers
 from unipref.unify.mapping.codes import label_hint, string_keys, to_code
 from unipref.unify.mapping.fields import Decimal, Path, PathList, Place, read_number
 from unipref.unify.projection.order import STRENGTH
@@ -106,10 +106,14 @@ class GradedPair(TwoAnswers):
             doubts,
         )
 
+    def fields_of_people(self) -> dict[str, Path | PathList]:
+        """The grades."""
+        return {"grade": self.grade}
+
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with two answers and one comparison per grade."""
         prompt, endings = self.read_sides(row, (self.first, self.second))
-        places = read_votes(row, self.grade, self.annotator)
+        places = self.read_votes(row, self.grade)
         grades = [place for place in places if place.is_cast(self.codes)]
         if not grades:
             raise Reject(Reason.UNSCORED, "the grade is missing", places[0].field if places else str(self.grade))

@@ -13,6 +13,7 @@ from unipref.unify.detection.guess import (
     Guess,
     are_ranks,
     ask_for_scores,
+    describe_scale,
     doubt_direction,
     find_prompt,
     find_scores,
@@ -24,7 +25,7 @@ from unipref.unify.detection.guess import (
 from unipref.unify.detection.judgements import find_judgement
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import METADATA_NAMES
-from unipref.unify.detection.twins import find_named_numbers, find_number_series, find_series
+from unipref.unify.detection.twins import find_named_numbers, find_number_series, find_scored_texts, find_series
 from unipref.unify.detection.two_answers import SAMPLE_NAMES, find_inner_answer, find_two_answers
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import Path, PathList
@@ -150,6 +151,25 @@ def _recognise_mappings(columns: Columns) -> Guess | None:
     return Guess({**mapping, "scores": {"score": axis}}, 0.9 if named else 0.75, why, doubts)
 
 
+def _recognise_scored_texts(columns: Columns) -> Guess | None:
+    """Recognises texts under the names of models, each with a number under the same name: `gpt` and `gpt_score`."""
+    axes = find_scored_texts(columns)
+    answers = [text for text, _ in next(iter(axes.values()), [])]
+    prompt, named = find_prompt(columns, answers) if answers else ([], False)
+    if not prompt:
+        return None
+    scores: dict[str, Any] = {}
+    doubts: list[str] = []
+    for axis, couples in axes.items():
+        numbers = [number for _, number in couples]
+        better, words = guess_direction(axis, split_words(axis)), split_words(axis)
+        scores[axis] = {"field": [c.path for c in numbers], "better": better, **describe_scale(numbers[0])}
+        doubts += [doubt_direction(axis, suggest_direction(axis, words))] * (better == PLACEHOLDER)
+    why = [f"{', '.join(c.path for c in answers)} are answers, each with a number under its name: {', '.join(axes)}"]
+    mapping = {"prompt": path_setting(prompt), "answers": [c.path for c in answers], "scores": scores}
+    return Guess(mapping, 0.9 if named else 0.75, why, doubts)
+
+
 class ListAxis(Scale):
     """Where the scores of one axis are, for all answers of a row."""
 
@@ -201,6 +221,7 @@ class RatedList(SeveralAnswers):
             or _recognise_list_of_two(columns)
             or _recognise_series(columns)
             or _recognise_mappings(columns)
+            or _recognise_scored_texts(columns)
         )
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
@@ -29,7 +29,9 @@ from unipref.unify.detection.several_raters import find_criteria, find_raters
 from unipref.unify.detection.verdict_codes import TWO_NUMBERS
 from unipref.unify.detection.verdict_lists import find_lists_of_kinds
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of, scores_of_each
+from unipref.unify.mapping.fields import Path, PathList
+from unipref.unify.mapping.people import Judged
+from unipref.unify.mapping.scores import AxisSpec, Rating, raters_of, read_ratings, scores_of, scores_of_each
 
 WITHOUT_RIVALS = 0.6
 """Factor of the confidence if no prompt has two answers: then ratings give no pair."""
@@ -112,6 +114,7 @@ class Ratings(OneAnswer):
     """Axis name -> where its score is. Of several, the source's `axis` says which
     decides."""
 
+    has_annotator_per_vote: ClassVar[bool] = True
     grouping: ClassVar[Grouping] = "prompt"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a number that scores it")
     example: ClassVar[dict[str, Any]] = {
@@ -125,6 +128,16 @@ class Ratings(OneAnswer):
             {"question": "How do I boil an egg?", "answer": "With heat.", "stars": 2},
         ],
     }
+
+    @model_validator(mode="after")
+    def _counts_each_person(self) -> "Ratings":
+        if any(spec.raters == "median" for spec in self.scores.values()) and self.names_each:
+            raise ValueError("'raters: median' makes one score of several people's; named people count one by one")
+        return self
+
+    def fields_of_people(self) -> dict[str, Path | PathList]:
+        """The scores."""
+        return {f"scores.{axis}.field": spec.field for axis, spec in self.scores.items()}
 
     def axes(self) -> dict[str, Axis]:
         """The declared axes, in order."""
@@ -164,10 +177,29 @@ class Ratings(OneAnswer):
         return Guess(mapping, confidence, why, [*answer.doubts, *doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback with one scored answer."""
+        """Yields one feedback with one scored answer, or one per named person."""
         prompt, answer = self.read_dialogue(row)
         ratings = read_ratings(row, self.scores)
-        response = Response(
-            messages=answer, scores=scores_of(ratings), raters=raters_of(ratings), each=scores_of_each(ratings)
-        )
-        yield Feedback(prompt=prompt, responses=[response])
+        for name, given in self._ratings_of_people(row, ratings).items():
+            response = Response(
+                messages=answer, scores=scores_of(given), raters=raters_of(given), each=scores_of_each(given)
+            )
+            yield Feedback(prompt=prompt, responses=[response], annotator=name)
+
+    def _ratings_of_people(self, row: Row, ratings: dict[str, Rating]) -> dict[str | None, dict[str, Rating]]:
+        """Returns person -> axis -> rating; None for those whom the row does not name one by one."""
+        of_people: dict[str | None, dict[str, list[Judged]]] = {}
+        unnamed: dict[str, Rating] = {}
+        for axis, rating in ratings.items():
+            names = self.name_judges(row, rating.given)
+            if not any(names):
+                unnamed[axis] = rating
+                continue
+            for name, one in zip(names, rating.given, strict=True):
+                if one.value is not None:
+                    of_people.setdefault(name, {}).setdefault(axis, []).append(one)
+        named = {
+            name: {axis: self.scores[axis].combine(given) for axis, given in by_axis.items()}
+            for name, by_axis in of_people.items()
+        }
+        return {**named, None: {**named.get(None, {}), **unnamed}} if unnamed or not named else named

@@ -11,7 +11,7 @@ from unipref.unify.detection.score_bounds import find_score_thumbs
 from unipref.unify.detection.verdict_lists import find_listed_thumbs
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.fields import Path, PathList
-from unipref.unify.mapping.verdicts import Verdicts
+from unipref.unify.mapping.verdicts import Tally, Verdicts
 
 
 class Thumbs(Verdicts, OneAnswer):
@@ -24,6 +24,7 @@ class Thumbs(Verdicts, OneAnswer):
     """Path of the verdict, or of a list of verdicts, as in `people.*.verdict`; or one path per person. Null means that
     the person did not judge. The majority decides; equally many verdicts for and against are a contradiction."""
 
+    has_annotator_per_vote: ClassVar[bool] = True
     grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a true-or-false label")
@@ -63,9 +64,20 @@ class Thumbs(Verdicts, OneAnswer):
         why = [answer.why, f"{names} is {'one of ' * (scored is None)}{shown} for each answer"]
         return Guess({**answer.map, **codes}, confidence, why, [*answer.doubts, *label.doubts])
 
+    def fields_of_people(self) -> dict[str, Path | PathList]:
+        """The verdicts."""
+        return {"label": self.label}
+
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback with one judged answer, and a reject for each verdict that does not count."""
+        """Yields one feedback with one judged answer, or one per named person; and a reject for each verdict that does
+        not count.
+        """
         tally = self.count_verdicts(row, self.label)
         prompt, answer = self.read_dialogue(row)
-        yield Feedback(prompt=prompt, responses=tally.to_responses(answer))
+        names = self.name_judges(row, tally.labels)
+        for name in dict.fromkeys(names):
+            mine = [is_up for who, is_up in zip(names, tally.verdicts, strict=True) if who == name]
+            given = Tally(mine.count(True), mine.count(False), [])
+            if responses := given.to_responses(answer):
+                yield Feedback(prompt=prompt, responses=responses, annotator=name)
         yield from tally.others

@@ -9,7 +9,7 @@ from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
-from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label, read_votes
+from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
 from unipref.unify.mapping.fields import Path, PathList, Place, read_number
 from unipref.unify.mapping.paths import get_path
 
@@ -64,6 +64,10 @@ class Votes(LabelledAnswers):
             [*sides.doubts, *judgement.doubts],
         )
 
+    def fields_of_people(self) -> dict[str, Path | PathList]:
+        """The votes."""
+        return {"votes": self.votes or []}
+
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with two answers and one comparison per vote."""
         prompt, endings = self.read_sides(row, (self.first, self.second))
@@ -77,7 +81,7 @@ class Votes(LabelledAnswers):
         names = self.read_names(row)
         return [
             make_comparison(read_label(vote.value, self.codes, vote.field, names), vote)
-            for vote in read_votes(row, self.votes or [], self.annotator)
+            for vote in self.read_votes(row, self.votes or [])
             if vote.is_cast(self.codes)
         ]
 

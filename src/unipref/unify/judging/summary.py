@@ -19,6 +19,7 @@ from unipref.core.stats.agreement import Level, find_contradictions, krippendorf
 from unipref.core.stats.clustered_signs import measure_lead
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
 from unipref.unify.judging.layout import group_places
+from unipref.unify.judging.near_names import describe_near_names
 from unipref.unify.judging.odd_annotators import describe_inverted, describe_odd_annotators
 from unipref.unify.judging.overlaps import distinct
 from unipref.unify.label_check import ALPHA, MIN_EVIDENCE
@@ -72,6 +73,7 @@ def summarise_judging(
         "notes": [
             *aggregation.notes,
             *(f"source {source}: {NO_OVERLAP}. Its preferences have no confidence from it." for source in unused),
+            *describe_near_names(judgements.annotators.tolist()),
         ],
         "counts": dict(aggregation.counts),
         "n_annotators": len(annotators),
@@ -130,8 +132,8 @@ def write_judging(summary: dict[str, Any], folder: Path) -> None:
 
 
 def describe_judging(folder: Path) -> Iterator[str]:
-    """Yields what the reader of a run should know of `judging.json`: that the fit did not converge, and who judges
-    against all others.
+    """Yields what the reader of a run should know of `judging.json`: that the fit did not converge, who judges against
+    all others, and whose names are nearly the same.
     """
     summary = json.loads((folder / JUDGING).read_text(encoding="utf-8"))
     convergence = None if summary.get("convergence") is None else Convergence(**summary["convergence"])
@@ -147,6 +149,7 @@ def describe_judging(folder: Path) -> Iterator[str]:
     ]
     yield from describe_inverted(reports)
     yield from describe_odd_annotators(reports)
+    yield from describe_near_names(one.name for one in reports)
 
 
 def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:

@@ -43,19 +43,34 @@ class ItemFilter:
         row: the raw row; it is not changed.
         conditions: path of a list, or of a mapping whose values are items -> path inside an item -> condition. After
             `^`, the path is one of a list in the row with one value per item.
+        names: the path of one name per item, if it has one. A list of its own (`better.users.*`) loses the same items
+            as the list that another one beside it filters.
 
     Attributes:
         row: the row without the removed items.
         rejects: one for each removed item, with its place in the raw row.
     """
 
-    def __init__(self, row: Row, conditions: Mapping[Path, Mapping[Path, Condition]]) -> None:
+    def __init__(
+        self, row: Row, conditions: Mapping[Path, Mapping[Path, Condition]], names: Path | None = None
+    ) -> None:
         self._raw, self.row, self.rejects = row, row, list[Reject]()
         self._root = _Place()
         self._has_removed = False
         for path, of_item in conditions.items():
             parts = [path] if path in self.row else path.split(".")
             self.row = self._filter(self.row, parts, "", path, of_item)
+            if names is not None and any(inner.startswith(BESIDE) for inner in of_item):
+                self._filter_beside(path, names)
+
+    def _filter_beside(self, path: Path, names: Path) -> None:
+        """Removes the names of the removed items of a list from another list that has one per item."""
+        node, column = self._root, names.removesuffix(".*")
+        for part in path.split("."):
+            node = node.inner.get(part, _Place())
+        several = self._raw.get(column)
+        if column != names and node.kept is not None and isinstance(several, list) and len(several) == node.total:
+            self.row = {**self.row, column: [several[i] for i in node.kept]}
 
     def _filter(
         self, value: Any, parts: Sequence[str], place: str, path: str, conditions: Mapping[Path, Condition]

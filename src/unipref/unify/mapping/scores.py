@@ -12,14 +12,18 @@ from unipref.core.records import Axis, Reason, Reject
 from unipref.unify.mapping.codes import string_keys, to_code
 from unipref.unify.mapping.fields import Decimal, Path, PathList, Pattern, decimal_hint, extract_group, read_number
 from unipref.unify.mapping.paths import collect_values, get_path, is_star
+from unipref.unify.mapping.people import Judged
 
 
 class Rating(NamedTuple):
-    """A score, the number of people whose scores it combines, and these scores; None and 0 if nobody gave one."""
+    """A score, the number of people whose scores it combines, and these scores; None and 0 if nobody gave one. `given`
+    are the scores of all people with their places, None for those who gave none; empty for a single score.
+    """
 
     score: float | None
     raters: int
     each: Sequence[float] = ()
+    given: Sequence[Judged] = ()
 
 
 class Scale(Settings):
@@ -70,14 +74,16 @@ class Scale(Settings):
         if not isinstance(value, list):
             score = self._read_one(value, field)
             return Rating(self.missing, 0) if score is None else Rating(score, 1)
-        return self._combine([self._read_one(item, f"{field}.{i}") for i, item in enumerate(value)])
+        places = [f"{field}.{i}" for i in range(len(value))]
+        return self.combine([Judged(p, self._read_one(item, p)) for p, item in zip(places, value, strict=True)])
 
-    def _combine(self, each: Sequence[float | None]) -> Rating:
-        given = [score for score in each if score is not None]
-        if not given:
-            return Rating(self.missing, 0)
-        combined = statistics.median(given) if self.raters == "median" else math.fsum(given) / len(given)
-        return Rating(combined, len(given), given)
+    def combine(self, given: Sequence[Judged]) -> Rating:
+        """Combines the scores of several people; those without a score are skipped."""
+        each = [one.value for one in given if one.value is not None]
+        if not each:
+            return Rating(self.missing, 0, given=given)
+        combined = statistics.median(each) if self.raters == "median" else math.fsum(each) / len(each)
+        return Rating(combined, len(each), each, given)
 
     def _read_one(self, value: Any, field: str) -> float | None:
         if self.codes and (code := to_code(value)) in self.codes:
@@ -120,16 +126,16 @@ class AxisSpec(Scale):
         Raises:
             Reject: as for `read`.
         """
-        values: list[tuple[str, Any]] = []
-        for path in [self.field] if isinstance(self.field, str) else self.field:
+        values: list[Judged] = []
+        for n, path in enumerate([self.field] if isinstance(self.field, str) else self.field):
             try:
                 if isinstance(self.field, str) and not is_star(path):
                     return self.rate(get_path(row, path), path)
-                values += collect_values(row, path)
+                values += [Judged(place, value, n) for place, value in collect_values(row, path)]
             except Reject as reject:
                 if reject.reason != Reason.MISSING_FIELD:
                     raise
-        return self._combine([self._read_one(value, place) for place, value in values])
+        return self.combine([one._replace(value=self._read_one(one.value, one.place)) for one in values])
 
 
 def read_score(

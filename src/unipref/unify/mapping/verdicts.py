@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from unipref.unify.mapping.codes import label_hint
 from unipref.unify.mapping.conditions import Condition
 from unipref.unify.mapping.fields import PathList, Pattern, decimal_hint, read_number
 from unipref.unify.mapping.paths import collect_values, describe, get_path, is_star
+from unipref.unify.mapping.people import Judged
 
 NUMBER_FIRST = re.compile(r"^\s*([0-9]+(?:[.][0-9]+)?)")
 """A number at the beginning of a text, as in '85%'."""
@@ -22,12 +24,15 @@ NUMBER_FIRST = re.compile(r"^\s*([0-9]+(?:[.][0-9]+)?)")
 
 class Tally(NamedTuple):
     """How many people judged an answer good and bad, and the judgements that do not count: neutral ones, and labels of
-    unknown meaning that cannot change the majority.
+    unknown meaning that cannot change the majority. `labels` are those of all people, and `verdicts` whether each
+    praises, None for what does not count.
     """
 
     ups: int
     downs: int
     others: list[Reject]
+    labels: Sequence[Judged] = ()
+    verdicts: Sequence[bool | None] = ()
 
     @property
     def majority(self) -> bool | None:
@@ -93,26 +98,26 @@ class Verdicts(Settings):
         """
         if isinstance(label, str) and not is_star(label) and not isinstance(value := get_path(item, label), list):
             is_up = self.read_verdict(value, label)
-            return Tally(int(is_up), int(not is_up), [])
-        verdicts: list[bool] = []
+            return Tally(int(is_up), int(not is_up), [], [Judged(label, value)], [is_up])
+        labels = _collect_labels(item, [label] if isinstance(label, str) else label)
+        verdicts: list[bool | None] = [None] * len(labels)
         others: list[Reject] = []
-        for place, value in _collect_labels(item, [label] if isinstance(label, str) else label):
-            if is_missing(value) and not self._is_listed(value):
+        for n, one in enumerate(labels):
+            if is_missing(one.value) and not self._is_listed(one.value):
                 continue
             try:
-                verdicts.append(self.read_verdict(value, place))
+                verdicts[n] = self.read_verdict(one.value, one.place)
             except Reject as reject:
                 others.append(reject)
-        ups = sum(verdicts)
-        downs = len(verdicts) - ups
+        ups, downs = verdicts.count(True), verdicts.count(False)
         unknown = [reject for reject in others if reject.reason is not Reason.NEUTRAL]
         if unknown and abs(ups - downs) <= len(unknown):
             raise unknown[0]  # what it means could decide
-        if not verdicts and others:
+        if not (ups or downs) and others:
             raise others[0]
-        if not verdicts:
+        if not (ups or downs):
             raise Reject(Reason.UNSCORED, "nobody judged the answer", label if isinstance(label, str) else label[0])
-        return Tally(ups, downs, others)
+        return Tally(ups, downs, others, labels, verdicts)
 
     def _is_listed(self, value: Any) -> bool:
         """Whether a side lists a value, as an empty text that means thumbs down."""
@@ -172,17 +177,17 @@ class Verdicts(Settings):
         return max(downs) <= number <= min(ups) or max(ups) <= number <= min(downs)
 
 
-def _collect_labels(item: Any, paths: list[str]) -> list[tuple[str, Any]]:
+def _collect_labels(item: Any, paths: list[str]) -> list[Judged]:
     """Returns the places and labels of several people; null where a person gave none.
 
     Raises:
         Reject: `missing_field` if all paths are missing.
     """
-    labels: list[tuple[str, Any]] = []
+    labels: list[Judged] = []
     missing: list[Reject] = []
-    for path in paths:
+    for n, path in enumerate(paths):
         try:
-            labels += collect_values(item, path)
+            labels += [Judged(place, value, n) for place, value in collect_values(item, path)]
         except Reject as reject:
             if reject.reason is not Reason.MISSING_FIELD:
                 raise
@@ -190,14 +195,14 @@ def _collect_labels(item: Any, paths: list[str]) -> list[tuple[str, Any]]:
     if len(missing) == len(paths):
         raise missing[0]
     return [
-        (f"{place}.{i}" if isinstance(value, list) else place, inner)
-        for place, value in labels
+        Judged(f"{place}.{i}" if isinstance(value, list) else place, inner, n)
+        for place, value, n in labels
         for i, inner in enumerate(value if isinstance(value, list) else [value])
     ]
 
 
 def _reject_neutral(label: Any, field: str) -> Reject:
-    return Reject(Reason.NEUTRAL, f"{_show(label)} is neither thumbs up nor thumbs down: it is neutral", field)
+    return Reject(Reason.NEUTRAL, f"{_show(label)} is neither thumbs up nor thumbs down", field)
 
 
 def _show(label: Any) -> str:

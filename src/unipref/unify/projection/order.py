@@ -135,6 +135,14 @@ class Undecided(Reject):
         self.candidates: list[Preference] = []
 
 
+class Tied(Reject):
+    """A group whose scores are equal; `unused` are the answers without a score, by index."""
+
+    def __init__(self, detail: str, unused: dict[int, Reject]) -> None:
+        super().__init__(Reason.TIE, detail)
+        self.unused = unused
+
+
 def build_order(group: Feedback, axis: str | None, axes: dict[str, Axis], tie_within: float) -> Order:
     """Orders the answers of a group by its evidence.
 
@@ -162,6 +170,11 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
     if axis is None or len(scores) < 2:
         detail = f"{len(scores)} of {len(group.responses)} answers have a score" + (f" on '{axis}'" if axis else "")
         raise Reject(Reason.UNSCORED, detail)
+    unused = {
+        i: Reject(Reason.UNSCORED, f"the answer has no score on '{axis}', other answers to the prompt have one")
+        for i in range(len(group.responses))
+        if i not in scores
+    }
     by_content = sorted(scores, key=lambda i: answer_hash(group.responses[i]))
     height = {i: axes[axis].sign * score for i, score in scores.items()}
     judgements = {i: group.responses[i].judgements_on(axis) for i in scores}
@@ -177,20 +190,15 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
         scores_text = f"have {ends[0]:g}" if len(levels) == 1 else f"lie between {ends[0]:g} and {ends[1]:g}"
         detail = f"all {len(scores)} answers {scores_text} on '{axis}'"
         if max(judgements.values()) == 1:
-            raise Reject(Reason.TIE, detail)
+            raise Tied(detail, unused)
         # The means of several people's scores are equal: which of these people count more is not known here.
-        tied = Order(scores=scores, axis=axis, judgements=judgements)
+        tied = Order(scores=scores, axis=axis, judgements=judgements, unused=unused)
         pairs = math.comb(len(by_content), 2)
         if pairs > MOST_OPEN:
             detail += f" ({MOST_OPEN} of their {pairs:,} pairs are looked at)"
         raise Undecided(Reason.TIE, detail, tied, list(islice(combinations(by_content, 2), MOST_OPEN)))
     place = {i: n for n, i in enumerate(by_content)}
     levels = [sorted(level, key=place.__getitem__) for level in levels]
-    unused = {
-        i: Reject(Reason.UNSCORED, f"the answer has no score on '{axis}', other answers to the prompt have one")
-        for i in range(len(group.responses))
-        if i not in scores
-    }
     return Order(levels, heights, tie, scores=scores, axis=axis, judgements=judgements, unused=unused)
 
 

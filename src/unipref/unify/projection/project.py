@@ -4,14 +4,14 @@
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from unipref.core.records import Axis, AxisPair, Feedback, Preference, Reason, Reject, Response
 from unipref.core.text_keys import digest, join_turns, root_key
-from unipref.unify.projection.order import MOST_OPEN, Order, Pair, Undecided, build_order
+from unipref.unify.projection.order import MOST_OPEN, Order, Pair, Tied, Undecided, build_order
 from unipref.unify.projection.pairs import PairMethod, choose_pairs, count_implied_pairs
 
 WEIGHTED = "weighted"
@@ -109,7 +109,7 @@ def project(group: Feedback, projection: Projection) -> Projected:
         preferences,
         order.count_ordered_pairs(),
         count_implied_pairs(order, pairs),
-        _list_unused(group, order),
+        _list_unused(group, order.unused),
         _make_pairs(group, projection, order, order.undecided) if is_open else [],
     )
 
@@ -140,10 +140,17 @@ def _make_pairs(group: Feedback, projection: Projection, order: Order, pairs: It
     ]
 
 
-def _list_unused(group: Feedback, order: Order) -> list[UnusedAnswer]:
+def list_unscored(group: Feedback, reject: Reject) -> list[UnusedAnswer]:
+    """Lists the answers without a score in a group whose other answers cannot be ordered."""
+    if isinstance(reject, Tied):
+        return _list_unused(group, reject.unused)
+    return _list_unused(group, reject.order.unused) if isinstance(reject, Undecided) else []
+
+
+def _list_unused(group: Feedback, unused: Mapping[int, Reject]) -> list[UnusedAnswer]:
     """Lists the answers that could not be ordered; copies of one answer, as in a contradiction, are listed once."""
     origins: dict[str, tuple[Reject, list[str]]] = {}
-    for index, reject in order.unused.items():
+    for index, reject in unused.items():
         response = group.responses[index]
         origins.setdefault(join_turns(response.messages), (reject, []))[1].extend(response.origin)
     return [UnusedAnswer(reject, list(dict.fromkeys(origin))) for reject, origin in origins.values()]

@@ -1,6 +1,6 @@
 """The half of the files with which detection was written."""
 
-from .. import dev_fourth, dev_later, dev_third
+from .. import dev_fifth, dev_fourth, dev_later, dev_third
 from . import chat, labelling, no_feedback, public, public_more, shapes, tables, tables_more
 
 FILES = (
@@ -15,4 +15,5 @@ FILES = (
     | dev_later.FILES
     | dev_third.FILES
     | dev_fourth.FILES
+    | dev_fifth.FILES
 )
