@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.cli import about, models
+from unipref.cli import about, collect, models
 from unipref.cli.shared import AsJson, Out, Sets, Study, print_note, print_result, warn
 from unipref.core import terminal
 from unipref.core.command_line import run_app
@@ -167,6 +167,7 @@ def power(
 
 
 models.add_commands(app)
+collect.add_commands(app)
 
 
 @app.command()
