@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from unipref.collect.constraints import (
+    COMMON,
     TEMPLATES,
     Constraint,
     ConstraintSettings,
@@ -28,25 +29,24 @@ def ask(text: str) -> Messages:
     return [Message(role="user", content=text)]
 
 
-FOLLOWED: dict[str, tuple[str, str, str]] = {
-    "keywords:existence": ("", "write a travel story about castles", "no such thing"),
-    "keywords:forbidden_words": ("", "A short tale.", "example reason people together simple morning question important "
-                                 "careful small"),
-    "keywords:letter_frequency": ("", "bcdfghklmpvwy" * 9, "aeiou"),
-    "length_constraints:number_words#least": ("", WORDS * 10, "Too short."),
-    "length_constraints:number_words#most": ("", "Short enough.", WORDS * 10),
-    "detectable_content:postscript": ("", "A tale.\n\nP.S. It is true.", "A tale."),
-    "detectable_content:number_placeholders": ("", "In [city] on [day] with [name].", "In a city."),
-    "detectable_format:number_highlighted_sections": ("", "*One thing* and *two things* and *three*.", "None."),
-    "detectable_format:title": ("", "<<A tale>>\nOnce.", "A tale. Once."),
-    "detectable_format:json_format": ("", '{"tale": 1}', "A tale."),
-    "combination:two_responses": ("", "One.\n******\nTwo.", "One."),
-    "startend:quotation": ("", '"A tale."', "A tale."),
-    "change_case:english_capital": ("", WORDS.upper(), WORDS),
-    "change_case:english_lowercase": ("", WORDS.lower(), WORDS),
-    "punctuation:no_comma": ("", "One and two.", "One, two."),
+FOLLOWED: dict[str, tuple[str, str]] = {
+    "keywords:existence": ("write a travel story about castles", "no such thing"),
+    "keywords:forbidden_words": ("A short tale.", " ".join(COMMON)),
+    "keywords:letter_frequency": ("bcdfghklmpvwy" * 9, "aeiou"),
+    "length_constraints:number_words#least": (WORDS * 10, "Too short."),
+    "length_constraints:number_words#most": ("Short enough.", WORDS * 10),
+    "detectable_content:postscript": ("A tale.\n\nP.S. It is true.", "A tale."),
+    "detectable_content:number_placeholders": ("In [city] on [day] with [name].", "In a city."),
+    "detectable_format:number_highlighted_sections": ("*One thing* and *two things* and *three*.", "None."),
+    "detectable_format:title": ("<<A tale>>\nOnce.", "A tale. Once."),
+    "detectable_format:json_format": ('{"tale": 1}', "A tale."),
+    "combination:two_responses": ("One.\n******\nTwo.", "One."),
+    "startend:quotation": ('"A tale."', "A tale."),
+    "change_case:english_capital": (WORDS.upper(), WORDS),
+    "change_case:english_lowercase": (WORDS.lower(), WORDS),
+    "punctuation:no_comma": ("One and two.", "One, two."),
 }  # fmt: skip
-"""Type -> unused, an answer that follows any arguments, and one that follows none."""
+"""Type -> an answer that follows any arguments, and one that follows none."""
 
 BY_WORDING: dict[str, dict[str, tuple[str, str]]] = {
     "keywords:frequency": {"{value}": ("{value} " * 9, "nothing")},
@@ -77,7 +77,7 @@ def write_rules(folder: Path, rows: list[tuple[Messages, list[Constraint]]]) -> 
 def find_answers(name: str, constraint: Constraint) -> tuple[str, str]:
     """Returns an answer that follows a constraint as it is worded, and one that does not."""
     if name in FOLLOWED:
-        return FOLLOWED[name][1:]
+        return FOLLOWED[name]
     for word, (good, bad) in BY_WORDING[name].items():
         if word == "{value}":
             values = [v for v in constraint.arguments.values() if isinstance(v, str) and v in constraint.text]

@@ -1,7 +1,7 @@
 """The command that collects feedback on a policy's own answers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +18,9 @@ def collect(
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, help="Processes that generate answers, of one thread each.")
     ] = 1,
+    until: Annotated[
+        Literal["prompts", "answers", "judges"], typer.Option(help="The last part to run: prompts, answers or judges.")
+    ] = "judges",
     as_json: AsJson = False,
 ) -> None:
     """Collect feedback on a model's own answers: prompts, several answers each, judges. Can be resumed."""
@@ -28,9 +31,9 @@ def collect(
 
     folder = out or Path("runs") / file.stem
     with ConsoleProgress() as listener:
-        report = run(file, folder, overrides=overrides or [], jobs=jobs, listener=listener)
-    if as_json:
-        terminal.echo_json(report)
+        report = run(file, folder, overrides=overrides or [], until=until, jobs=jobs, listener=listener)
+    if as_json or not report:
+        terminal.echo_json(report) if as_json else terminal.echo(f"Written to {folder}")
         return
     terminal.echo(format_report(report))
     terminal.echo(

@@ -21,7 +21,7 @@ Arguments = dict[str, Any]
 Draw = Callable[[np.random.Generator, str], tuple[Arguments, dict[str, str]]]
 """Random generator and prompt -> the arguments of the rule, and the words that fill the template."""
 
-_COMMON = ("example", "reason", "people", "together", "simple", "morning", "question", "important", "careful", "small")
+COMMON = ("example", "reason", "people", "together", "simple", "morning", "question", "important", "careful", "small")
 _WORD = re.compile(r"[a-z]{5,11}")
 _ENDINGS = ("That is all for now.", "I hope this is useful.", "Ask me again at any time.", "This is my final word.")
 _LANGUAGES = {"de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese"}
@@ -53,12 +53,12 @@ class Constraint(NamedTuple):
 def _words_of(prompt: str) -> list[str]:
     """Returns the longer words of a prompt, in order; common words if it has fewer than three."""
     words = list(dict.fromkeys(_WORD.findall(prompt.lower())))
-    return words if len(words) >= 3 else [*words, *(word for word in _COMMON if word not in words)]
+    return words if len(words) >= 3 else [*words, *(word for word in COMMON if word not in words)]
 
 
 def _draw_words(count: int, name: str, *, is_known: bool = True) -> Draw:
     def draw(rng: np.random.Generator, prompt: str) -> tuple[Arguments, dict[str, str]]:
-        words = _words_of(prompt) if is_known else [word for word in _COMMON if word not in prompt.lower()]
+        words = _words_of(prompt) if is_known else [word for word in COMMON if word not in prompt.lower()]
         chosen = sorted(str(word) for word in rng.choice(words, size=min(count, len(words)), replace=False))
         return {name: chosen}, {"words": " and ".join(f'"{word}"' for word in chosen)}
 
@@ -246,12 +246,15 @@ def add_constraints(prompt: Messages, constraints: Sequence[Constraint]) -> Mess
 
 
 def iterate_rules(rows: Sequence[tuple[Messages, Sequence[Constraint]]]) -> Iterator[dict[str, Any]]:
-    """Yields the lines of a file of rules, as `core.answer_checks.prompt_file.Checker` reads it."""
+    """Yields the lines of a file of rules, as `core.answer_checks.prompt_file.Checker` reads it.
+
+    A prompt of one user turn is a text, so that the benchmark `ifeval` can read the file too.
+    """
     for number, (prompt, constraints) in enumerate(rows, start=1):
         if constraints:
             yield {
                 "key": number,
-                "prompt": prompt,
+                "prompt": prompt[0]["content"] if len(prompt) == 1 else prompt,
                 "instruction_id_list": [constraint.kind for constraint in constraints],
                 "kwargs": [constraint.arguments for constraint in constraints],
             }

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,6 +25,7 @@ from unipref.core.progress import ProgressListener
 from unipref.models import loading
 
 REPORT, PAGE, SETTINGS, WORK = "collect.json", "report.md", "collect.yaml", "work"
+Until = Literal["prompts", "answers", "judges"]
 GENERATION = 1
 """Raised if the same settings would give other answers than before."""
 
@@ -34,6 +35,7 @@ def collect(
     out: str | os.PathLike[str],
     *,
     overrides: Sequence[str] = (),
+    until: Until = "judges",
     jobs: int = 1,
     listener: ProgressListener | None = None,
 ) -> dict[str, Any]:
@@ -43,11 +45,12 @@ def collect(
         source: a file for `unipref collect`, or its content as a mapping.
         out: the folder of the collection; a run that was stopped continues in it.
         overrides: `key=value` settings that replace those of the file.
+        until: the last part to run. prompts: only writes `rules.jsonl`, without a model. answers: and `answers.jsonl`.
         jobs: processes that generate answers, of one thread each.
         listener: gets stages, notes and progress; default: nobody.
 
     Returns:
-        The report, as in `collect.json`. The feedback is in `feedback.jsonl`.
+        The report, as in `collect.json`; empty if the judges are not reached. The feedback is in `feedback.jsonl`.
 
     Raises:
         UserError: a setting, a file or a model is wrong; no two answers can be compared; or a judge stopped for a
@@ -57,20 +60,26 @@ def collect(
     loaded, folder = load(source, overrides), Path(out)
     with use_alone(folder):
         try:
-            return _collect(loaded, folder, jobs, listener)
+            return _collect(loaded, folder, until, jobs, listener)
         finally:
             scoring.unload_models()
 
 
-def _collect(loaded: ResolvedCollection, folder: Path, jobs: int, listener: ProgressListener) -> dict[str, Any]:
+def _collect(
+    loaded: ResolvedCollection, folder: Path, until: Until, jobs: int, listener: ProgressListener
+) -> dict[str, Any]:
     work = folder / WORK
     work.mkdir(exist_ok=True)
     listener.stage("prompts", cached=False)
     prompts, prompt_counts = _prepare_prompts(loaded, folder, work)
     listener.note(f"{len(prompts)} prompts of {len(loaded.sources)} sources")
+    if until == "prompts":
+        return {}
     listener.stage("answers", cached=False)
     answered = _answer(loaded, prompts, work, jobs, listener)
     write_answers(folder / ANSWERS, prompts, answered)
+    if until == "answers":
+        return {}
     pairs, counts = make_pairs(prompts, answered, loaded.settings.pairs)
     _check_pairs(counts, loaded)
     listener.stage("judges", cached=False)
