@@ -206,9 +206,17 @@ def test_a_setting_that_is_wrong_is_named(settings: dict[str, Any], tmp_path: Pa
         collect({**settings, "answers": {"k": 1}, "judges": ["checker"]}, tmp_path / "out")
 
 
-def test_a_rule_without_constraints_is_a_clear_error(
-    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_answers(monkeypatch, lambda prompt: THREE)
-    with pytest.raises(UserError, match="no prompt has a rule"):
-        collect({**settings, "judges": ["checker"]}, tmp_path / "out")
+def test_what_a_judge_lacks_is_named_before_the_policy_answers(settings: dict[str, Any], tmp_path: Path) -> None:
+    faults: dict[str, Any] = {
+        "no prompt has a rule": "checker",
+        "the prompts cannot be read": {"checker": {"path": "nowhere.jsonl"}},
+        "the model folder does not exist": {"likelihood": {"model": "./nowhere"}},
+        "the model folder does not exist.": {"reward_model": {"model": "./nowhere"}},
+        "variable NO_SUCH_JUDGE_KEY is not set": {
+            "llm": {"url": "http://a/v1", "model": "m", "key": "NO_SUCH_JUDGE_KEY"}
+        },
+    }
+    for what, judge in faults.items():
+        with pytest.raises(UserError, match=what):
+            collect({**settings, "judges": [judge]}, tmp_path / "out")
+    assert not (tmp_path / "out" / "answers.jsonl").exists()

@@ -95,9 +95,7 @@ class Endpoint:
         raise JudgeStopped(f"{self.url} gave no reply in {tries}: {why}", mend)
 
     def _post(self, body: bytes) -> bytes:
-        request = urllib.request.Request(
-            f"{self.url.rstrip('/')}/chat/completions", body, {"Content-Type": "application/json", **self._key()}
-        )
+        request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, self.make_headers())
         deadline = time.monotonic() + self.timeout
         try:
             with urllib.request.urlopen(request, timeout=self.timeout) as response:
@@ -113,15 +111,21 @@ class Endpoint:
         except (OSError, http.client.HTTPException) as error:
             raise OneTryFailed(f"the connection broke ({first_line(error)})") from error
 
-    def _key(self) -> dict[str, str]:
+    def make_headers(self) -> dict[str, str]:
+        """Makes the headers of a request, with the key.
+
+        Raises:
+            JudgeStopped: the environment has no key.
+        """
+        content = {"Content-Type": "application/json"}
         if self.key_variable is None:
-            return {}
+            return content
         key = os.environ.get(self.key_variable, "").strip()
         if not key:
             raise JudgeStopped(
                 f"the environment variable {self.key_variable} is not set", "Set it to the key of the endpoint."
             )
-        return {"Authorization": f"Bearer {key}"}
+        return {**content, "Authorization": f"Bearer {key}"}
 
     def _explain_status(self, error: urllib.error.HTTPError) -> Exception:
         """Returns what an HTTP error means: a fault that may pass, or the end."""

@@ -18,7 +18,7 @@ from unipref.collect.pairs import AnswerCounts, OwnPair, make_pairs
 from unipref.collect.prompts import Prompt, PromptCounts, constrain, read_prompts
 from unipref.collect.report import build_report, format_report
 from unipref.core import hashing, json_files, yaml_files
-from unipref.core.contracts import JudgeJob
+from unipref.core.contracts import JudgeJob, JudgeStopped
 from unipref.core.errors import UserError
 from unipref.core.folder_lock import use_alone
 from unipref.core.progress import ProgressListener
@@ -75,6 +75,8 @@ def _collect(
     listener.note(f"{len(prompts)} prompts of {len(loaded.sources)} sources")
     if until == "prompts":
         return {}
+    job = _make_job(loaded, folder, listener)
+    _check_judges(loaded, job)
     listener.stage("answers", cached=False)
     answered = _answer(loaded, prompts, work, jobs, listener)
     write_answers(folder / ANSWERS, prompts, answered)
@@ -83,7 +85,7 @@ def _collect(
     pairs, counts = make_pairs(prompts, answered, loaded.settings.pairs)
     _check_pairs(counts, loaded)
     listener.stage("judges", cached=False)
-    results = _judge(loaded, pairs, folder, work, listener)
+    results = _judge(loaded, pairs, job, work, listener)
     rows = write_feedback(folder / FEEDBACK, loaded, prompts, pairs, results)
     report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows)
     json_files.write_json(folder / REPORT, report)
@@ -154,13 +156,29 @@ def _check_pairs(counts: AnswerCounts, loaded: ResolvedCollection) -> None:
         )
 
 
+def _make_job(loaded: ResolvedCollection, folder: Path, listener: ProgressListener) -> JudgeJob:
+    rules = folder / RULES if loaded.settings.constraints is not None and (folder / RULES).is_file() else None
+    return JudgeJob(loaded.data_root, folder, rules, note=listener.note)
+
+
+def _check_judges(loaded: ResolvedCollection, job: JudgeJob) -> None:
+    """Checks what the judges need, before the policy answers.
+
+    Raises:
+        UserError: something is missing.
+    """
+    for judge in loaded.settings.judges:
+        try:
+            judge.check(job)
+        except JudgeStopped as stop:
+            raise UserError(f"{stop.why}.", where=f"judges.{judge.annotator()}", mend=stop.mend) from stop
+
+
 def _judge(
-    loaded: ResolvedCollection, pairs: Sequence[OwnPair], folder: Path, work: Path, listener: ProgressListener
+    loaded: ResolvedCollection, pairs: Sequence[OwnPair], job: JudgeJob, work: Path, listener: ProgressListener
 ) -> list[JudgeResult]:
     settings = loaded.settings
     gold = read_gold(loaded.gold, settings.gold.most, work, listener.note)
-    rules = folder / RULES if settings.constraints is not None and (folder / RULES).is_file() else None
-    job = JudgeJob(loaded.data_root, folder, rules, note=listener.note)
     results = []
     for judge in settings.judges:
         result = run_judge(judge, pairs, gold, job, settings.gold.keep_weak, listener)

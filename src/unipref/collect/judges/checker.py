@@ -8,7 +8,8 @@ from pydantic import Field
 from unipref.collect.scoring import Scored, ScoringJudge
 from unipref.core import hashing
 from unipref.core.answer_checks.prompt_file import Checker as RuleFile
-from unipref.core.contracts import JudgeJob, JudgeStopped
+from unipref.core.contracts import JudgeJob
+from unipref.core.errors import UserError
 
 
 class Checker(ScoringJudge):
@@ -31,13 +32,21 @@ class Checker(ScoringJudge):
         rules = hashing.file_hash(path) if path is not None and path.is_file() else None
         return {**super().identity(job), "rules": rules, "versions": hashing.find_versions("lm_eval")}
 
+    def check(self, job: JudgeJob) -> None:
+        """Reads the rules."""
+        self._read_rules(job)
+
     def score(self, answers: Sequence[Scored], job: JudgeJob) -> list[float | None]:
         """Scores answers; None for prompts without a rule."""
-        path = job.rules if self.path is None else job.data_root / self.path
-        if path is None:
-            raise JudgeStopped("no prompt has a rule", "Set 'constraints', or give the checker a 'path'.")
-        check = RuleFile(path)
+        check = self._read_rules(job)
         return [
             (check(prompt, text) if ended else 0.0) if check.can_check(prompt) else None
             for prompt, text, ended in answers
         ]
+
+    def _read_rules(self, job: JudgeJob) -> RuleFile:
+        path = job.rules if self.path is None else job.data_root / self.path
+        if path is None:
+            mend = "Set 'constraints', or give the checker a 'path'."
+            raise UserError("no prompt has a rule.", where=f"judges.{self.annotator()}", mend=mend)
+        return RuleFile(path)

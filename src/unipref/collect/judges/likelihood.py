@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from unipref.collect.scoring import Scored, ScoringJudge, load_policy, model_identity, resolve_model
 from unipref.core.contracts import JudgeJob
 from unipref.core.records import Message
-from unipref.models import inference
+from unipref.models import inference, loading
 
 
 class Likelihood(ScoringJudge):
@@ -28,6 +28,12 @@ class Likelihood(ScoringJudge):
         """Adds the content of the models."""
         models = [name for name in (self.model, self.reference) if name is not None]
         return {**super().identity(job), "models": [model_identity(name, job.data_root) for name in models]}
+
+    def check(self, job: JudgeJob) -> None:
+        """Checks that the models exist."""
+        for name in (self.model, self.reference):
+            if name is not None:
+                loading.check_name(resolve_model(name, job.data_root))
 
     def score(self, answers: Sequence[Scored], job: JudgeJob) -> list[float | None]:
         """Scores answers, in nats; None for dialogues that a model cannot take."""

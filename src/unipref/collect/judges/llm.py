@@ -87,9 +87,16 @@ class Llm(Judge):
         changing = {"label", "key", "timeout", "retries", "wait", "parallel", "price", "budget"}
         return {"judge": self.name(), "settings": self.model_dump(mode="json", exclude=changing)}
 
+    def check(self, job: JudgeJob) -> None:
+        """Checks that the key is set; the endpoint may be started later."""
+        self._make_endpoint().make_headers()
+
+    def _make_endpoint(self) -> Endpoint:
+        return Endpoint(self.url, self.model, self.key, self.timeout, self.retries, self.wait)
+
     def judge(self, pairs: Sequence[PairToJudge], job: JudgeJob) -> Iterator[list[Opinion]]:
         """Asks about each pair in both orders, several pairs at a time; opinions come in the order of the pairs."""
-        endpoint = Endpoint(self.url, self.model, self.key, self.timeout, self.retries, self.wait)
+        endpoint = self._make_endpoint()
         account = _Account(self, job.past)
         running: deque[Future[list[Reply]]] = deque()
         submitted = 0

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from unipref.collect.scoring import Scored, ScoringJudge, load_reward_model, model_identity, resolve_model
 from unipref.core.contracts import JudgeJob
 from unipref.core.records import Message
-from unipref.models import inference
+from unipref.models import inference, loading
 
 
 class RewardModel(ScoringJudge):
@@ -21,6 +21,10 @@ class RewardModel(ScoringJudge):
     def identity(self, job: JudgeJob) -> dict[str, Any]:
         """Adds the content of the model."""
         return {**super().identity(job), "model": model_identity(self.model, job.data_root)}
+
+    def check(self, job: JudgeJob) -> None:
+        """Checks that the model exists."""
+        loading.check_name(resolve_model(self.model, job.data_root))
 
     def score(self, answers: Sequence[Scored], job: JudgeJob) -> list[float | None]:
         """Scores answers; None for dialogues that the model cannot take."""

@@ -111,6 +111,14 @@ class Judge(Choice):
         """Returns what its judgements depend on besides the pairs: JSON values, for the name of their file."""
         return {"judge": self.name(), "settings": self.model_dump(mode="json")}
 
+    def check(self, job: JudgeJob) -> None:
+        """Checks what it needs, before the policy answers, which may take hours.
+
+        Raises:
+            UserError: a file, a model or a package is missing.
+            JudgeStopped: it could judge nothing now.
+        """
+
     @abc.abstractmethod
     def judge(self, pairs: Sequence[PairToJudge], job: JudgeJob) -> Iterator[list[Opinion]]:
         """Judges pairs.
