@@ -96,6 +96,18 @@ def test_a_judge_at_chance_judges_nothing_unless_told_to(
     assert any("keep_weak" in warning for warning in report["warnings"])
 
 
+def test_no_secret_is_written(settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_answers(monkeypatch, lambda prompt: THREE)
+    with serve(prefer("and")) as server:
+        monkeypatch.setenv("MY_JUDGE_KEY", "very-secret-value")
+        monkeypatch.setenv("OTHER_KEY", "secret-in-the-address")
+        judge = {"url": f"{server.url}?key=secret-in-the-address", "model": "m", "key": "MY_JUDGE_KEY", "retries": 0}
+        collect({**settings, "judges": [{"llm": judge}]}, tmp_path / "out")
+    texts = [path.read_text() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(texts) > 5
+    assert not [text for text in texts if "very-secret" in text or "secret-in-the-address" in text]
+
+
 def test_a_judge_without_gold_pairs_is_called_untested(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,7 +190,9 @@ def _read_reply(content: bytes) -> Reply:
     usage = usage if isinstance(usage, dict) else {}
     read, written = (_read_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
     is_counted = read is not None and written is not None
-    return Reply(text if isinstance(text, str) else "", read or 0, written or 0, is_counted)
+    # Half a surrogate pair, which JSON may hold, cannot be written.
+    readable = text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
+    return Reply(readable, read or 0, written or 0, is_counted)
 
 
 def _read_count(value: Any) -> int | None:

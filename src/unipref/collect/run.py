@@ -22,6 +22,7 @@ from unipref.core.contracts import JudgeJob, JudgeStopped
 from unipref.core.errors import UserError
 from unipref.core.folder_lock import use_alone
 from unipref.core.progress import ProgressListener
+from unipref.core.secrets import hide_secrets
 from unipref.models import loading
 
 REPORT, PAGE, SETTINGS, WORK = "collect.json", "report.md", "collect.yaml", "work"
@@ -90,7 +91,7 @@ def _collect(
     report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows)
     json_files.write_json(folder / REPORT, report)
     json_files.write_text(folder / PAGE, format_report(report))
-    json_files.write_text(folder / SETTINGS, yaml_files.write(loaded.raw))
+    json_files.write_text(folder / SETTINGS, hide_secrets(yaml_files.write(loaded.raw)))
     for warning in report["warnings"]:
         listener.warn(warning)
     _raise_stop(results, folder / FEEDBACK, rows)

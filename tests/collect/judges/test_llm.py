@@ -82,6 +82,8 @@ def test_a_tie_stays_a_tie_and_a_reply_out_of_form_is_no_vote() -> None:
         ("Verdict: A\nBut my verdict may be wrong.", None),
         ("Verdict: A\nNo, on second thought.\nVerdict: B", "B"),
         ("The verdict is a hard one.", None),
+        ("<think>Verdict: A</think>\nVerdict: B", "B"),
+        ("<think>Is it Verdict: A", None),
         ("", None),
     ],
 )
@@ -171,6 +173,14 @@ def test_a_model_that_never_follows_the_form_is_not_asked_for_ever() -> None:
     with serve(lambda number, body: "Nice answers!") as server, pytest.raises(JudgeStopped, match=why):
         judge(make(server.url, parallel=1), pairs(40))
     assert len(server.requests) == 20
+
+
+def test_a_reply_with_half_a_surrogate_pair_can_be_kept() -> None:
+    body = '{"choices": [{"message": {"content": "\\ud83d Verdict: A"}}]}'
+    with serve(lambda number, _: (200, body)) as server:
+        opinion = judge(make(server.url), pairs(1))[0]
+    assert opinion.details["replies"][0].encode() == b"? Verdict: A"
+    assert opinion.details["tokens"] is None
 
 
 def test_the_key_comes_from_the_environment_and_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:

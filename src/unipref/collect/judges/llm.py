@@ -10,7 +10,7 @@ from pydantic import Field
 
 from unipref.collect.chat_endpoint import Endpoint, Reply
 from unipref.core.contracts import Judge, JudgeJob, JudgeStopped, Opinion, PairToJudge, Settings, Vote
-from unipref.core.messages import show_message
+from unipref.core.messages import show_message, split_reasoning
 
 RUBRIC = (
     "You compare two answers to the same request. The better answer does what the request asks for, in the form that "
@@ -208,8 +208,10 @@ class _Account:
 def read_verdict(reply: str) -> str | None:
     """Reads the verdict of a reply: a line that ends as `Verdict: A`, or a reply that is nothing but `A`.
 
-    Of several, the last one counts; None if the reply speaks of its verdict again after it.
+    Of several, the last one counts; None if the reply speaks of its verdict again after it. Reasoning in `<think>` does
+    not count.
     """
+    reply = split_reasoning(reply)[1]
     if alone := _ALONE.fullmatch(reply):
         return alone[1].upper()
     verdicts = list(_VERDICT.finditer(reply))

@@ -85,7 +85,8 @@ class People(Judge):
         if key not in keys:
             return "the pair is not of this collection"
         person = row.get("annotator")
-        name = None if is_missing(person) or not str(person).strip() else str(person).strip()
+        written = "" if is_missing(person) else str(person).strip()
+        name = written.encode("utf-8", "replace").decode() or None
         votes.setdefault(key, []).append(Opinion(vote, annotator=name, shown_first="first"))
         return None
 
