@@ -7,6 +7,7 @@
 # DATA has feedback/ and eval/, as for examples/real_model.yaml. MODEL is the policy: a folder or a GGUF file. PYTHON is the
 # interpreter with unipref's dependencies. Each step has a time limit and its own log in OUT; one that fails or is missing
 # a package stops no other. OUT/steps.tsv has the state and seconds of each: ok, failed, late, missing.
+# ONLY="folder collect study" runs these steps alone.
 set -u
 cd "$(dirname "$0")/.."
 : "${DATA:?the folder with feedback/ and eval/}" "${MODEL:?a model folder or GGUF file}"
@@ -26,6 +27,7 @@ printf 'step\tstate\tseconds\n' > "$OUT/steps.tsv"
 step() {
   local name=$1 limit=$(($2 * SCALE)) began state code
   shift 2
+  [[ -z ${ONLY:-} || " $ONLY " == *" $name "* ]] || return 0
   began=$(date +%s)
   timeout --kill-after=5 "$limit" "$@" > "$OUT/$name.log" 2>&1
   code=$?
@@ -58,9 +60,9 @@ export PYTHON
 step hardware 20 bash -c hardware
 
 if [ -n "$SMOKE" ]; then
-  gpu=() rows=24 rounds=1 batch=2 million=0.2 pairs=4 most=8 tokens=8 steps=2 dtype=float32
+  gpu=() rows=24 rounds=1 batch=2 million=0.2 pairs=4 most=8 tokens=8 steps=2 dtype=float32 length=256
 else
-  gpu=(--gpu) rows=400 rounds=1 batch=16 million=500 pairs=48 most=256 tokens=384 steps=100 dtype=bfloat16
+  gpu=(--gpu) rows=400 rounds=1 batch=16 million=500 pairs=48 most=256 tokens=384 steps=100 dtype=bfloat16 length=768
 fi
 
 # A GGUF file is converted once; benchmarks/train.py needs the folder.
@@ -98,7 +100,8 @@ step collect 75 "$PYTHON" -m unipref collect examples/real_model_collect.yaml -o
 step study 120 "$PYTHON" -m unipref run examples/real_model.yaml -o "$WORK/run" \
   --set model="$WORK/model" --set variants='{}' --set seeds='[0]' --set train.sft.lora=null --set train.dpo.lora=null \
   --set train.sft.learning_rate=1e-5 --set train.dpo.learning_rate=1e-6 \
-  --set train.sft.max_steps="$steps" --set train.dpo.max_steps="$steps" --set report.examples=0 \
+  --set train.sft.max_steps="$steps" --set train.dpo.max_steps="$steps" --set train.sft.max_length="$length" --set train.dpo.max_length="$length" \
+  --set report.examples=0 \
   --set evaluate="[{ifeval: {data: eval/ifeval, limit: $pairs, new_tokens: $tokens}}, {winogenerated: {data: eval/winogenerated, limit: $pairs}}]"
 for file in report.md report.html scores.json manifest.json verdicts.json; do
   [ -f "$WORK/run/$file" ] && cp "$WORK/run/$file" "$OUT/"
