@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import unipref
+from unipref.collect.load import load as collect_load
 from unipref.study.load import load
 
 pytestmark = pytest.mark.shared
@@ -118,3 +119,19 @@ def test_edits_that_mean_to_improve_are_chosen_over_what_was_there(
         assert said(row, "chosen") == edit["after_sent"].strip()
         assert said(row, "rejected") == edit["before_sent"].strip()
         assert row["prompt"][-1]["content"] == ASKED + edit["before_sent"].strip()
+
+
+def test_the_study_of_a_real_model_and_its_collection_load(
+    shared: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "feedback.jsonl").write_text("{}\n")
+    for name, value in {"SHARED": shared, "OWN": tmp_path, "REAL_MODEL": tiny_model}.items():
+        monkeypatch.setenv(f"UNIPREF_{name}", str(value))
+    loaded = load(EXAMPLES / "real_model.yaml")
+    assert {"main", "instruction_only", "bias_only", "own_only", "selected", "random"} <= set(loaded.variants)
+    assert loaded.study.seeds == [0, 1, 2, 3]
+    measures = {benchmark.name() for benchmark in loaded.study.evaluate.benchmarks}
+    assert measures == {"ifeval", "winogenerated", "stereoset", "winobias", "perplexity"}
+    collection = collect_load(EXAMPLES / "real_model_collect.yaml")
+    assert collection.settings.answers.k == 4
+    assert not {source.projection.source for source in collection.sources} & {"ifeval", "mt_bench"}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.cli import about, models
+from unipref.cli import about, collect, models
 from unipref.cli.shared import AsJson, Out, Sets, Study, print_note, print_result, warn
 from unipref.core import terminal
 from unipref.core.command_line import run_app
@@ -167,6 +167,7 @@ def power(
 
 
 models.add_commands(app)
+collect.add_commands(app)
 
 
 @app.command()
@@ -245,6 +246,15 @@ def demo(
             "--full", help="Tune every arm and run the paper's whole table, half a day on two cores; can be resumed."
         ),
     ] = False,
+    real: Annotated[
+        bool,
+        typer.Option(
+            "--real", help="Train a real model of 135M parameters on rules that judge its own answers (unipref[real])."
+        ),
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="With --real: another model folder or GGUF file.")
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", min=1, help="Number of parallel processes; default: one per core, at most 4."),
@@ -259,6 +269,18 @@ def demo(
     from unipref.demo import nearest
 
     processes = jobs or min(count_usable_cores(), 4)
+    if model is not None and not real:
+        raise UserError("--model is for --real.", where="--model", mend="Add --real, or remove --model.")
+    if real:
+        if full or noise is not None:
+            raise UserError("--real excludes --full and --noise.", where="--real", mend="Remove one of them.")
+        from unipref.demo import real as own_answers
+
+        policy = own_answers.find_model(model)
+        with ConsoleProgress() as listener, use_alone(out / "real"):
+            study = own_answers.build(out / "real", policy, listener, processes)
+        _run(study, None, out / "real" / "run", "evaluate", as_json)
+        return
     if not full:
         with use_alone(out):
             with ConsoleProgress() as listener:

@@ -10,7 +10,10 @@ from unipref.core import terminal
 
 def list_choices(
     what: Annotated[
-        str, typer.Argument(help="formats, exports, datasets, scorers, strategies, trainers or benchmarks")
+        str,
+        typer.Argument(
+            help="formats, exports, datasets, scorers, strategies, trainers, benchmarks, aggregates or judges"
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -20,7 +20,18 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from unipref.core import hashing, user_code
-from unipref.core.contracts import Aggregate, Benchmark, Choice, Export, Format, Scorer, Settings, Strategy, Trainer
+from unipref.core.contracts import (
+    Aggregate,
+    Benchmark,
+    Choice,
+    Export,
+    Format,
+    Judge,
+    Scorer,
+    Settings,
+    Strategy,
+    Trainer,
+)
 from unipref.core.errors import UserError, near_name
 from unipref.core.leaves import iterate_leaves
 
@@ -34,6 +45,7 @@ CONTRACTS: dict[str, type[Choice]] = {
     "trainer": Trainer,
     "benchmark": Benchmark,
     "aggregate": Aggregate,
+    "judge": Judge,
 }
 """Kind of choice -> its base class."""
 
@@ -45,6 +57,7 @@ PACKAGES = {
     "trainer": "unipref.train.trainers",
     "benchmark": "unipref.evaluate.benchmarks",
     "aggregate": "unipref.unify.aggregates",
+    "judge": "unipref.collect.judges",
 }
 """Kind of choice -> the package with unipref's own choices, one per module."""
 
@@ -56,6 +69,7 @@ GROUPS = {
     "trainer": "unipref.trainers",
     "benchmark": "unipref.benchmarks",
     "aggregate": "unipref.aggregates",
+    "judge": "unipref.judges",
 }
 """Kind of choice -> the group of entry points with which installed packages add choices."""
 
@@ -197,7 +211,7 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
     """Makes a choice with its settings.
 
     Args:
-        kind: 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark' or 'aggregate'.
+        kind: 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark', 'aggregate' or 'judge'.
         name: the choice's name, or `NAME:VALUE` if it has an `argument`.
         settings: its fields.
         where: the setting's place in the study file, for errors.
@@ -247,7 +261,7 @@ def _hash_files(files: list[Path]) -> str:
 
 
 def kind_of(choice: type[Choice]) -> str:
-    """Returns 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark' or 'aggregate'."""
+    """Returns 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark', 'aggregate' or 'judge'."""
     return next(kind for kind, contract in CONTRACTS.items() if issubclass(choice, contract))
 
 

@@ -69,16 +69,16 @@ def load(
     Raises:
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
-    raw, folder, text = _read_settings(source)
+    raw, folder, text = read_settings(source)
     user_code.use_folder(folder)
     for override in overrides:
         apply(raw, override)
-    with _name_long_paths(raw):
+    with name_long_paths(raw):
         return _resolve(raw, folder, text, rows, rows_folder)
 
 
 @contextlib.contextmanager
-def _name_long_paths(raw: Mapping[str, Any]) -> Iterator[None]:
+def name_long_paths(raw: Mapping[str, Any]) -> Iterator[None]:
     """Raises a `UserError` that names the setting if the operating system refuses a path as too long."""
     try:
         yield
@@ -97,11 +97,11 @@ def _resolve(
     """Checks the settings and resolves what they name; the arguments are those of `load`, read."""
     if rows and rows_folder is not None:
         _write_rows(raw, rows, rows_folder)
-    _resolve_model(raw, folder, "model")
+    resolve_model(raw, folder, "model")
     _resolve_selection(raw.get("select"), folder)
     study = registry.validate_settings(Study, raw, "")
     variants = {MAIN: study}
-    root = _resolve_data_root(study.data_root, folder)
+    root = resolve_data_root(study.data_root, folder)
     for name, changes in _collect_changes(study, raw, root).items():
         variants[name] = _make_variant(name, raw, changes, folder)
     for name, variant in variants.items():
@@ -136,13 +136,20 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
         mend = "Set it once, for the whole study."
         raise UserError("variants cannot change this setting.", where=f"{where}.{fixed[0]}", mend=mend)
     merged = merge({key: value for key, value in raw.items() if key not in ("variants", "grid")}, changes)
-    _resolve_model(merged, folder, f"{where}.model")
+    resolve_model(merged, folder, f"{where}.model")
     _resolve_selection(merged.get("select"), folder)
     return registry.validate_settings(Study, merged, where)
 
 
-def _read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
-    """The settings, the folder in which their paths start, and the text of the file."""
+def read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
+    """Reads the settings of a study file, or copies those of a mapping.
+
+    Returns:
+        The settings, the folder in which their paths start, and the text of the file.
+
+    Raises:
+        UserError: the file is missing, is not YAML or holds no mapping.
+    """
     if isinstance(source, Mapping):
         return merge({}, copy.deepcopy(dict(source))), Path.cwd(), None
     path = Path(source)
@@ -170,7 +177,7 @@ def _write_rows(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> N
         by_name[name]["path"] = str(spill_rows(values, folder.resolve()))
 
 
-def _resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
+def resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
     """Makes a model folder or GGUF file relative to the study file absolute; a hub name stays."""
     if isinstance(raw.get("model"), str):
         value = expand_path(raw["model"], where)
@@ -192,7 +199,12 @@ def _resolve_selection(settings: Any, folder: Path) -> None:
             _resolve_selection(item, folder)
 
 
-def _resolve_data_root(value: str, folder: Path) -> Path:
+def resolve_data_root(value: str, folder: Path) -> Path:
+    """Returns the folder in which relative paths start, absolute.
+
+    Raises:
+        UserError: it does not exist.
+    """
     root = (folder / expand_path(value, "data_root")).resolve()
     if not root.is_dir():
         raise UserError(

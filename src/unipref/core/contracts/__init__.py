@@ -1,10 +1,11 @@
-"""The base classes of plug-ins: format, export, aggregate, scorer, strategy, trainer and benchmark.
+"""The base classes of plug-ins: format, export, aggregate, judge, scorer, strategy, trainer and benchmark.
 
 Each is a `Choice`: a frozen pydantic object. Its fields are its settings, its docstring is its documentation, and one
 or two methods do the work. A choice is one file in the folder of its stage, and the file's name is its name.
 """
 
 from unipref.core.contracts.base import Choice, Settings
+from unipref.core.contracts.collecting import Judge, JudgeJob, JudgeStopped, Opinion, PairToJudge, Vote
 from unipref.core.contracts.evaluation import BIAS, INSTRUCTION, Benchmark, HeadlineMetric, Precision, SplitBenchmark
 from unipref.core.contracts.feedback import Export, FeedbackKind, Format, Grouping, Proposal, read_all
 from unipref.core.contracts.judging import Aggregate
@@ -22,8 +23,13 @@ __all__ = [
     "Format",
     "Grouping",
     "HeadlineMetric",
+    "Judge",
+    "JudgeJob",
+    "JudgeStopped",
     "LearnsFrom",
     "ModelDependency",
+    "Opinion",
+    "PairToJudge",
     "Precision",
     "Proposal",
     "Scorer",
@@ -33,5 +39,6 @@ __all__ = [
     "Strategy",
     "TrainJob",
     "Trainer",
+    "Vote",
     "read_all",
 ]

@@ -1,0 +1,46 @@
+"""The command that collects feedback on a policy's own answers."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from unipref.cli.shared import AsJson, Sets
+from unipref.core import terminal
+
+
+def collect(
+    file: Annotated[Path, typer.Argument(help="A file with prompts, policy and judges (YAML).")],
+    overrides: Sets = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The folder for the feedback; default: runs/FILE-NAME.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Processes that generate answers, of one thread each.")
+    ] = 1,
+    until: Annotated[
+        Literal["prompts", "answers", "judges"], typer.Option(help="The last part to run: prompts, answers or judges.")
+    ] = "judges",
+    as_json: AsJson = False,
+) -> None:
+    """Collect feedback on a model's own answers: prompts, several answers each, judges. Can be resumed."""
+    from unipref.collect import collect as run
+    from unipref.collect.feedback_file import FEEDBACK
+    from unipref.collect.report import format_report
+    from unipref.core.progress import ConsoleProgress
+
+    folder = out or Path("runs") / file.stem
+    with ConsoleProgress() as listener:
+        report = run(file, folder, overrides=overrides or [], until=until, jobs=jobs, listener=listener)
+    if as_json or not report:
+        terminal.echo_json(report) if as_json else terminal.echo(f"Written to {folder}")
+        return
+    terminal.echo(format_report(report))
+    terminal.echo(
+        f"Feedback: {folder / FEEDBACK}\nTo train on it, add to a study: {{dataset: unipref_collect, path: ...}}"
+    )
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(collect)

@@ -1,0 +1,200 @@
+"""Asks a chat endpoint in the form of OpenAI's API, with retries, a time limit and a count of tokens."""
+
+import email.utils
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from unipref.core.contracts import JudgeStopped
+from unipref.core.errors import first_line, legible
+from unipref.core.secrets import hide_secrets
+
+RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""HTTP states that may pass; any other error stops the judge at once."""
+LONGEST_WAIT = 60.0
+"""Most seconds between two tries; a server that asks for more stops the judge."""
+MOST_BYTES = 10_000_000
+"""A longer reply is no chat reply."""
+
+
+class Reply(NamedTuple):
+    """A reply.
+
+    Attributes:
+        text: of the first choice; empty if it has none.
+        tokens_in, tokens_out: as the endpoint counts them; 0 if it does not say.
+        is_counted: whether the endpoint said how many tokens it used.
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    is_counted: bool
+
+
+class OneTryFailed(Exception):
+    """One try failed; the next one may not.
+
+    Args:
+        why: without a full stop.
+        wait: seconds that the server asks to wait.
+    """
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        self.why, self.wait = why, wait
+        super().__init__(why)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A chat endpoint.
+
+    Attributes:
+        url: its base, such as `https://api.example.org/v1`.
+        model: the model's name there.
+        key_variable: environment variable with the key; None: no key.
+        timeout: most seconds of one try, from its start to the last byte.
+        retries: further tries after a fault that may pass.
+        first_wait: seconds before the first retry; they double each time.
+        sleep: waits; for tests.
+    """
+
+    url: str
+    model: str
+    key_variable: str | None
+    timeout: float
+    retries: int
+    first_wait: float
+    sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
+
+    def ask(self, messages: list[dict[str, str]], max_tokens: int, temperature: float) -> Reply:
+        """Asks, and tries again after faults that may pass.
+
+        Raises:
+            JudgeStopped: the endpoint refuses, or did not reply in any try.
+        """
+        body = {"model": self.model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature}
+        why = ""
+        for attempt in range(self.retries + 1):
+            try:
+                return _read_reply(self._post(json.dumps(body).encode("utf-8")))
+            except OneTryFailed as failure:
+                why = failure.why
+                wait = self.first_wait * 2**attempt if failure.wait is None else failure.wait
+                if attempt == self.retries or wait > LONGEST_WAIT:
+                    break
+                self.sleep(wait)
+        tries = f"{attempt + 1} {'try' if attempt == 0 else 'tries'}"
+        mend = "Run again when it answers; what is judged is kept. 'timeout', 'retries' and 'wait' can be changed."
+        raise JudgeStopped(f"{self.url} gave no reply in {tries}: {why}", mend)
+
+    def _post(self, body: bytes) -> bytes:
+        request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, self.make_headers())
+        deadline = time.monotonic() + self.timeout
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout) as response:
+                return _read_until(response, deadline)
+        except urllib.error.HTTPError as error:
+            raise self._explain_status(error) from None
+        except TimeoutError as error:
+            raise OneTryFailed(f"no reply within {self.timeout:g} seconds") from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, TimeoutError):
+                raise OneTryFailed(f"no reply within {self.timeout:g} seconds") from error
+            raise OneTryFailed(f"it cannot be reached ({_describe_reason(error.reason)})") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise OneTryFailed(f"the connection broke ({first_line(error)})") from error
+
+    def make_headers(self) -> dict[str, str]:
+        """Makes the headers of a request, with the key.
+
+        Raises:
+            JudgeStopped: the environment has no key.
+        """
+        content = {"Content-Type": "application/json"}
+        if self.key_variable is None:
+            return content
+        key = os.environ.get(self.key_variable, "").strip()
+        if not key:
+            raise JudgeStopped(
+                f"the environment variable {self.key_variable} is not set", "Set it to the key of the endpoint."
+            )
+        return {**content, "Authorization": f"Bearer {key}"}
+
+    def _explain_status(self, error: urllib.error.HTTPError) -> Exception:
+        """Returns what an HTTP error means: a fault that may pass, or the end."""
+        try:
+            content = error.read(2000).decode("utf-8", "replace")
+        except OSError:
+            content = ""
+        why = f"HTTP {error.code} {error.reason}"
+        if error.code in RETRIED:
+            return OneTryFailed(why, _read_wait(error.headers.get("Retry-After")))
+        shown = hide_secrets(legible(" ".join(content.split())))[:300]
+        mend = "Check 'url', 'model' and the key; what is judged is kept."
+        return JudgeStopped(f"{self.url} refuses the request: {why}{f': {shown}' if shown else ''}", mend)
+
+
+def _describe_reason(reason: Any) -> str:
+    return first_line(reason) if isinstance(reason, BaseException) else str(reason)
+
+
+def _read_until(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Reads a whole reply; a server that sends a byte now and then cannot hold it longer than the deadline."""
+    parts, size = [], 0
+    while part := response.read1(65536):
+        parts.append(part)
+        size += len(part)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        if size > MOST_BYTES:
+            raise OneTryFailed("the reply is longer than 10 MB")
+    if response.length:
+        raise OneTryFailed("the reply is shorter than announced")
+    return b"".join(parts)
+
+
+def _read_wait(value: str | None) -> float | None:
+    """Reads the header `Retry-After`: seconds, or a date."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def _read_reply(content: bytes) -> Reply:
+    """Reads the JSON of a reply.
+
+    Raises:
+        OneTryFailed: it is no chat reply; a proxy in trouble may send its own page.
+    """
+    try:
+        value = json.loads(content)
+        message = value["choices"][0]["message"]
+        text = message.get("content")
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise OneTryFailed("the reply is no chat completion in the form of OpenAI's API") from error
+    usage = value.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    read, written = (_read_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+    is_counted = read is not None and written is not None
+    # Half a surrogate pair, which JSON may hold, cannot be written.
+    readable = text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
+    return Reply(readable, read or 0, written or 0, is_counted)
+
+
+def _read_count(value: Any) -> int | None:
+    """Returns a number of tokens; None if the endpoint gives none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

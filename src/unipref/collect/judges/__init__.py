@@ -1,0 +1,1 @@
+"""Judges: one file per way to compare a policy's own answers."""

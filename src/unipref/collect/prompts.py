@@ -1,0 +1,122 @@
+"""Reads the prompts of sources, each once, and adds constraints to them."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from unipref import sources
+from unipref.collect.constraints import Constraint, ConstraintSettings, add_constraints, draw_constraints
+from unipref.collect.schema import Prompts
+from unipref.core import patterns
+from unipref.core.messages import have_parts
+from unipref.core.records import Feedback, Messages, Reject
+from unipref.core.text_keys import digest, prompt_key
+from unipref.unify import ResolvedSource
+
+
+class Prompt(NamedTuple):
+    """A prompt to answer.
+
+    Attributes:
+        key: of the prompt without constraints.
+        messages: the prompt with its constraints.
+        source: where it comes from.
+        constraints: what was added to it.
+    """
+
+    key: str
+    messages: Messages
+    source: str
+    constraints: tuple[Constraint, ...] = ()
+
+
+@dataclass
+class PromptCounts:
+    """What became of the rows of a source.
+
+    Attributes:
+        rows: rows read; unread: rows or parts that its format rejects; repeated: prompts that an earlier row has;
+        with_parts: prompts with tools or images, which are left out; used: prompts used.
+        reasons: why rows were not read.
+    """
+
+    rows: int = 0
+    unread: int = 0
+    repeated: int = 0
+    with_parts: int = 0
+    used: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def read_prompts(
+    resolved: Sequence[ResolvedSource], settings: Prompts, folder: Path
+) -> tuple[list[Prompt], dict[str, PromptCounts]]:
+    """Reads the prompts of all sources; of more than `settings.most`, those with the least hashes.
+
+    Args:
+        resolved: the sources.
+        settings: how many prompts.
+        folder: for the indices of joined tables.
+
+    Returns:
+        The prompts in an order that depends on the seed and their content alone; source -> its counts.
+    """
+    seen = set[str]()
+    counts: dict[str, PromptCounts] = {}
+    ranked: list[tuple[str, Prompt]] = []
+    for source in resolved:
+        name = source.projection.source
+        own = counts[name] = PromptCounts()
+        for messages in _iterate_prompts(source, own, folder):
+            key = prompt_key(messages)
+            if have_parts(messages):
+                own.with_parts += 1
+            elif key in seen:
+                own.repeated += 1
+            else:
+                seen.add(key)
+                ranked.append((digest(str(settings.seed), key), Prompt(key, messages, name)))
+    least = sorted(ranked) if settings.most is None else heapq.nsmallest(settings.most, ranked)
+    prompts = [prompt for _, prompt in least]
+    for prompt in prompts:
+        counts[prompt.source].used += 1
+    return prompts, counts
+
+
+def _iterate_prompts(source: ResolvedSource, counts: PromptCounts, folder: Path) -> Iterator[Messages]:
+    patterns.limit_rows(source.row_seconds)
+    with sources.joined(source.parts, folder) as read:
+        for part in source.parts:
+            for _, row in read(part):
+                counts.rows += 1
+                if isinstance(row, Reject):
+                    _count_reject(counts, row)
+                    continue
+                try:
+                    for record in source.format.read(row):
+                        if isinstance(record, Feedback):
+                            yield record.prompt
+                        else:
+                            _count_reject(counts, record)
+                except Reject as reject:
+                    _count_reject(counts, reject)
+
+
+def _count_reject(counts: PromptCounts, reject: Reject) -> None:
+    counts.unread += 1
+    counts.reasons[str(reject.reason)] += 1
+
+
+def constrain(prompts: Sequence[Prompt], settings: ConstraintSettings | None) -> list[Prompt]:
+    """Returns the prompts with constraints added."""
+    if settings is None:
+        return list(prompts)
+    constrained = []
+    for prompt in prompts:
+        constraints = draw_constraints(prompt.messages, settings)
+        messages = add_constraints(prompt.messages, constraints) if constraints else prompt.messages
+        constrained.append(prompt._replace(messages=messages, constraints=tuple(constraints)))
+    return constrained

@@ -1,0 +1,200 @@
+"""Runs a collection: prompts, answers, judges, files. Each part continues where an earlier run stopped."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from unipref.collect import scoring
+from unipref.collect.answers import AnsweredPrompt, generate_answers
+from unipref.collect.constraints import iterate_rules
+from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES, write_answers, write_feedback
+from unipref.collect.gold_pairs import read_gold
+from unipref.collect.judging import JudgeResult, run_judge
+from unipref.collect.load import ResolvedCollection, load
+from unipref.collect.pairs import AnswerCounts, OwnPair, make_pairs
+from unipref.collect.prompts import Prompt, PromptCounts, constrain, read_prompts
+from unipref.collect.report import build_report, format_report
+from unipref.core import hashing, json_files, yaml_files
+from unipref.core.contracts import JudgeJob, JudgeStopped
+from unipref.core.errors import UserError
+from unipref.core.folder_lock import use_alone
+from unipref.core.progress import ProgressListener
+from unipref.core.secrets import hide_secrets
+from unipref.models import loading
+
+REPORT, PAGE, SETTINGS, WORK = "collect.json", "report.md", "collect.yaml", "work"
+Until = Literal["prompts", "answers", "judges"]
+GENERATION = 1
+"""Raised if the same settings would give other answers than before."""
+
+
+def collect(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    out: str | os.PathLike[str],
+    *,
+    overrides: Sequence[str] = (),
+    until: Until = "judges",
+    jobs: int = 1,
+    listener: ProgressListener | None = None,
+) -> dict[str, Any]:
+    """Collects feedback on a policy's own answers.
+
+    Args:
+        source: a file for `unipref collect`, or its content as a mapping.
+        out: the folder of the collection; a run that was stopped continues in it.
+        overrides: `key=value` settings that replace those of the file.
+        until: the last part to run. prompts: only writes `rules.jsonl`, without a model. answers: and `answers.jsonl`.
+        jobs: processes that generate answers, of one thread each.
+        listener: gets stages, notes and progress; default: nobody.
+
+    Returns:
+        The report, as in `collect.json`; empty if the judges are not reached. The feedback is in `feedback.jsonl`.
+
+    Raises:
+        UserError: a setting, a file or a model is wrong; no two answers can be compared; or a judge stopped for a
+            reason that the settings did not plan. In the last case all files are written, and the next run goes on.
+    """
+    listener = listener or ProgressListener()
+    loaded, folder = load(source, overrides), Path(out)
+    with use_alone(folder):
+        try:
+            return _collect(loaded, folder, until, jobs, listener)
+        finally:
+            scoring.unload_models()
+
+
+def _collect(
+    loaded: ResolvedCollection, folder: Path, until: Until, jobs: int, listener: ProgressListener
+) -> dict[str, Any]:
+    work = folder / WORK
+    work.mkdir(exist_ok=True)
+    listener.stage("prompts", cached=False)
+    prompts, prompt_counts = _prepare_prompts(loaded, folder, work)
+    listener.note(f"{len(prompts)} prompts of {len(loaded.sources)} sources")
+    if until == "prompts":
+        return {}
+    job = _make_job(loaded, folder, listener)
+    _check_judges(loaded, job)
+    listener.stage("answers", cached=False)
+    answered = _answer(loaded, prompts, work, jobs, listener)
+    write_answers(folder / ANSWERS, prompts, answered)
+    if until == "answers":
+        return {}
+    pairs, counts = make_pairs(prompts, answered, loaded.settings.pairs)
+    _check_pairs(counts, loaded)
+    listener.stage("judges", cached=False)
+    results = _judge(loaded, pairs, job, work, listener)
+    rows = write_feedback(folder / FEEDBACK, loaded, prompts, pairs, results)
+    report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows)
+    json_files.write_json(folder / REPORT, report)
+    json_files.write_text(folder / PAGE, format_report(report))
+    json_files.write_text(folder / SETTINGS, hide_secrets(yaml_files.write(loaded.raw)))
+    for warning in report["warnings"]:
+        listener.warn(warning)
+    _raise_stop(results, folder / FEEDBACK, rows)
+    return report
+
+
+def _prepare_prompts(
+    loaded: ResolvedCollection, folder: Path, work: Path
+) -> tuple[list[Prompt], dict[str, PromptCounts]]:
+    """Reads the prompts, adds constraints and writes their rules."""
+    prompts, counts = read_prompts(loaded.sources, loaded.settings.prompts, work)
+    if not prompts:
+        reasons = {reason for one in counts.values() for reason in one.reasons}
+        why = f" Rows were not read because of: {', '.join(sorted(reasons))}." if reasons else ""
+        raise UserError(
+            f"the sources have no prompts.{why}", where="sources", mend="unipref inspect FILE shows the rows."
+        )
+    prompts = constrain(prompts, loaded.settings.constraints)
+    rules = [msgspec.json.encode(rule) for rule in iterate_rules([(one.messages, one.constraints) for one in prompts])]
+    if rules:
+        json_files.write_text(folder / RULES, b"".join(rule + b"\n" for rule in rules).decode("utf-8"))
+    return prompts, counts
+
+
+def _answer(
+    loaded: ResolvedCollection, prompts: list[Prompt], work: Path, jobs: int, listener: ProgressListener
+) -> list[AnsweredPrompt]:
+    settings = loaded.settings
+    key = hashing.json_hash(
+        {
+            "version": GENERATION,
+            "model": loading.model_key(settings.model),
+            "answers": settings.answers.model_dump(mode="json"),
+            "prompts": [one.messages for one in prompts],
+            "packages": hashing.find_versions("torch", "transformers"),
+        }
+    )
+    folder = work / f"answers-{key[:16]}"
+    return generate_answers(settings.model, prompts, settings.answers, folder, jobs, listener.progress)
+
+
+def _check_pairs(counts: AnswerCounts, loaded: ResolvedCollection) -> None:
+    """Checks that there is something to judge.
+
+    Raises:
+        UserError: there is not. The answers are kept.
+    """
+    if not counts.prompts:
+        whys = "; ".join(f"{why} ({count})" for why, count in counts.unanswered.items())
+        raise UserError(f"the policy can answer none of the prompts: {whys}.", where="model")
+    if not counts.pairs:
+        mend = "Raise 'answers.temperature' or 'answers.k', or use another policy; answers.jsonl has the answers."
+        same, empty = counts.same, counts.empty
+        what = f"no prompt has two different answers: {same} prompts have equal ones, {empty} answers are empty."
+        raise UserError(what, where="answers", mend=mend)
+    judges_of_whole = [judge.annotator() for judge in loaded.settings.judges if not judge.judges_unended]
+    if counts.unended_pairs == counts.pairs and len(judges_of_whole) == len(loaded.settings.judges):
+        most = loaded.settings.answers.max_new_tokens
+        raise UserError(
+            f"no two answers to a prompt ended within {most} tokens, so there is nothing to judge.",
+            where="answers.max_new_tokens",
+            mend="Raise it, or use a policy that ends its answers; answers.jsonl has the answers.",
+        )
+
+
+def _make_job(loaded: ResolvedCollection, folder: Path, listener: ProgressListener) -> JudgeJob:
+    rules = folder / RULES if loaded.settings.constraints is not None and (folder / RULES).is_file() else None
+    return JudgeJob(loaded.data_root, folder, rules, note=listener.note)
+
+
+def _check_judges(loaded: ResolvedCollection, job: JudgeJob) -> None:
+    """Checks what the judges need, before the policy answers.
+
+    Raises:
+        UserError: something is missing.
+    """
+    for judge in loaded.settings.judges:
+        try:
+            judge.check(job)
+        except JudgeStopped as stop:
+            raise UserError(f"{stop.why}.", where=f"judges.{judge.annotator()}", mend=stop.mend) from stop
+
+
+def _judge(
+    loaded: ResolvedCollection, pairs: Sequence[OwnPair], job: JudgeJob, work: Path, listener: ProgressListener
+) -> list[JudgeResult]:
+    settings = loaded.settings
+    gold = read_gold(loaded.gold, settings.gold.most, work, listener.note)
+    results = []
+    for judge in settings.judges:
+        result = run_judge(judge, pairs, gold, job, settings.gold.keep_weak, listener)
+        if result.gold is not None:
+            listener.note(f"{judge.annotator()}: agreement with gold pairs {result.gold.description}")
+        results.append(result)
+    return results
+
+
+def _raise_stop(results: Sequence[JudgeResult], feedback: Path, rows: int) -> None:
+    """Raises a `UserError` if a judge stopped without a plan, or if there is no vote at all."""
+    faults = [result for result in results if result.stopped is not None and not result.is_planned]
+    if faults:
+        whys = "\n".join(f"{result.judge.annotator()} stopped: {result.stopped}." for result in faults)
+        done = f"{feedback.name} has the {rows} votes so far." if rows else "There is no vote yet."
+        raise UserError(f"{whys}\n{done}", where="judges", mend=faults[0].mend)
+    if not rows and not any(result.is_planned for result in results):
+        raise UserError("no judge has voted on any pair.", where="judges", mend="report.md says why for each judge.")
