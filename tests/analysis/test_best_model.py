@@ -7,7 +7,7 @@ import pytest
 
 from support.run_records import manifest_from
 from unipref.analysis import best_model
-from unipref.analysis.best_model import choose_model, describe_choice, find_model
+from unipref.analysis.best_model import choose_model, describe_choice, find_model, resolve_model
 from unipref.core.errors import UserError
 from unipref.core.run_folder import GainRecord, JudgedModel, Manifest, SideRecord, Verdicts
 
@@ -102,3 +102,15 @@ def test_a_missing_folder_or_run_is_an_error_that_says_so(tmp_path: Path) -> Non
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(UserError, match="no trained language model"):
         find_model(tmp_path)
+
+
+def test_a_run_folder_stands_for_its_best_model_and_a_model_for_itself(tmp_path: Path) -> None:
+    assert resolve_model("some/model") == ("some/model", "")
+    place = tmp_path / "train/main/0/sft"
+    place.mkdir(parents=True)
+    (tmp_path / "manifest.json").write_text('{"train": {"main": {"0": {"sft": {"folder": "train/main/0/sft"}}}}}')
+    name, why = resolve_model(str(tmp_path))
+    assert name == str(place)
+    assert why.startswith(f"{place}: main · sft, seed 0: the last language model that was trained")
+    (tmp_path / "config.json").write_text("{}")  # a model folder that has a manifest of its own
+    assert resolve_model(str(tmp_path)) == (str(tmp_path), "")

@@ -105,6 +105,25 @@ def find_model(run: Path) -> tuple[Path, Choice]:
     return path, choice
 
 
+def resolve_model(name: str) -> tuple[str, str]:
+    """Returns the model that a name stands for, and why: the best model of a run if it is a run folder.
+
+    Args:
+        name: a model folder, hub name or run folder.
+
+    Returns:
+        The model's folder or hub name, and a sentence; empty for a model.
+
+    Raises:
+        UserError: the run has no model that can be loaded.
+    """
+    folder = Path(name)
+    if not RunFolder(folder).has_manifest or (folder / "config.json").is_file():
+        return name, ""
+    path, choice = find_model(folder)
+    return str(path), f"{path}: {describe_choice(choice)}"
+
+
 def describe_choice(choice: Choice) -> str:
     """Says in a sentence which model is chosen and why."""
     of_seed = f"{choice.label}, seed {choice.seed}"

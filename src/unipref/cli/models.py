@@ -60,7 +60,7 @@ def compare(
 
 
 def generate(
-    model: Annotated[str, typer.Argument(help="A model folder or hub name.")],
+    model: Annotated[str, typer.Argument(help="A model folder, hub name, or run folder: its best model.")],
     prompts: Annotated[list[str], typer.Argument(help="One or several prompts.")],
     beside: Beside = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
@@ -69,9 +69,15 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Let one or several models answer prompts: unipref generate MODEL "prompt" --beside MODEL"""
+    from unipref.analysis.best_model import resolve_model
     from unipref.models import side_by_side as generation
 
-    answers = generation.generate_answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
+    names = []
+    for name, why in map(resolve_model, [model, *(beside or [])]):
+        names.append(name)
+        if why:
+            print_note(why)
+    answers = generation.generate_answers(names, prompts, max_new_tokens, temperature, seed)
     print_result(answers, as_json, generation.format_side_by_side(answers))
 
 
