@@ -4,13 +4,17 @@ from typing import Annotated
 
 import typer
 
-from unipref.cli.shared import AsJson, print_note, print_result
+from unipref.cli.shared import AsJson, complete_kinds, print_note, print_result
 from unipref.core import terminal
 
 
 def list_choices(
     what: Annotated[
-        str, typer.Argument(help="formats, exports, datasets, scorers, strategies, trainers or benchmarks")
+        str,
+        typer.Argument(
+            help="aggregates, benchmarks, datasets, exports, formats, scorers, strategies or trainers",
+            autocompletion=complete_kinds,
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

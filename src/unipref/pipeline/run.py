@@ -77,6 +77,7 @@ class Run:
             self.run_stages(until)
             if until != "evaluate":
                 if self._leaves_finished_run():
+                    self.context.manifest.write_checks()
                     self.context.listener.note(f"the data and models of {folder} are unchanged; so are its records")
                     self._show_results(folder)
                     return folder
@@ -148,7 +149,7 @@ class Run:
     def _leaves_finished_run(self) -> bool:
         """Whether the folder holds a run with models, and this run changed none of its data and models.
 
-        Then its study, manifest, scores and report stay as they are. Checks alone change nothing of it.
+        Then its study, scores and report stay as they are, and its manifest but for what the checks say.
         """
         folder = RunFolder(self.context.cache.folder)
         try:
