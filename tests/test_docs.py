@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,26 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 COMMANDS = set(typer.main.get_command(cli.app).commands)
 
 
-def test_the_page_of_choices_is_current():
+def test_the_pages_of_choices_are_current():
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert (ROOT / "docs" / "choices.md").read_text(encoding="utf-8") == generate.format_page(), "run: make docs"
+    pages = generate.format_pages()
+    for path, text in pages.items():
+        assert path.is_file(), f"{path.name} is missing, run: make docs"
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} differs, run: make docs"
+    assert {path for path in pages if path.parent != ROOT / "docs"} == set((ROOT / "docs" / "choices").rglob("*.md"))
+
+
+def test_a_setting_that_many_choices_share_is_described_once():
+    for kind in ("formats", "trainers"):
+        lines = Counter(
+            line
+            for page in (ROOT / "docs" / "choices" / kind).glob("*.md")
+            for line in page.read_text(encoding="utf-8").splitlines()
+            if line.startswith("| `")
+        )
+        assert max(lines.values()) <= 2
 
 
 def test_the_page_of_licences_has_every_pinned_package():
