@@ -78,14 +78,28 @@ def test_files_named_in_the_documents_exist(page):
 def test_yaml_in_the_readme_names_choices_that_exist():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (study,) = [yaml_files.parse(block, "README.md") for block in blocks]
-    kinds = {"strategy": [study["select"]], "trainer": study["train"], "benchmark": study["evaluate"]}
+    kinds = {"trainer": study["train"], "benchmark": study["evaluate"]}
     for kind, used in kinds.items():
         for choice in used:
             ((name, settings),) = choice.items()
             registry.make(kind, name, settings, "README.md")
     for source in study["sources"]:
         if "format" in source:
-            registry.make("format", source["format"], source["map"], "README.md")
+            registry.make("format", source["format"], source.get("map"), "README.md")
+
+
+@pytest.mark.slow
+def test_the_study_in_the_readme_runs_as_it_is(tmp_path, tiny_model):
+    from unipref import demo
+
+    demo.write_data(tmp_path / "demo", demo.World(documents=50))
+    (tmp_path / "demo" / "model").symlink_to(tiny_model)
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(block.splitlines()) <= 12
+    (tmp_path / "study.yaml").write_text(block)
+    run = unipref.run(tmp_path / "study.yaml", tmp_path / "run")
+    assert "Which model to take" in (run / "report.html").read_text()
+    assert (run / "train/main/0/dpo/README.md").is_file()
 
 
 def test_entries_in_the_page_of_formats_are_valid_and_formats_are_complete():
