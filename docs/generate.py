@@ -11,7 +11,7 @@ from unipref.study import options
 
 INDEX, FOLDER = Path(__file__).parent / "choices.md", Path(__file__).parent / "choices"
 SHARED_BY = 3
-"""Settings that at least this many choices of a kind have, with the same text and default, are on a page of their own."""
+"""Settings that so many choices of a kind have, with the same text and default, are on a page of their own."""
 SHARED = "shared"
 HEAD = """# All choices and settings
 

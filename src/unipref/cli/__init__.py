@@ -218,6 +218,21 @@ def report(folder: RunArgument, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def watch(
+    folder: RunArgument,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: a free one.")] = 0,
+    every: Annotated[int, typer.Option("--every", min=1, help="Seconds between two loads of the page.")] = 10,
+) -> None:
+    """Show a run in the browser while it is under way: stages and curves, then its report. Only on this machine."""
+    from unipref import report as page
+    from unipref.report.live_server import HOST, make_server
+
+    with make_server(folder, folder / page.PAGE, port, every) as server:
+        terminal.echo(f"http://{HOST}:{server.server_address[1]}/ shows {folder}. Ctrl-C ends it.")
+        server.serve_forever()
+
+
+@app.command()
 def audit(
     folder: RunArgument,
     gold: Annotated[
