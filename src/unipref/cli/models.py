@@ -45,7 +45,7 @@ def evaluate(
     from unipref import report
     from unipref.pipeline import api
 
-    options = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
+    options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
     options |= {"on_note": print_note, "on_start": print_note}
     rows = api.evaluate_models(models, benchmarks, data, out, **options)
     print_result(rows, as_json, report.score_table(rows))

@@ -75,7 +75,7 @@ def read_curves(run: Path, stages: list[tuple[str, str, float | None]]) -> dict[
         folder = run / name
         attempts = sorted(folder.parent.glob(f"{step}.partial-*")) if state == UNDER_WAY else [folder]
         points = [point for attempt in attempts for point in _read_points(attempt / CURVE)]
-        record = TrainedStep(curve=points, steps=points[-1].get("step") if points else None, seconds=seconds)
+        record = TrainedStep(curve=points, steps=int(points[-1].get("step", 0)) if points else None, seconds=seconds)
         curves.setdefault(variant, {}).setdefault(seed, {})[step] = record
     return curves
 

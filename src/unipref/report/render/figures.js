@@ -88,7 +88,7 @@ class Plot {
     if (layout.yaxis?.type === "category") layout.height = this.heightOfLines();
     for (const [axis, length] of [[layout.xaxis, this.place.clientWidth - BESIDE], [layout.yaxis, layout.height - BESIDE]])
       if (axis?.title?.text) axis.title.text = wrap(axis.title.text, Math.max(length, BESIDE) / LETTER);
-    if (printing) layout.width = this.place.closest(".figures").children.length > 1 ? 500 : 1000;
+    if (printing) layout.width = this.place.closest(".figures")?.children.length > 1 ? 500 : 1000;
     return layout;
   }
 
