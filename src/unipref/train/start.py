@@ -150,7 +150,9 @@ def _apply_chat_template(
     return {"input_ids": ids if is_batch else ids[0], "attention_mask": masks if is_batch else masks[0]}
 
 
-CHAT_MARK = re.compile(r"im_|start|end|system|user|assistant|human|inst|turn|head|eot|eom|sep|tool|call|think", re.I)
+CHAT_MARK = re.compile(
+    r"im_|start|end|system|user|assistant|human|inst|turn|head|eot|eom|sep|tool|call|think|</?s>|bos|eos", re.I
+)
 """Finds a special token that a chat template or a text with its marks may use."""
 
 
