@@ -61,7 +61,7 @@ def conclude(choice: Choice) -> str:
         )
     if choice.outcome == best_model.NOT_SHOWN:
         return (
-            f"No trained model is clearly better than the base model. {choice.label} has the highest scores, but more "
+            f"No trained model is clearly better than the base model. {choice.label} is the best estimate, but more "
             f"evidence is needed.{more}"
         )
     return f"The last language model is {choice.label}. No benchmark of this run says whether it is better."
@@ -150,7 +150,7 @@ def _describe_certainty(choice: Choice, verdicts: Verdicts | None) -> str:
         )
     if choice.rivals > 1:
         sentences.append(
-            f"It was chosen from {choice.rivals} models by these scores, so its own scores are a little too good."
+            f"The model was chosen from {choice.rivals} models by these scores, so its own scores are a little too good."
         )
     if choice.outcome in (best_model.NOT_SHOWN, best_model.ONE_TRAINING) or any(
         _describe_gain(gain) == "inconclusive" for gain in choice.gains.values()
