@@ -150,7 +150,7 @@ def _describe_certainty(choice: Choice, verdicts: Verdicts | None) -> str:
         )
     if choice.rivals > 1:
         sentences.append(
-            f"The model was chosen from {choice.rivals} models by these scores, so its own scores are a little too good."
+            f"The model was chosen from {choice.rivals} by these scores, so its own scores are a little too good."
         )
     if choice.outcome in (best_model.NOT_SHOWN, best_model.ONE_TRAINING) or any(
         _describe_gain(gain) == "inconclusive" for gain in choice.gains.values()
