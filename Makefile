@@ -65,7 +65,7 @@ format: .venv/installed-dev  ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/installed-dev  ## regenerate docs/choices.md, docs/exports.md and docs/licences.md
+docs: .venv/installed-dev  ## regenerate docs/choices.md, docs/choices/, docs/exports.md and docs/licences.md
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/generate_exports.py
 	$(BIN)/python docs/generate_licences.py

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,26 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 COMMANDS = set(typer.main.get_command(cli.app).commands)
 
 
-def test_the_page_of_choices_is_current():
+def test_the_pages_of_choices_are_current():
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert (ROOT / "docs" / "choices.md").read_text(encoding="utf-8") == generate.format_page(), "run: make docs"
+    pages = generate.format_pages()
+    for path, text in pages.items():
+        assert path.is_file(), f"{path.name} is missing, run: make docs"
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} differs, run: make docs"
+    assert {path for path in pages if path.parent != ROOT / "docs"} == set((ROOT / "docs" / "choices").rglob("*.md"))
+
+
+def test_a_setting_that_many_choices_share_is_described_once():
+    for kind in ("formats", "trainers"):
+        lines = Counter(
+            line
+            for page in (ROOT / "docs" / "choices" / kind).glob("*.md")
+            for line in page.read_text(encoding="utf-8").splitlines()
+            if line.startswith("| `")
+        )
+        assert max(lines.values()) <= 2
 
 
 def test_the_page_of_licences_has_every_pinned_package():
@@ -62,14 +78,28 @@ def test_files_named_in_the_documents_exist(page):
 def test_yaml_in_the_readme_names_choices_that_exist():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (study,) = [yaml_files.parse(block, "README.md") for block in blocks]
-    kinds = {"strategy": [study["select"]], "trainer": study["train"], "benchmark": study["evaluate"]}
+    kinds = {"trainer": study["train"], "benchmark": study["evaluate"]}
     for kind, used in kinds.items():
         for choice in used:
             ((name, settings),) = choice.items()
             registry.make(kind, name, settings, "README.md")
     for source in study["sources"]:
         if "format" in source:
-            registry.make("format", source["format"], source["map"], "README.md")
+            registry.make("format", source["format"], source.get("map"), "README.md")
+
+
+@pytest.mark.slow
+def test_the_study_in_the_readme_runs_as_it_is(tmp_path, tiny_model):
+    from unipref import demo
+
+    demo.write_data(tmp_path / "demo", demo.World(documents=50))
+    (tmp_path / "demo" / "model").symlink_to(tiny_model)
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(block.splitlines()) <= 12
+    (tmp_path / "study.yaml").write_text(block)
+    run = unipref.run(tmp_path / "study.yaml", tmp_path / "run")
+    assert "Which model to take" in (run / "report.html").read_text()
+    assert (run / "train/main/0/dpo/README.md").is_file()
 
 
 def test_entries_in_the_page_of_formats_are_valid_and_formats_are_complete():

@@ -27,7 +27,9 @@ def hang():
         except BaseException:
             pass
 
-if sys.argv[1] == "compiles":
+if sys.argv[1] == "resumes":
+    command_line.keep_stages()
+if sys.argv[1] in ("compiles", "resumes"):
     # As while a module is imported that makes classes from text.
     command_line.run_app(lambda: exec("print('working', flush=True); time.sleep(30)"))
 if sys.argv[1] == "ends":
@@ -72,5 +74,9 @@ def test_code_that_does_not_let_a_run_stop_is_ended(tmp_path: Path, number: sign
 def test_a_signal_inside_code_made_from_text_gives_its_status(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
+    assert run_and_signal(tmp_path, "compiles", "working", number) == (status, "Stopped.\n")
+
+
+def test_a_command_that_keeps_its_stages_says_how_to_resume(tmp_path: Path) -> None:
     message = "Stopped. Run the same command again to resume; finished stages are kept.\n"
-    assert run_and_signal(tmp_path, "compiles", "working", number) == (status, message)
+    assert run_and_signal(tmp_path, "resumes", "working", signal.SIGTERM) == (143, message)

@@ -79,6 +79,8 @@ def test_a_card_says_where_the_model_comes_from(run: Path) -> None:
     assert front["tags"] == ["unipref", "trl", "sft", "dpo"]
     assert "made from org/base by sft → dpo (variant main, seed 0) with unipref 9.9" in body
     assert "# a \\| study: dpo" in body
+    assert "convert_hf_to_gguf" not in body
+    assert "llama.cpp converts whole models" in body
     assert 'model = AutoModelForCausalLM.from_pretrained("FOLDER/../sft")\nmodel = PeftModel.from_pretrained' in body
     assert "| trl | 1.16.0 |" in body
 
@@ -121,7 +123,10 @@ def test_the_models_own_scores_beside_the_base_models(run: Path) -> None:
     assert row in body
     assert "0.900" not in body
     assert "0.600" not in body
+    _, sft = card(run, "sft")
+    assert "python convert_hf_to_gguf.py FOLDER --outfile model.gguf --outtype f16" in sft
     _, judge = card(run, "judge")
+    assert "gguf" not in judge
     assert "Not measured." in judge
     assert 'AutoModelForSequenceClassification.from_pretrained("FOLDER", num_labels=1)' in judge
     assert judge.startswith("\n# a \\| study: judge\n\nA reward model")

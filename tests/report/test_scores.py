@@ -8,7 +8,15 @@ from unipref.core.errors import UserError
 from unipref.core.run_folder import RunFolder
 from unipref.core.stats.chance import is_at_chance
 from unipref.report.content import axis_range, format_number
-from unipref.report.scores import Measure, Model, compare_scores, find_best, group_by_measure, label_models
+from unipref.report.scores import (
+    Measure,
+    Model,
+    average_seeds,
+    compare_scores,
+    find_clear_best,
+    group_by_measure,
+    label_models,
+)
 
 
 @pytest.fixture
@@ -92,18 +100,62 @@ def test_names_say_variant_and_seed_only_where_they_differ(rows):
     assert list(label_models(several).values()) == ["base", "full · sft · seed 0", "random · sft · seed 1"]
 
 
-def test_best_values_by_direction(rows):
-    base, sft = Model("base", None, "base"), Model("main", 0, "sft")
-    for direction, ideal, expected in [("higher", None, sft), ("lower", None, base), ("ideal", 0.6, sft)]:
+def intervals(rows, **by_step):
+    """Measures of one metric with an interval for each step, or for each of its seeds."""
+    made = []
+    for step, ends in by_step.items():
+        for seed, (low, high) in enumerate(ends if isinstance(ends, list) else [ends]):
+            changes = {"low": low, "high": high} | ({} if step == "base" else {"seed": seed})
+            made.append(((step, "b", "m", (low + high) / 2), changes))
+    return group_by_measure(rows(*made))
+
+
+def test_only_a_clear_winner_is_the_best(rows):
+    for direction, ideal, expected in [("higher", None, "sft"), ("lower", None, "base"), ("ideal", 0.9, "sft")]:
         changes = {"direction": direction, "ideal": ideal}
-        measures = group_by_measure(rows((("base", "b", "m", 0.2), changes), (("sft", "b", "m", 0.9), changes)))
-        assert find_best(measures, next(iter(measures))) == {expected}
+        measures = group_by_measure(
+            rows(
+                (("base", "b", "m", 0.2), changes | {"low": 0.1, "high": 0.3}),
+                (("sft", "b", "m", 0.9), changes | {"low": 0.8, "high": 1.0}),
+            )
+        )
+        assert find_clear_best(measures, next(iter(measures))).step == expected
+    for case in (
+        {"base": (0.1, 0.3), "sft": (0.2, 0.9)},  # the intervals overlap
+        {"sft": (0.2, 0.9)},  # nothing to compare with
+        {"base": (0.1, 0.3), "sft": [(0.4, 0.5), (0.2, 0.4)]},  # one of two seeds overlaps
+    ):
+        measures = intervals(rows, **case)
+        assert find_clear_best(measures, next(iter(measures))) is None, case
+    measures = intervals(rows, base=(0.1, 0.3), sft=[(0.4, 0.5), (0.5, 0.6)])
+    assert find_clear_best(measures, next(iter(measures))) == ("main", "sft")
 
 
-def test_no_best_among_equals_or_alone(rows):
-    for made in ([("base", 0.5), ("sft", 0.5)], [("sft", 0.5)]):
-        measures = group_by_measure(rows(*(((step, "b", "m", value), {}) for step, value in made)))
-        assert find_best(measures, next(iter(measures))) == set()
+def test_a_model_that_guesses_or_has_no_interval_is_never_the_best(rows):
+    guess = {"low": 0.45, "high": 0.52, "chance": 0.5}
+    measures = group_by_measure(
+        rows((("base", "b", "m", 0.3), {"low": 0.2, "high": 0.4, "chance": 0.5}), (("sft", "b", "m", 0.5), guess))
+    )
+    assert find_clear_best(measures, next(iter(measures))) is None
+    measures = group_by_measure(rows((("base", "b", "m", 0.5), {}), (("sft", "b", "m", 0.9), {})))
+    assert find_clear_best(measures, next(iter(measures))) is None
+
+
+def test_means_over_seeds_say_their_range_and_how_many_seeds_guess(rows):
+    about = {"chance": 0.5}
+    measures = group_by_measure(
+        rows(
+            (("base", "b", "m", 0.5), about | {"low": 0.4, "high": 0.6}),
+            (("sft", "b", "m", 0.5), about | {"low": 0.4, "high": 0.6, "seed": 0}),
+            (("sft", "b", "m", 0.7), about | {"low": 0.6, "high": 0.8, "seed": 1}),
+        )
+    )
+    means, remarks = average_seeds(measures, "{:.1f}".format)
+    ((measure, scores),) = means.items()
+    base, sft = Model("base", None, "base"), Model("main", None, "sft")
+    assert (scores[sft].value, scores[sft].low) == (pytest.approx(0.6), None)
+    assert (scores[base].low, remarks[measure, base]) == (0.4, "no better than guessing")
+    assert remarks[measure, sft] == "seeds 0.5 to 0.7; no better than guessing in 1 of 2 seeds"
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path, score_row):

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from unipref.cli import about, collect, models
-from unipref.cli.shared import AsJson, Out, Sets, Study, print_note, print_result, warn
+from unipref.cli.shared import AsJson, Out, RunArgument, Sets, Study, complete_runs, print_note, print_result, warn
 from unipref.core import terminal
-from unipref.core.command_line import run_app
+from unipref.core.command_line import keep_stages, run_app
 from unipref.core.errors import UserError, describe, resource_error
 
 app = typer.Typer(
@@ -31,12 +31,21 @@ DryRun = Annotated[
 
 
 @app.command()
-def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")]) -> None:
+def init(
+    files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")], as_json: AsJson = False
+) -> None:
     """Draft a study from feedback files, on standard output: unipref init FILES > study.yaml"""
     terminal.say_first(f"reading {_shorten_paths(files)} ...")
     from unipref.study import draft
 
-    terminal.echo(draft.draft_study(files), end="")
+    text = draft.draft_study(files)
+    if as_json:
+        from unipref.core import yaml_files
+
+        comments = [line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#")]
+        terminal.echo_json({"study": yaml_files.parse(text, "study"), "comments": comments})
+    else:
+        terminal.echo(text, end="")
 
 
 @app.command()
@@ -71,6 +80,7 @@ def _run(
     from unipref.core.run_folder import RunFolder
     from unipref.pipeline import api, execute
 
+    keep_stages()
     folder = out or api.default_folder(study)
 
     def print_results(run: Path) -> None:
@@ -154,7 +164,13 @@ def power(
     study: Study,
     overrides: Sets = None,
     run: Annotated[
-        Path | None, typer.Option("--from", metavar="RUN", help="A finished run whose spread is used; default: stated.")
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="A finished run whose spread is used; default: stated.",
+            autocompletion=complete_runs,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -171,28 +187,55 @@ collect.add_commands(app)
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
+def report(folder: RunArgument, as_json: AsJson = False) -> None:
     """Write a run's report again and print its table."""
     from unipref import report as page
 
     failure, path = None, folder / page.PAGE
+    warnings: list[str] = []
     try:
-        path = page.write(folder, warn)
+        path = page.write(folder, warnings.append if as_json else warn)
     except UserError:
         raise
     except Exception as error:
         failure = resource_error(error) or UserError(
             f"the report could not be made: {describe(error, with_place=True)}.", where=str(folder)
         )
-    _print_run(folder, warn)
+    if failure is None and as_json:
+        import msgspec
+
+        from unipref.analysis.best_model import choose_model
+        from unipref.core.run_folder import RunFolder
+
+        run = RunFolder(folder)
+        best = msgspec.to_builtins(choose_model(run.manifest_if_any, run.verdicts()))
+        terminal.echo_json({"report": str(path), "model": best, "warnings": warnings})
+        return
+    if not as_json:
+        _print_run(folder, warn)
     if failure is not None:
         raise failure
     terminal.echo(f"\nReport: {path}")
 
 
 @app.command()
+def watch(
+    folder: RunArgument,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: a free one.")] = 0,
+    every: Annotated[int, typer.Option("--every", min=1, help="Seconds between two loads of the page.")] = 10,
+) -> None:
+    """Show a run in the browser while it is under way: stages and curves, then its report. Only on this machine."""
+    from unipref import report as page
+    from unipref.report.live_server import HOST, make_server
+
+    with make_server(folder, folder / page.PAGE, port, every) as server:
+        terminal.echo(f"http://{HOST}:{server.server_address[1]}/ shows {folder}. Ctrl-C ends it.")
+        server.serve_forever()
+
+
+@app.command()
 def audit(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: RunArgument,
     gold: Annotated[
         Path | None, typer.Option("--gold", help="Hand-labelled entries, to measure conversion accuracy.")
     ] = None,
@@ -215,7 +258,7 @@ def audit(
 
 @app.command()
 def explain(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: RunArgument,
     preference: Annotated[
         str,
         typer.Argument(metavar="ID", help="A preference's id or the start of it, or a raw row's origin (FILE:ROW)."),
@@ -268,6 +311,7 @@ def demo(
     from unipref.core.workers.local import count_usable_cores
     from unipref.demo import nearest
 
+    keep_stages()
     processes = jobs or min(count_usable_cores(), 4)
     if model is not None and not real:
         raise UserError("--model is for --real.", where="--model", mend="Add --real, or remove --model.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unipref.cli.shared import AsJson, print_note, print_result
+from unipref.cli.shared import AsJson, complete_kinds, print_note, print_result
 from unipref.core import terminal
 
 
@@ -12,7 +12,8 @@ def list_choices(
     what: Annotated[
         str,
         typer.Argument(
-            help="formats, exports, datasets, scorers, strategies, trainers, benchmarks, aggregates or judges"
+            help="aggregates, benchmarks, datasets, exports, formats, judges, scorers, strategies or trainers",
+            autocompletion=complete_kinds,
         ),
     ],
     as_json: AsJson = False,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.cli.shared import AsJson, print_note, print_result
+from unipref.cli.shared import AsJson, RunArgument, complete_choices, complete_runs, print_note, print_result
 
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
 
@@ -20,6 +20,7 @@ def evaluate(
             "-b",
             metavar="NAME[=FOLDER]",
             help="Repeatable; default: all benchmarks with data in the folder.",
+            autocompletion=complete_choices("benchmark"),
         ),
     ] = None,
     limit: Annotated[
@@ -32,13 +33,20 @@ def evaluate(
         Literal["float32", "bfloat16", "float16"] | None,
         typer.Option(help="Type of the weights while a model is measured; default: float32 for every model."),
     ] = None,
+    new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--new-tokens", min=1, help="Longest answer, in tokens, of benchmarks that generate; default: theirs."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on benchmarks, with data in DATA/<benchmark>."""
     from unipref import report
     from unipref.pipeline import api
 
-    options = {"limit": limit, "precision": precision, "on_note": print_note}
+    options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
+    options |= {"on_note": print_note, "on_start": print_note}
     rows = api.evaluate_models(models, benchmarks, data, out, **options)
     print_result(rows, as_json, report.score_table(rows))
 
@@ -60,7 +68,10 @@ def compare(
 
 
 def generate(
-    model: Annotated[str, typer.Argument(help="A model folder or hub name.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="A model folder, hub name, or run folder: its best model.", autocompletion=complete_runs),
+    ],
     prompts: Annotated[list[str], typer.Argument(help="One or several prompts.")],
     beside: Beside = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
@@ -69,14 +80,20 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Let one or several models answer prompts: unipref generate MODEL "prompt" --beside MODEL"""
+    from unipref.analysis.best_model import resolve_model
     from unipref.models import side_by_side as generation
 
-    answers = generation.generate_answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
+    names = []
+    for name, why in map(resolve_model, [model, *(beside or [])]):
+        names.append(name)
+        if why:
+            print_note(why)
+    answers = generation.generate_answers(names, prompts, max_new_tokens, temperature, seed)
     print_result(answers, as_json, generation.format_side_by_side(answers))
 
 
 def soup(  # noqa: PLR0913, options of one command
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: RunArgument,
     weights: Annotated[
         str | None, typer.Option("--weights", metavar="OBJECTIVE=W,...", help="Write the model with these weights.")
     ] = None,

@@ -12,6 +12,13 @@ from unipref.core.errors import UserError, file_error, resource_error
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
+STOPPED, RESUMES = "Stopped.", "Run the same command again to resume; finished stages are kept."
+_state = {"keeps_stages": False}
+
+
+def keep_stages() -> None:
+    """Says that the command that runs keeps finished stages: if it is stopped, the last line tells how to resume."""
+    _state["keeps_stages"] = True
 
 
 def run_app(app: Callable[[], int | None]) -> NoReturn:
@@ -65,5 +72,5 @@ def print_error(error: Exception) -> int:
 def _exit_stopped(status: int) -> NoReturn:
     stop_signals.exit_on_stop_signals(status)
     with contextlib.suppress(OSError):  # the terminal may be gone
-        terminal.echo("Stopped. Run the same command again to resume; finished stages are kept.", err=True)
+        terminal.echo(f"{STOPPED} {RESUMES}" if _state["keeps_stages"] else STOPPED, err=True)
     sys.exit(status)

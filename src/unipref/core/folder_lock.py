@@ -53,6 +53,22 @@ def make_folder(folder: Path) -> None:
         raise kind(what, where=str(folder), mend=missing.mend if missing else None) from error
 
 
+def is_in_use(folder: Path) -> bool:
+    """Whether a process holds the lock of a folder. Writes nothing into a folder that has no lock."""
+    from filelock import FileLock, Timeout
+
+    path = folder / LOCKS / WHOLE_FOLDER
+    if path.is_symlink() or not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
 @contextlib.contextmanager
 def use_alone(folder: Path) -> Iterator[None]:
     """Holds the lock of a folder; it is released when the context or the process ends.

@@ -48,7 +48,7 @@ def load_any(name: str, precision: Precision = "float32") -> Policy | RewardMode
     return load_reward_model(name, precision) if is_reward_model(name) else load_policy(name, precision)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, three of them are hooks
     model_name: str,
     benchmarks: Sequence[Benchmark],
     *,
@@ -58,6 +58,7 @@ def evaluate(
     labels: Sequence[str] | None = None,
     on_note: Callable[[str], None] | None = None,
     load: Load = load_any,
+    on_start: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Scores one model on every benchmark that measures its kind. It is loaded once for each precision in a row.
 
@@ -67,11 +68,12 @@ def evaluate(
         data_root: folder that the `data` of the benchmarks is relative to.
         splits: split name -> Parquet file of the run's preferences, for benchmarks without `data`.
         out: folder for the tables of examples, `<benchmark>.jsonl`, for `notes.json`, and for `results.json` in
-            lm-eval's format; None: nothing is written.
+            lm-eval's format, written after each benchmark; None: nothing is written.
         labels: a name for each benchmark, in the scores and for its files; None: those of `label_benchmarks`.
         on_note: called with each note that a reader of the scores needs, such as how many examples were skipped.
         load: loads a model by its name and precision; pass one that caches models to evaluate the same model several
             times.
+        on_start: called with a line when a model is loaded and when a benchmark starts.
 
     Returns:
         One row per score, with the columns ROW. `at_chance` is true for all scores of a benchmark and mode in which
@@ -96,10 +98,13 @@ def evaluate(
     loaded: str | None = None
     rows: list[dict[str, Any]] = []
     measured: list[MeasuredBenchmark] = []
-    for (benchmark, label), path, content_hash in zip(selected, paths, hashes, strict=True):
+    start = on_start or (lambda line: None)
+    for place, ((benchmark, label), path, content_hash) in enumerate(zip(selected, paths, hashes, strict=True), 1):
         if model is None or loaded != benchmark.precision:
+            start(f"{model_name}: loading")
             model = None  # frees its memory before it is loaded again
             model, loaded = load(model_name, benchmark.precision), benchmark.precision
+        start(f"{model_name}: {label}, benchmark {place} of {len(selected)}")
         measurement = benchmark.measure(model, path, benchmark.part)
         precision = find_precision(model.model)
         notes = [
@@ -116,8 +121,8 @@ def evaluate(
         if on_note:
             for note in notes:
                 on_note(f"{label}: {note}")
-    if out is not None:
-        write_results(out, model_name, measured)
+        if out is not None:
+            write_results(out, model_name, measured)
     return rows
 
 

@@ -139,6 +139,7 @@ def evaluate_model(
     *,
     limit: int | None = None,
     precision: Precision | None = None,
+    new_tokens: int | None = None,
     **hooks: Any,
 ) -> list[dict[str, Any]]:
     """Measures one model on benchmarks.
@@ -151,7 +152,9 @@ def evaluate_model(
         out: folder for the tables of examples, which `compare_models` reads; None: writes none.
         limit: for benchmarks given by name: number of examples to measure, evenly spread.
         precision: for benchmarks given by name: the type of the model's weights; None: float32.
-        hooks: `on_note`, called with notes for readers of the scores; `load`, the function that loads the model.
+        new_tokens: for benchmarks given by name that generate: longest answer in tokens; None: their default.
+        hooks: `on_note`, called with notes for readers of the scores; `on_start`, called with a line as each benchmark
+            starts; `load`, the function that loads the model.
 
     Returns:
         The rows of `scores.json`, without variant, seed and step.
@@ -162,8 +165,15 @@ def evaluate_model(
     root = Path(data)
     choices = _find_benchmarks(root) if benchmarks is None else benchmarks
     selected = [
-        choice if isinstance(choice, Benchmark) else _make_benchmark(choice, limit, precision) for choice in choices
+        choice if isinstance(choice, Benchmark) else _make_benchmark(choice, limit, precision, new_tokens)
+        for choice in choices
     ]
+    if new_tokens is not None and not any(hasattr(benchmark, "new_tokens") for benchmark in selected):
+        raise UserError(
+            f"none of the benchmarks generates answers: {', '.join(one.name() for one in selected)}.",
+            where="new_tokens",
+            mend="Leave it out.",
+        )
     rows = evaluate(model, selected, data_root=root, splits={}, out=out, **hooks)
     return [{"model": model, **row} for row in rows]
 
@@ -281,7 +291,9 @@ def trace_soup(
     return merge.trace(Path(folder), points, settings, adapters or {}, by, seed, listener)
 
 
-def _make_benchmark(choice: str, limit: int | None, precision: Precision | None = None) -> Benchmark:
+def _make_benchmark(
+    choice: str, limit: int | None, precision: Precision | None = None, new_tokens: int | None = None
+) -> Benchmark:
     """Makes the benchmark that `NAME` or `NAME=FOLDER` describes."""
     name, _, folder = choice.partition("=")
     settings: dict[str, Any] = {"data": folder or name.partition(":")[0]}
@@ -289,6 +301,8 @@ def _make_benchmark(choice: str, limit: int | None, precision: Precision | None 
         settings["limit"] = limit
     if precision is not None:
         settings["precision"] = precision
+    if new_tokens is not None and "new_tokens" in registry.find("benchmark", name.partition(":")[0]).model_fields:
+        settings["new_tokens"] = new_tokens
     benchmark = registry.make("benchmark", name, settings, "--benchmark")
     if not isinstance(benchmark, Benchmark):
         raise AssertionError(f"{name} is not a Benchmark")

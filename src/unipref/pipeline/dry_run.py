@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,7 +11,7 @@ from unipref.core.attempts import is_attempt
 from unipref.core.display import format_bytes, format_seconds
 from unipref.core.hashing import RECORD
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import LOCKS, stage_kind
+from unipref.core.stage_cache import LOCKS, PendingStage, stage_kind
 from unipref.pipeline.run import Run
 from unipref.study.load import load
 
@@ -25,8 +25,9 @@ def estimate(
 ) -> dict[str, Any]:
     """Estimates what a run would do; writes nothing.
 
-    A stage behind an unfinished one is identified by the key of that stage, not by its content. So if two selections
-    will keep the same rows, the estimate counts both trainings.
+    A stage behind an unfinished one is identified by the key of that stage, not by its content. So if the unfinished
+    stage will give the same files as before, or two selections the same rows, stages behind it are done already: then
+    the estimate is an upper limit.
 
     Args:
         study: a study file, or its content as a mapping.
@@ -36,7 +37,8 @@ def estimate(
 
     Returns:
         `stages` in order: `name`, `done`, and the estimates `seconds` and `bytes` or None; the totals `seconds` and
-        `bytes`; `unknown`, the number of stages without an estimate; `free`, the free bytes on the disk.
+        `bytes`; `unknown`, the number of stages without an estimate; `maybe_done`, the number of unfinished stages that
+        may turn out to be done; `free`, the free bytes on the disk.
 
     Raises:
         UserError: a setting or a file is wrong.
@@ -53,6 +55,8 @@ def estimate(
             row |= {key: median(cost[i] for cost in past) for i, key in enumerate(("seconds", "bytes"))}
         stages.append(row)
     left = [stage for stage in stages if not stage["done"]]
+    pending = run.context.cache.pending
+    maybe_done = [name for name in find_maybe_done(pending) if (folder / name / RECORD).is_file()]
     estimated = [stage for stage in left if stage["seconds"] is not None]
     return {
         "stages": stages,
@@ -60,8 +64,34 @@ def estimate(
         "seconds": round(sum(stage["seconds"] for stage in estimated), 1),
         "bytes": int(sum(stage["bytes"] for stage in estimated)),
         "unknown": len(left) - len(estimated),
+        "maybe_done": len(maybe_done),
         "free": _measure_free_space(folder),
     }
+
+
+def find_maybe_done(pending: Sequence[PendingStage]) -> list[str]:
+    """Finds the unfinished stages that are identified by the content of an unfinished one, and those behind them.
+
+    The content is not known before that stage runs: if it is the same as before, they are done.
+    """
+    maybe: dict[str, str] = {}
+    for stage in pending:
+        texts = list(_list_texts(stage.inputs))
+        contents = [f"of {other.key}" for other in pending if other.key != stage.key]
+        if any(mark in text for text in texts for mark in (*contents, *maybe)):
+            maybe[stage.key] = stage.name
+    return list(maybe.values())
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    """Yields the texts of a JSON value, at any depth."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _list_texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def read_costs(folder: Path) -> dict[str, list[tuple[float, int]]]:
@@ -100,10 +130,17 @@ def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
         lines.append(f"{stage['name']:<{width}}  {status}")
     done = len(estimate["stages"]) - estimate["to_do"]
     lines.append(f"\n{len(estimate['stages'])} stages: {done} done, {estimate['to_do']} to do.")
+    is_limit = estimate["maybe_done"] > 0
     if estimate["to_do"] > estimate["unknown"]:
+        about = "At most about" if is_limit else "About"
         note = f" (less, with {jobs} processes)" if jobs > 1 else ""
         lines.append(
-            f"About {format_seconds(estimate['seconds'])}{note} and {format_bytes(estimate['bytes'])} of disk."
+            f"{about} {format_seconds(estimate['seconds'])}{note} and {format_bytes(estimate['bytes'])} of disk."
+        )
+    if is_limit:
+        lines.append(
+            f"{estimate['maybe_done']} of the stages to do are done already if the stages before them give the same "
+            "data again."
         )
     if estimate["unknown"]:
         lines.append(f"{estimate['unknown']} without an estimate: this run has not finished a stage of their kind.")

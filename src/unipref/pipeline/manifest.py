@@ -26,6 +26,7 @@ from unipref.core.run_folder import (
     Manifest,
     PlannedStep,
     Preflight,
+    RunFolder,
     ScoreRow,
     Selected,
     SourceCounts,
@@ -176,6 +177,13 @@ class ManifestWriter:
             json_files.write_json(folder / PAIRED, self._against_base)
         self._record.stages = msgspec.convert(self._cache.costs(), list[StageCost])
         json_files.write_json(folder / MANIFEST, msgspec.to_builtins(self._record))
+
+    def write_checks(self) -> None:
+        """Writes what the checks before training say into the manifest on disk, if that differs."""
+        earlier, checks = RunFolder(self._cache.folder).manifest, self._record.preflight
+        if checks and earlier.preflight != checks:
+            earlier.preflight = checks
+            json_files.write_json(self._cache.folder / MANIFEST, msgspec.to_builtins(earlier))
 
     def _find_record(self, variant: str) -> Manifest | VariantInfo:
         """The record with the sources and the clean counts of a variant."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from unipref import report
 from unipref.analysis.verdicts import write_verdicts
-from unipref.core.errors import ResourceError, describe, first_line, resource_error
+from unipref.core.errors import ResourceError, UserError, describe, first_line, resource_error
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
-from unipref.core.run_folder import VERDICTS
-from unipref.core.stage_cache import Stage, StageCache
+from unipref.core.run_folder import VERDICTS, RunFolder
+from unipref.core.stage_cache import Stage, StageCache, stage_kind
 from unipref.models import gguf
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
@@ -32,6 +32,8 @@ from unipref.study.schema import Study
 
 STAGES = ("unify", "select", "check", "train", "evaluate")
 """The stages at which a run can stop."""
+CHECKED = "checked"
+"""The kind of the stages that check the training steps."""
 
 
 class Run:
@@ -74,6 +76,11 @@ class Run:
         try:
             self.run_stages(until)
             if until != "evaluate":
+                if self._leaves_finished_run():
+                    self.context.manifest.write_checks()
+                    self.context.listener.note(f"the data and models of {folder} are unchanged; so are its records")
+                    self._show_results(folder)
+                    return folder
                 self._carry_over_scores()
         except BaseException:
             # The error that stopped the run counts, not that the same full disk has no room for its records.
@@ -138,6 +145,25 @@ class Run:
         if missing is None or has_executed or not (self.context.cache.folder / report.PAGE).is_file():
             raise error
         return missing
+
+    def _leaves_finished_run(self) -> bool:
+        """Whether the folder holds a run with models, and this run changed none of its data and models.
+
+        Then its study, scores and report stay as they are, and its manifest but for what the checks say.
+        """
+        folder = RunFolder(self.context.cache.folder)
+        try:
+            earlier = folder.manifest_if_any
+        except UserError:
+            return False
+        if not earlier.train and not folder.has_scores:
+            return False
+        contents = {stage.folder: stage.content for stage in earlier.stages}
+        return all(
+            stage.cached or contents.get(place) == stage.content
+            for stage in self.context.cache.stages
+            if stage_kind(place := stage.folder.relative_to(folder.path).as_posix()) != CHECKED
+        )
 
     def _carry_over_scores(self) -> None:
         """Takes over the scores that an earlier run has of the same models, and removes those of replaced models."""

@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from unipref.analysis.best_model import choose_model
 from unipref.core.errors import UserError, describe, raise_if_resource
 from unipref.core.json_files import write_text
 from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, Verdicts
-from unipref.report.content import Content, Section, Table, make_legible
+from unipref.report.content import Content, Section, Table, describe_briefly, make_legible
 from unipref.report.guard import guard_section
 from unipref.report.model_card import write_cards
 from unipref.report.render.html import render_html
 from unipref.report.render.markdown import render_markdown
 from unipref.report.render.terminal import make_list, make_warning_list, render_results, render_table
 from unipref.report.scores import group_by_measure, index_paired_verdicts, label_models
+from unipref.report.sections.answer import TITLE, make_answer_section
 from unipref.report.sections.bias_by_group import choose_models, make_bias_section
 from unipref.report.sections.comparison import comparison
 from unipref.report.sections.examples import make_example_section
 from unipref.report.sections.mixtures import make_mixture_section
 from unipref.report.sections.pareto_front import find_efficient_steps, make_front_table
 from unipref.report.sections.reproduce import make_reproduce_sections
-from unipref.report.sections.results import describe_changes, make_result_sections, make_result_table
+from unipref.report.sections.results import (
+    describe_changes,
+    make_mean_table,
+    make_result_sections,
+    make_result_table,
+)
 from unipref.report.sections.selection import SELECTION_HEAD, list_epoch_warnings, list_selection_warnings
 from unipref.report.sections.trade_off import SHORT_NOTE, make_narrow_table, make_trade_off_section, variants_by_label
 from unipref.report.sections.training import count_sections, describe_run, make_terminal_sections
@@ -33,12 +40,15 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 ORDER = (
-    "Verdict",
+    TITLE,
     "Results",
+    "Examples",
     "Trade-off",
+    "Verdict",
     "Mixtures",
     "Changes from the base model",
     "Scores by metric",
+    "Bias by group",
     "Data flow",
     "Sources",
     "Judges",
@@ -46,13 +56,13 @@ ORDER = (
     "Selection",
     "Checks before training",
     "Training",
-    "Bias by group",
-    "Examples",
     "All scores",
     "Time and memory",
     "How to reproduce",
 )
 """The titles of the sections, in order; a run may lack some."""
+OPEN = {TITLE, "Results", "Examples"}
+"""Sections that are not folded, and so are those that could not be made in full."""
 TEXT, PAGE = "report.md", "report.html"
 """The files of the report in a run folder."""
 PAGE_ONLY_COLUMNS = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
@@ -142,7 +152,7 @@ def console(run: Path) -> "RenderableType":
     else:
         paired = index_paired_verdicts(folder.paired())
         results = render_results(
-            make_result_table(measures, model_names), describe_changes(measures, model_names, paired)
+            make_mean_table(measures, verdicts, "Scores"), describe_changes(measures, model_names, paired)
         )
     # The signs of failure already include over-aggressive selection.
     selection_notes = list_epoch_warnings(manifest) if verdicts else list_selection_warnings(manifest)
@@ -217,7 +227,9 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
             return [made] if isinstance(made, Section) else list(made or [])
 
         more, sentences = guard_section(title, make_list)
-        sections.extend(more)
+        sections.extend(
+            replace(one, folded=one.title not in OPEN and not sentences, brief=describe_briefly(one)) for one in more
+        )
         failures.extend(sentences)
 
     def add_verdict() -> Section | None:
@@ -225,16 +237,20 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
         verdicts = folder.verdicts()
         return make_verdict_section(verdicts)
 
+    def add_examples() -> Section | None:
+        return make_example_section(manifest, run, choose_model(manifest, verdicts))
+
     def add_mixtures() -> Section | None:
         models, sides = choose_models(scores, manifest), verdicts.sides if verdicts else {}
         return make_mixture_section(folder.mixtures(), scores, models, sides)
 
     add("Verdict", add_verdict)
+    add(TITLE, lambda: make_answer_section(manifest, verdicts, scores))
     add("Trade-off", lambda: make_trade_off_section(verdicts, scores))
-    add("Examples", lambda: make_example_section(manifest, run))
+    add("Examples", add_examples)
     add("Bias by group", lambda: make_bias_section(scores, manifest))
     add("Mixtures", add_mixtures)
-    add("Results", lambda: make_result_sections(scores, index_paired_verdicts(folder.paired())))
+    add("Results", lambda: make_result_sections(scores, index_paired_verdicts(folder.paired()), lambda: verdicts))
     for title, make_section in count_sections(manifest, run):
         add(title, make_section)
     add("How to reproduce", lambda: make_reproduce_sections(manifest, run))
@@ -247,7 +263,7 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
 
     add("Introduction", describe_models)
     title = f"unipref report: {manifest.name or run.resolve().name}"
-    content = Content(title, introduction, sorted(sections, key=_section_order), variants)
+    content = Content(title, introduction, sorted(sections, key=_section_order), variants, list(manifest.sources))
     return make_legible(content), failures
 
 

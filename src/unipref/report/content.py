@@ -55,8 +55,9 @@ class Figure:
     """A figure for plotly.js. The page sets colours, fonts and margins; `layout` holds only what differs.
 
     The page shows all text literally, with its line breaks; only `hovertemplate` and `texttemplate` are markup. A trace
-    whose `meta` names its `variant` has that variant's colour and is hidden with it; `meta` may have a short `mark` for
-    the legend. Traces of one `legendgroup` share one legend entry.
+    whose `meta` names its `variant` has that variant's colour and is hidden with it; one whose `meta` names its
+    `source` has the colour of that source. `meta` may have a short `mark` for the legend. Traces of one `legendgroup`
+    share one legend entry.
 
     Attributes:
         title: what the figure shows.
@@ -84,8 +85,77 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Headline:
+    """The result on one objective, as a card.
+
+    Attributes:
+        objective: its name.
+        before, after: the value of the base model and of the chosen model.
+        gain: how much better, with its interval.
+        verdict: in words.
+        tone: 'better', 'worse' or 'unclear'.
+        basis: the metric, which values are better, and the number of examples and seeds.
+    """
+
+    objective: str
+    before: str
+    after: str
+    gain: str
+    verdict: str
+    tone: str
+    basis: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the first screen says: a conclusion, a card per objective, and facts as (term, description).
+
+    `code` holds (title, text): commands to use the model.
+    """
+
+    conclusion: str
+    headlines: list[Headline]
+    facts: list[tuple[str, str]]
+    code: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A model's answer to the prompt of a sample; `note`: why it is missing, or that it was cut."""
+
+    model: str
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A prompt with the answers of the models.
+
+    Attributes:
+        title: what it is.
+        source, objective: to filter by.
+        change: 'better', 'worse', 'the same', or empty if it was not measured.
+        prompt: the prompt.
+        replies: the answers of the models, the base model first.
+        details: parts that are folded: label, text and remark of each.
+    """
+
+    title: str
+    source: str
+    objective: str
+    change: str
+    prompt: str
+    replies: list[Reply]
+    details: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
 class Section:
-    """A section of the report. Its parts appear in this order; `code` holds (title, text)."""
+    """A section of the report: the answer, then paragraphs, points, figures, samples, tables and `code` (title, text).
+
+    `folded`: collapsed on the HTML page, with `brief` beside its title.
+    """
 
     title: str
     paragraphs: list[str] = field(default_factory=list)
@@ -93,16 +163,36 @@ class Section:
     figures: list[Figure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     code: list[tuple[str, str]] = field(default_factory=list)
+    answer: Answer | None = None
+    samples: list[Sample] = field(default_factory=list)
+    folded: bool = False
+    brief: str = ""
 
 
 @dataclass(frozen=True)
 class Content:
-    """A whole report. `variants`: name of a model or variant -> its variant; the base model is left out."""
+    """A whole report.
+
+    Attributes:
+        title: of the page.
+        introduction: sentences below it.
+        sections: in order.
+        variants: name of a model or variant -> its variant; the base model is left out.
+        sources: names of the sources in order; each has one colour in all figures.
+    """
 
     title: str
     introduction: list[str]
     sections: list[Section]
     variants: dict[str, str] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+
+def describe_briefly(section: Section) -> str:
+    """Counts what a section holds, for the line that is shown while it is folded."""
+    warnings = sum(len(points.items) for points in section.points if "warning" in points.head.lower())
+    counts = {"warning": warnings, "figure": len(section.figures), "table": len(section.tables)}
+    return ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items() if n)
 
 
 def make_legible(content: Content) -> Content:

@@ -208,7 +208,17 @@ class Card:
         note = "The chat template is saved with the tokenizer."
         if self.recipe.model_kind == "reward":
             note += " The reward scores a whole dialogue; it is the output at the last token, the end of the sequence."
-        return ["```python", *code, "```", "", note]
+        return ["```python", *code, "```", "", note, *self._use_as_gguf(bool(adapters) or is_adapter)]
+
+    def _use_as_gguf(self, is_adapter: bool) -> list[str]:
+        """How to convert a whole language model for llama.cpp and the programs upon it."""
+        if self.recipe.model_kind == "reward":
+            return []
+        if is_adapter:
+            return ["", "To convert it to GGUF, train with `merge_adapter: true`: llama.cpp converts whole models."]
+        command = "python convert_hf_to_gguf.py FOLDER --outfile model.gguf --outtype f16"
+        note = "As GGUF, for llama.cpp, Ollama and LM Studio, in a clone of llama.cpp:"
+        return ["", note, "", "```sh", command, "```"]
 
     def _use_with_unipref(self) -> list[str]:
         """The code for an adapter upon a merged model whose output head peft's own merge would change by mistake."""

@@ -1,7 +1,10 @@
 """Scores as the report shows them: models and measures, better or worse, at chance or not."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from statistics import fmean
 from typing import NamedTuple
+
+import msgspec
 
 from unipref.core.records import BASE
 from unipref.core.run_folder import PairedRow, ScoreRow
@@ -73,13 +76,17 @@ def label_models(rows: Iterable[ScoreRow]) -> dict[Model, str]:
     return model_names
 
 
-def group_by_measure(rows: Iterable[ScoreRow]) -> ScoresByMeasure:
+def group_by_measure(rows: Iterable[ScoreRow], also: str | None = None) -> ScoresByMeasure:
     """The scores of the result table: whole splits and the two sides of a contrast; 'corrected' before other modes.
 
     Uses the test split if there is one. The sides matter: a model that always follows the stereotype is right on all
     pro and no anti sentences. In total it is half right, like a model that guesses.
+
+    Args:
+        rows: the scores.
+        also: a further slice to keep.
     """
-    whole = [row for row in rows if row.slice in SHOWN]
+    whole = [row for row in rows if row.slice in SHOWN or row.slice == also]
     measures: ScoresByMeasure = {}
     for benchmark in dict.fromkeys(row.benchmark for row in whole):
         mine = [row for row in whole if row.benchmark == benchmark]
@@ -134,18 +141,80 @@ def describe_chance(measures: ScoresByMeasure, measure: Measure, model: Model) -
     return chance.describe_chance(measures[measure][model], mine)
 
 
-def find_best(measures: ScoresByMeasure, measure: Measure) -> set[Model]:
-    """The models with the best value; empty for fewer than two models or if all values are equal.
+class Line(NamedTuple):
+    """A model over all its seeds: a variant after one of its steps; the base model is ('base', 'base')."""
 
-    A model that guesses and shows no bias is not called the least biased.
+    variant: str
+    step: str
+
+
+def group_by_line(scores: Mapping[Model, ScoreRow]) -> dict[Line, dict[Model, ScoreRow]]:
+    """Groups the scores of a measure by model over its seeds."""
+    lines: dict[Line, dict[Model, ScoreRow]] = {}
+    for model, row in scores.items():
+        lines.setdefault(Line(model.variant, model.step), {})[model] = row
+    return lines
+
+
+def find_clear_best(measures: ScoresByMeasure, measure: Measure) -> Line | None:
+    """The model whose interval is better than that of every other model, in each of its seeds; None without one.
+
+    A model at chance is never called the best. Intervals that do not overlap are a conservative test.
     """
-    scores = measures[measure]
-    goods = {
-        model: goodness(row, row.value)
-        for model, row in scores.items()
-        if describe_chance(measures, measure, model) != chance.UNTESTED
-    }
-    if len(scores) < 2 or len({row.value for row in scores.values()}) < 2 or not goods:
-        return set()
-    top = max(goods.values())
-    return {model for model, good in goods.items() if good == top}
+    lines = group_by_line(measures[measure])
+    spans: dict[Line, list[tuple[float, float]]] = {}
+    for line, of_seeds in lines.items():
+        ends = [goodness_interval(row) for row in of_seeds.values()]
+        spans[line] = [end for end in ends if end is not None]
+        if len(spans[line]) < len(ends):
+            return None
+    if len(lines) < 2:
+        return None
+    best = max(spans, key=lambda line: min(low for low, _ in spans[line]))
+    if any(describe_chance(measures, measure, model) for model in lines[best]):
+        return None
+    lowest = min(low for low, _ in spans[best])
+    highest = max(high for line, of_seeds in spans.items() if line != best for _, high in of_seeds)
+    return best if lowest > highest else None
+
+
+class Averages(NamedTuple):
+    """Means over seeds.
+
+    Attributes:
+        measures: measure -> model without a seed -> its mean; of several seeds it has no interval.
+        remarks: (measure, model) -> in how many seeds it is at chance, and the range over seeds.
+    """
+
+    measures: ScoresByMeasure
+    remarks: dict[tuple[Measure, Model], str]
+
+
+def average_seeds(measures: ScoresByMeasure, format_value: Callable[[float], str]) -> Averages:
+    """Computes means over seeds of every score.
+
+    Args:
+        measures: the scores of all seeds.
+        format_value: formats a value.
+    """
+    means: ScoresByMeasure = {}
+    remarks: dict[tuple[Measure, Model], str] = {}
+    for measure, scores in measures.items():
+        means[measure] = {}
+        for line, of_seeds in group_by_line(scores).items():
+            rows, model = list(of_seeds.values()), Model(line.variant, None, line.step)
+            chances = [text for seed in of_seeds if (text := describe_chance(measures, measure, seed))]
+            parts = []
+            if len(rows) == 1:
+                means[measure][model] = msgspec.structs.replace(rows[0], seed=None)
+                parts += chances
+            else:
+                values = [row.value for row in rows]
+                changes = {"value": fmean(values), "low": None, "high": None, "seed": None}
+                means[measure][model] = msgspec.structs.replace(rows[0], **changes)
+                parts.append(f"seeds {format_value(min(values))} to {format_value(max(values))}")
+                if chances:
+                    share = "" if len(chances) == len(rows) else f" in {len(chances)} of {len(rows)} seeds"
+                    parts.append(f"{chances[0]}{share}")
+            remarks[measure, model] = "; ".join(parts)
+    return Averages(means, remarks)

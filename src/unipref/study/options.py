@@ -12,11 +12,16 @@ KIND_OF = {group.removeprefix("unipref."): kind for kind, group in registry.GROU
 """What can be listed -> its kind; the word is that of the kind's entry points."""
 
 
+def list_kinds() -> list[str]:
+    """Lists the words that `list_entries` takes."""
+    return sorted([*KIND_OF, "datasets"])
+
+
 def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
     """Returns each choice with its description and settings, or each known dataset.
 
     Args:
-        what: formats, exports, datasets, scorers, strategies, trainers or benchmarks.
+        what: one of `list_kinds`.
         installed: also list the choices of installed packages, including broken ones.
 
     Raises:
@@ -25,7 +30,7 @@ def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
     if what == "datasets":
         return [entry.model_dump() for entry in catalog.DATASETS]
     if what not in KIND_OF:
-        raise UserError(f"unknown list '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
+        raise UserError(f"unknown list '{what}'.", mend=near_name(what, list_kinds()))
     kind = KIND_OF[what]
     usable = [
         _describe_choice(choice)

@@ -35,6 +35,8 @@ from unipref.train.start import Start, open_start, use_in_trl
 from unipref.train.trl_arguments import make_arguments, report_beside_model, write_dev_rows
 from unipref.train.trl_trainer import TrlTrainer
 
+CURVE = "curve.jsonl"
+"""The points of the curve, beside the model; also while it is trained."""
 COUNTED = {"margin": ("margins", "margin_percentile"), PROBABILITY: ("soft_labels", "confidence")}
 """A trainer's column -> its name in the figures, and the number of a preference that it is made of."""
 Build = Callable[[dict[str, Any]], Any]
@@ -104,7 +106,8 @@ def fit(
         hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:
             skip_done_passes(hf, count_passes_done(ready.checkpoint))
-        watcher = Watcher(hf, Guard(trainer.bounds, trainer.view().prompts_only), trainer.checkpoint_seconds)
+        guard = Guard(trainer.bounds, trainer.view().prompts_only)
+        watcher = Watcher(hf, guard, trainer.checkpoint_seconds, job.out / CURVE)
         hf.add_callback(make_callback(watcher))
         _train(hf, ready.checkpoint, watcher)
         ordering.correct_epochs(watcher.curve.points)
@@ -112,7 +115,7 @@ def fit(
         trainer.prepare_to_save(hf)
         merged = save(hf, trainer, ready.start, job, _read_probes(trainer, ready))
         if processes.is_first():
-            _write_lines(job.out / "curve.jsonl", watcher.curve.points)
+            _write_lines(job.out / CURVE, watcher.curve.points)
             if watcher.dev:
                 _write_lines(job.out / "dev.jsonl", watcher.dev.points)
         steps = hf.state.global_step

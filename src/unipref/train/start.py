@@ -1,6 +1,7 @@
 """The model a step starts from: a plain folder that transformers loads, and a tokenizer fit for training."""
 
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -149,8 +150,18 @@ def _apply_chat_template(
     return {"input_ids": ids if is_batch else ids[0], "attention_mask": masks if is_batch else masks[0]}
 
 
+CHAT_MARK = re.compile(
+    r"im_|start|end|system|user|assistant|human|inst|turn|head|eot|eom|sep|tool|call|think|</?s>|bos|eos", re.I
+)
+"""Finds a special token that a chat template or a text with its marks may use."""
+
+
 def give_own_pad(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     """Gives the tokenizer a pad token that is not eos: a spare special token, or else a new one.
+
+    A spare token is a special token that is neither eos nor bos, nor in the chat template, nor a mark of a chat format.
+    One that is named as padding, unknown, reserved or unused comes first; else the last one. So the vocabulary grows
+    only if there is none.
 
     A reward model's score is read at the last token that is not padding: with eos as padding it never sees the end.
 
@@ -170,8 +181,9 @@ def give_own_pad(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
         if token.special and token.content not in used and token.content not in str(tokenizer.chat_template)
     ]
     pad_like = [token for word in ("pad", "unk", "reserved", "unused") for token in spare if word in token.lower()]
-    if pad_like:
-        tokenizer.pad_token = pad_like[0]
+    idle = [token for token in spare if not CHAT_MARK.search(token)]
+    if pad_like or idle:
+        tokenizer.pad_token = (pad_like or idle[::-1])[0]
     else:
         tokenizer.add_special_tokens({"pad_token": "<pad>"})
     if tokenizer.pad_token_id == tokenizer.eos_token_id:

@@ -48,7 +48,7 @@ def test_only_guessing_without_a_bias_is_flagged() -> None:
     clear, none = bias(0.028, 0.015, 0.041), bias(0.01, -0.02, 0.04)
     assert [describe_chance(one, [guess, one]) for one in (clear, none)] == ["", UNTESTED]
     assert [describe_chance(one, [knows, one]) for one in (clear, none)] == ["", ""]
-    assert describe_chance(guess, [guess, clear]) == "at chance"
+    assert describe_chance(guess, [guess, clear]) == "no better than guessing"
     assert [hides_bias([guess, one]) for one in (clear, none)] == [False, True]
 
 

@@ -17,6 +17,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync"]
 PATIENCE = 180_000
 """Milliseconds; a machine that does other work besides takes ten times as long as one that does not."""
+ALL_SETTLED = "() => plots.every(plot => plot.drawn || plot.failed)"
+UNFOLD = "document.querySelectorAll('main > section > details').forEach(fold => (fold.open = true))"
 MOST_BYTES = 5_000_000
 """A page that can be sent to someone."""
 
@@ -51,7 +53,7 @@ def opened(browser, run, troubles):
     """Opens the page, all of it drawn."""
     contexts = []
 
-    def open_page(width=1440, script=None, **settings):
+    def open_page(width=1440, script=None, unfold=True, **settings):
         context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
@@ -65,6 +67,9 @@ def opened(browser, run, troubles):
         page.goto(address)
         if settings.get("java_script_enabled", True):
             page.wait_for_selector("html[data-figures]", state="attached")
+            if unfold:
+                page.evaluate(UNFOLD)
+                page.wait_for_function(ALL_SETTLED)
         return page
 
     yield open_page
@@ -109,8 +114,8 @@ def test_no_button_sends_a_figure_anywhere(page):
 def test_hostile_data_is_text_and_nothing_else(page):
     assert page.evaluate("window.hacked") is None
     assert page.locator("main img, main b[onclick], .plot img").count() == 0
-    # The page's own, three of data, and plotly.js as it is unpacked.
-    assert page.locator("script").count() == 5
+    # The page's own, four of data, and plotly.js as it is unpacked.
+    assert page.locator("script").count() == 6
     assert "<script>window.hacked=1</script>" in page.locator("h1").inner_text()
     # Nor in what plotly draws: it would take <b> for bold.
     names = page.locator(".ytick text").all_text_contents()
@@ -198,7 +203,7 @@ def test_long_tables_can_be_searched_and_sorted(page):
 
 
 def test_a_starred_model_is_sorted_by_its_name(page):
-    table = page.get_by_role("region", name="Instruction following against bias", exact=True)
+    table = page.get_by_role("region", name="Table: Instruction following against bias", exact=True)
     table.get_by_role("columnheader", name="model").get_by_role("button").click()
     models = [text.removesuffix(" ★") for text in table.locator("tbody th").all_inner_texts()]
     assert models == ["base", "main · dpo", "main · sft", f"{LABEL} · dpo", f"{LABEL} · sft"]
@@ -206,8 +211,41 @@ def test_a_starred_model_is_sorted_by_its_name(page):
 
 
 def test_the_lines_of_an_example_are_kept(page):
-    text = page.get_by_role("region", name="Example 1: pairs (pairs, bias)", exact=True).locator("td span").first
-    assert text.inner_text() == "one\n  two"  # as it is shown, not as it stands in the file
+    sample = page.get_by_role("article", name="Example 1: pairs (pairs, bias)", exact=True)
+    sample.locator("summary").click()
+    # As it is shown, not as it stands in the file.
+    assert "one\n  two" in [text.inner_text() for text in sample.locator(".text").all()]
+    sample.locator("summary").click()
+
+
+def test_a_folded_figure_is_drawn_when_its_section_is_opened(opened):
+    page = opened(unfold=False)
+    states = page.evaluate("plots.map(plot => [Boolean(plot.drawn), isFolded(plot.place)])")
+    assert [drawn for drawn, _ in states] == [not folded for _, folded in states]
+    assert any(folded for _, folded in states)
+    page.get_by_role("link", name="Training", exact=True).click()
+    page.wait_for_function("() => plots.every(plot => plot.drawn || isFolded(plot.place))")
+    assert page.locator("figure", has_text="sft: loss").locator(".main-svg").first.is_visible()
+
+
+def test_samples_can_be_filtered_and_searched(page):
+    samples = page.locator(".samples")
+    counts = samples.get_by_role("status")
+    total = page.locator(".sample").count()
+    assert counts.inner_text() == f"{total} of {total} examples"
+    samples.get_by_role("searchbox").fill("nothing has these words")
+    assert counts.inner_text() == f"0 of {total} examples"
+    assert not visible(page, ".sample")
+    samples.get_by_role("searchbox").fill("")
+    assert len(visible(page, ".sample")) == total
+
+
+def test_no_row_is_hidden_behind_an_inner_scroll_bar(page):
+    hidden = "[...document.querySelectorAll('main *')].filter(part => part.scrollHeight > part.clientHeight + 2 && "
+    hidden += (
+        "['auto', 'scroll'].includes(getComputedStyle(part).overflowY) && part.clientHeight).map(p => p.className)"
+    )
+    assert page.evaluate(hidden) == []
 
 
 def test_the_theme_can_be_chosen_and_figures_follow(opened):
@@ -252,7 +290,7 @@ def test_a_screen_reader_finds_its_way(page):
     assert page.get_by_role("navigation", name="Contents").count() == 1
     assert page.get_by_role("main").count() == 1
     described = page.locator(".plot").first.get_attribute("aria-describedby")
-    assert page.locator(f"#{described}").inner_text().startswith("On the Pareto front")
+    assert page.locator(f"#{described}").inner_text().startswith("Pareto-optimal")
 
 
 @pytest.mark.parametrize("width", [390, 768, 1440])
@@ -291,7 +329,7 @@ def test_on_paper_all_is_unfolded_and_light(opened, tmp_path):
     page.emulate_media(media="print")
     assert page.locator("main details:not([open])").count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.evaluate("plots[0].place._fullLayout.paper_bgcolor") == "#ffffff"
+    assert set(page.evaluate("plots.map(plot => plot.place._fullLayout.paper_bgcolor)")) == {"#ffffff"}
     # A4 on its side, less its margins, at 96 pixels an inch.
     page.set_viewport_size({"width": 1032, "height": 730})
     cut = (
@@ -340,8 +378,11 @@ def test_without_plotly_that_is_said(opened):
 def test_without_scripts_words_and_tables_are_there(opened):
     page = opened(java_script_enabled=False)
     assert page.locator("noscript").count() == 1
-    assert page.get_by_text("On the Pareto front").first.is_visible()
-    assert len(visible(page, "table")) > 3
+    assert page.get_by_text("Pareto-optimal").first.is_visible()
+    assert len(visible(page, "table")) == 1  # the results; the other sections are folded
+    page.locator("summary", has_text="Data flow").click()
+    assert len(visible(page, "table")) >= 3
+    page.locator("summary", has_text="All scores").click()
     assert page.locator("summary", has_text="Every score").is_visible()
 
 

@@ -73,7 +73,7 @@ def test_mixtures_stand_beside_the_runs_own_models(run):
     assert line["marker"]["symbol"] == ["star", "circle", "star"]
     assert own["marker"]["symbol"] == ["star"]
     assert base["marker"]["symbol"] == ["diamond"]
-    assert figure.description.startswith("On the Pareto front: instruction=0,bias=1, instruction=1,bias=0, main · dpo.")
+    assert figure.description.startswith("Pareto-optimal: instruction=0,bias=1, instruction=1,bias=0, main · dpo.")
     assert figure.layout["xaxis"]["title"]["text"] == "followed of follow\nhigher is better"
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["base", "0.100", "0.600", ""],

@@ -233,7 +233,7 @@ def test_page_and_markdown_show_it_and_escape_names(
     assert "<script" not in text
     kept = figures_of(page)[0]["traces"][1]
     assert (kept["name"], kept["x"], kept["y"]) == ("kept", [0, 1000], [5, 7])
-    assert 'role="img" aria-label="Prompts of ' in page
+    assert 'role="group" aria-label="Prompts of ' in page
     assert "3 of 30 prompts, drawn at random: 2 kept, 1 left out." in text
     assert "Selection warnings" in text
 

@@ -62,7 +62,7 @@ def test_points_have_their_figures_and_intervals_and_the_front_joins_its_models(
     assert (dpo["error_x"]["array"], dpo["error_y"]["arrayminus"]) == ([pytest.approx(0.1)], [pytest.approx(0.1)])
     hover = "main · dpo\nfollowed 0.800 [0.700, 0.900]\ntwo_way_bias 0.300 [0.200, 0.400]\naccuracy 0.750"
     assert dpo["customdata"] == [[hover]]
-    assert figure.description.startswith("On the Pareto front: part · sft, main · dpo.")
+    assert figure.description.startswith("Pareto-optimal: part · sft, main · dpo.")
     assert "Horizontal: followed of instructions (higher is better)" in figure.description
     assert "Symbols: circle sft, square dpo." in figure.note
 
@@ -99,14 +99,14 @@ def test_a_model_that_guesses_is_open() -> None:
     figure = make_trade_off_figure(guessing, scores())
     assert figure is not None
     assert figure.traces[2]["marker"]["symbol"] == "circle-open"
-    assert "Open symbols: the model is at chance" in figure.note
-    assert figure.traces[2]["customdata"][0][0].endswith("at chance")
+    assert "Open symbols: the skill of the model is no better than guessing" in figure.note
+    assert figure.traces[2]["customdata"][0][0].endswith("no better than guessing")
 
 
 def test_without_a_front_that_is_said() -> None:
     figure = make_trade_off_figure(found(*((*model[:4], False) for model in MODELS)), scores())
     assert figure is not None
-    assert figure.description.startswith("No model is on the Pareto front. Horizontal: ")
+    assert figure.description.startswith("No model is Pareto-optimal. Horizontal: ")
     assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "main · dpo", "part · sft"]
 
 
@@ -124,23 +124,22 @@ def test_models_of_which_one_side_was_not_measured_are_left_out() -> None:
 def test_trained_models_far_from_the_base_are_drawn_again_without_it() -> None:
     section = make_trade_off_section(found(*MODELS), scores())
     assert section is not None
-    assert len(section.figures) == 1  # 0.4 to 0.8 is more than a third of 0.2 to 0.8
+    assert section.figures == []  # 0.4 to 0.8 is more than a third of 0.2 to 0.8
     far = (("base", "base", 0.0, 0.9, False), *((f"v{i}", "sft", 0.7 + i / 100, 0.1, i == 2) for i in range(3)))
     section = make_trade_off_section(found(*far), scores())
     assert section is not None
-    assert [figure.title for figure in section.figures][1].endswith("the trained models alone")
-    assert [trace["name"] for trace in section.figures[1].traces] == ["v0 · sft", "v1 · sft", "v2 · sft ★"]
-    assert "base" not in section.figures[1].note
+    assert section.figures[0].title.endswith("the trained models alone")
+    assert [trace["name"] for trace in section.figures[0].traces] == ["v0 · sft", "v1 · sft", "v2 · sft ★"]
+    assert "base" not in section.figures[0].note
     assert make_trade_off_section(None, []) is None
 
 
 def test_where_the_base_alone_is_on_the_front_the_trained_models_do_not_all_guess() -> None:
     far = (("base", "base", 0.9, 0.0, True), *((f"v{i}", "sft", 0.1 + i / 100, 0.5, False) for i in range(3)))
-    section = make_trade_off_section(found(*far), scores())
-    assert section is not None
-    whole, trained = (figure.description for figure in section.figures)
-    assert whole.startswith("On the Pareto front: base.")
-    assert trained.startswith("No trained model is on the Pareto front: the base model beats them all. Horizontal: ")
+    figures = [make_trade_off_figure(found(*far), scores(), trained_alone=alone) for alone in (False, True)]
+    whole, trained = (figure.description for figure in figures if figure is not None)
+    assert whole.startswith("Pareto-optimal: base.")
+    assert trained.startswith("No trained model is Pareto-optimal: the base model is at least as good as each of them.")
 
 
 def test_one_side_alone_has_a_table_and_no_figure() -> None:

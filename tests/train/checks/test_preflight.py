@@ -217,7 +217,7 @@ def test_an_adapter_alone_of_a_model_that_has_to_grow(check: Check, changed: Any
 
     folder = changed("padless", pad_token=None)
     path = Path(folder) / "tokenizer.json"
-    path.write_text(path.read_text().replace('"<pad>"', '"a lot"'))
+    path.write_text(path.read_text().replace('"<pad>"', '"<tool_call>"'))
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     assert isinstance(model.lm_head, torch.nn.Linear)
     with pytest.raises(UserError, match="adds one, which an adapter alone cannot hold"):

@@ -110,6 +110,24 @@ def test_a_spare_special_token_becomes_the_pad_token(tiny_model: Path) -> None:
     assert tokenizer.pad_token_id == 0
 
 
+@pytest.mark.parametrize(
+    ("special", "expected"),
+    [
+        (["<repo_name>", "<|im_start|>", "<filename>", "<|endoftext|>"], "<filename>"),
+        (["<repo_name>", "<fim_pad>", "<filename>"], "<fim_pad>"),
+        (["<|im_start|>", "<tool_call>"], "<pad>"),  # texts may use these marks; this vocabulary has a <pad>
+    ],
+)
+def test_the_vocabulary_grows_only_without_an_idle_special_token(padless: Path, special: Any, expected: str) -> None:
+    tokenizer, _ = load_tokenizer(str(padless))
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+    tokenizer.pad_token, tokenizer.chat_template = tokenizer.eos_token, None
+    size = len(tokenizer)
+    give_own_pad(tokenizer, "model")
+    assert tokenizer.pad_token == expected
+    assert len(tokenizer) == size
+
+
 def test_a_pad_token_of_its_own_is_left_alone(tiny_model: Path) -> None:
     tokenizer, _ = load_tokenizer(str(tiny_model))
     tokenizer.pad_token = "<s>"

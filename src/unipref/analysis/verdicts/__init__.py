@@ -15,6 +15,7 @@ from unipref.analysis.verdicts.failure_signs import find_failure_signs
 from unipref.analysis.verdicts.front import Place, compute_front
 from unipref.analysis.verdicts.gains import Gain
 from unipref.analysis.verdicts.read import read_evidence
+from unipref.analysis.verdicts.tested import find_tested
 from unipref.core import json_files
 from unipref.core.run_folder import VERDICTS, GainRecord, JudgedModel, Manifest, PairRecord, RunFolder, Verdicts
 from unipref.core.stats.multiplicity import holm
@@ -47,20 +48,20 @@ def judge(evidence: Evidence, manifest: Manifest) -> Verdicts:
     """Computes the verdicts.
 
     Returns:
-        `summary` (three sentences), `sides` (objective -> its headline metric), `models` (each with its figures, its
-        gains over the base model, all data and a random part of its size, and its place on the front), `front`
-        (hypervolume and its reference point), `claims`, `signatures` (the signs of failure) and `pairs` (how the last
-        models of all comparable variants compare).
+        `summary` (a sentence on each claim that the study tests), `sides` (objective -> its headline metric), `models`
+        (each with its figures, its gains over the base model, all data and a random part of its size, and its place on
+        the front), `front` (hypervolume and its reference point), `claims`, `signatures` (the signs of failure) and
+        `pairs` (how the last models of all comparable variants compare).
     """
-    claims = judge_claims(evidence)
+    claims = list(zip(judge_claims(evidence), find_tested(evidence), strict=True))
     models = list(dict.fromkeys(model for by_model in evidence.measured.values() for model in by_model))
     front, places = compute_front(evidence, models)
     return Verdicts(
-        summary=[claim.sentence for claim in claims],
+        summary=[claim.sentence for claim, is_tested in claims if is_tested],
         sides={objective: side.record() for objective, side in evidence.sides.items()},
         models=_judge_models(evidence, models, places),
         front=front,
-        claims=[claim.record() for claim in claims],
+        claims=[claim.record(is_tested) for claim, is_tested in claims],
         signatures=find_failure_signs(manifest, evidence),
         pairs=_compare_pairs(evidence),
     )

@@ -59,10 +59,10 @@ class Claim:
         """Claim, verdict and reason as text."""
         return f"{self.claim}: {self.verdict}. {self.why}"
 
-    def record(self) -> ClaimRecord:
+    def record(self, is_tested: bool) -> ClaimRecord:
         """Converts it for `verdicts.json`."""
         gains = {name: {side: gain.record() for side, gain in by.items()} for name, by in self.gains.items()}
-        return ClaimRecord(self.claim, self.verdict, self.why, self.rule, gains)
+        return ClaimRecord(self.claim, self.verdict, self.why, self.rule, gains, is_tested)
 
 
 def judge_claims(evidence: Evidence) -> list[Claim]:
@@ -100,7 +100,7 @@ def judge_combined(evidence: Evidence) -> Claim:
     if reason := _explain_unusable(evidence, mine, (model, base)):
         return conclude(NOT_SHOWN, reason, gains)
     figures = f"{model} against the base model: {describe_gains(mine)}.{_name_excluded(evidence)}"
-    alone = _find_single_sources(evidence)
+    alone = find_single_sources(evidence)
     level = 1 - ALPHA / max(len(alone), 1)
     enough, not_behind = [], []
     for other in alone:
@@ -151,7 +151,7 @@ def _compare_source(
     return against_base, ahead
 
 
-def _find_single_sources(evidence: Evidence) -> list[Variant]:
+def find_single_sources(evidence: Evidence) -> list[Variant]:
     """Finds the variants of one source each, or else of one objective each."""
     alone = [other for other in find_comparable(evidence) if other.alone]
     return [other for other in alone if other.alone and other.alone[0] == "source"] or alone
@@ -269,12 +269,7 @@ def judge_after_sft(evidence: Evidence) -> Claim:
     variant = find_combined_variant(evidence)
     if variant is None:
         return Claim(name, ADDS, NOT_SHOWN, NO_FULL)
-    learns_from = {step.name: step.learns_from for step in variant.steps}
-    later = [
-        (Model(variant.name, step.name), Model(variant.name, step.start))
-        for step in variant.steps
-        if step.model_kind == "policy" and step.learns_from != SFT and learns_from.get(step.start) == SFT
-    ]
+    later = find_later_steps(variant)
     if not later:
         return Claim(name, ADDS, NOT_SHOWN, "The study has no step of RL or DPO that starts from SFT.")
     gains = {f"{model} - {start.step}": _compute_gains(evidence, model, start) for model, start in later}
@@ -292,6 +287,16 @@ def judge_after_sft(evidence: Evidence) -> Claim:
     return Claim(
         name, ADDS, verdict, "; ".join(f"{pair}: {describe_gains(usable[pair])}" for pair in pairs) + ".", gains
     )
+
+
+def find_later_steps(variant: Variant) -> list[tuple[Model, Model]]:
+    """Finds the policies trained by RL or DPO from a model of SFT, each with that model."""
+    learns_from = {step.name: step.learns_from for step in variant.steps}
+    return [
+        (Model(variant.name, step.name), Model(variant.name, step.start))
+        for step in variant.steps
+        if step.model_kind == "policy" and step.learns_from != SFT and learns_from.get(step.start) == SFT
+    ]
 
 
 def _adds(by_side: dict[str, Gain], side: str, is_clear: bool) -> bool:

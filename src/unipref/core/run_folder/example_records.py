@@ -34,6 +34,7 @@ class ExampleRecord(msgspec.Struct):
     prompt: list[TurnRecord] | None
     chosen: list[TurnRecord] | None
     rejected: list[TurnRecord] | None
+    id: str = ""
     origin: list[str] = []
     axis: str | None = None
     chosen_score: float | None = None

@@ -157,13 +157,17 @@ class FrontRecord(msgspec.Struct):
 
 
 class ClaimRecord(msgspec.Struct):
-    """A claim, the rule that decides it, the verdict and why; the gains behind it by comparison and objective."""
+    """A claim, the rule that decides it, the verdict and why; the gains behind it by comparison and objective.
+
+    `tested`: whether the study has the variants and benchmarks that can test it.
+    """
 
     claim: str
     verdict: str = ""
     why: str = ""
     rule: str = ""
     gains: dict[str, dict[str, GainRecord]] = {}
+    tested: bool = True
 
 
 class FailureSign(msgspec.Struct, frozen=True):

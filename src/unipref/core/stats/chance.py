@@ -20,9 +20,9 @@ WHOLE = "all"
 SIDES = (WHOLE, "pro", "anti")
 """Slices that show whether a model guesses: all sentences, and those for and against a stereotype. A model that always
 follows the stereotype is right on all pro and no anti sentences: half right in total, but it does not guess."""
-UNTESTED = "at chance, no bias shown"
+UNTESTED = "no better than guessing, no bias shown"
 """The remark on a bias score that does not show a bias, of a model that guesses."""
-SKILL_AT_CHANCE = "at chance"
+SKILL_AT_CHANCE = "no better than guessing"
 """The remark on a skill that is not clearly above chance."""
 
 

@@ -58,11 +58,11 @@ class Plot {
     return trace.legendgroup ?? trace.name ?? "";
   }
 
-  // The colour of a trace: by its name, its variant or its index.
+  // The colour of a trace: by its name, its variant, its source or its index.
   colour(trace, at) {
-    const variant = variants.indexOf(trace.meta?.variant);
+    const known = [variants.indexOf(trace.meta?.variant), sources.indexOf(trace.meta?.source)];
     const own = FIXED[trace.name];
-    return colour(own ?? `--c${(variant >= 0 ? variant : at) % PALETTE}`);
+    return colour(own ?? `--c${(known.find((place) => place >= 0) ?? at) % PALETTE}`);
   }
 
   shown(trace) {
@@ -88,7 +88,7 @@ class Plot {
     if (layout.yaxis?.type === "category") layout.height = this.heightOfLines();
     for (const [axis, length] of [[layout.xaxis, this.place.clientWidth - BESIDE], [layout.yaxis, layout.height - BESIDE]])
       if (axis?.title?.text) axis.title.text = wrap(axis.title.text, Math.max(length, BESIDE) / LETTER);
-    if (printing) layout.width = this.place.closest(".figures").children.length > 1 ? 500 : 1000;
+    if (printing) layout.width = this.place.closest(".figures")?.children.length > 1 ? 500 : 1000;
     return layout;
   }
 
@@ -200,6 +200,11 @@ function showFailure(place, error) {
 
 let plots = [];
 
+// A figure in a folded part has no size: it is drawn when its part is opened.
+function isFolded(place) {
+  return place.closest("details:not([open])") !== null;
+}
+
 async function unpack(id) {
   if (!("DecompressionStream" in window)) throw new Error("DecompressionStream is missing");
   const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (sign) => sign.charCodeAt(0));
@@ -217,23 +222,40 @@ async function drawAll(places) {
     root.dataset.figures = "failed";
     return;
   }
+  document.addEventListener("toggle", (event) => event.target.open && drawVisible(), true);
+  await drawVisible();
+}
+
+// Draws the figures that are not drawn and not folded, one after the other.
+async function drawVisible() {
   for (const plot of plots) {
-    if (!plot.drawn && !(await plot.drawOrFail())) continue;
-    plot.place.tabIndex = 0;
-    plot.place.setAttribute("aria-label", `${plot.place.getAttribute("aria-label")}. Use the arrow keys to move between points.`);
-    plot.place.addEventListener("keydown", (event) => {
-      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      plot.step(by);
-    });
+    if (plot.drawn || plot.failed || isFolded(plot.place)) continue;
+    if (await plot.drawOrFail()) makeReachable(plot);
     await new Promise((resolve) => setTimeout(resolve)); // the page stays responsive between two figures
   }
   root.dataset.figures = plots.some((plot) => plot.failed) ? "failed" : "drawn";
 }
 
+// Lets the arrow keys move between the points of a figure.
+function makeReachable(plot) {
+  if (plot.reachable) return;
+  plot.reachable = true;
+  plot.place.tabIndex = 0;
+  plot.place.setAttribute("aria-label", `${plot.place.getAttribute("aria-label")}. Use the arrow keys to move between points.`);
+  plot.place.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    plot.step(by);
+  });
+}
+
 function redraw() {
-  plots.forEach((plot) => plot.drawn && plot.drawOrFail());
+  for (const plot of plots) {
+    if (!plot.drawn) continue;
+    if (isFolded(plot.place)) plot.drawn = false;
+    else plot.drawOrFail();
+  }
 }
 
 let theme;

@@ -42,10 +42,12 @@ def render_html(content: Content) -> str:
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         variants=Markup(_script_json(variants)),
+        sources=Markup(_script_json(content.sources)),
         figures=_pack(json.dumps(figure_data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")),
         library=library,
         data_table=data_table,
         variant_of=functools.partial(variant_of, content.variants),
+        variant_named=content.variants.get,
     )
 
 

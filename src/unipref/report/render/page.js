@@ -3,7 +3,7 @@
 // tables without JavaScript.
 
 const root = document.documentElement;
-const variants = JSON.parse(document.getElementById("variants").textContent);
+const [variants, sources] = ["variants", "sources"].map((id) => JSON.parse(document.getElementById(id).textContent));
 const hiddenVariants = new Set();
 const redrawCallbacks = []; // called after a change of the theme or of the visible variants
 root.classList.add("js");
@@ -112,6 +112,46 @@ function setUpContents() {
     }
   }, { rootMargin: "-15% 0px -80% 0px" });
   document.querySelectorAll("main > section").forEach((section) => observer.observe(section));
+  // A link opens the part that it leads to.
+  const open = (id) => {
+    const fold = document.getElementById(id)?.closest("details");
+    if (fold) fold.open = true;
+  };
+  links.forEach((link, id) => link.addEventListener("click", () => open(id)));
+  open(location.hash.slice(1));
+}
+
+// The samples: filters by source, objective and change, and a search.
+const ANY = "";
+
+function setUpSamples(box) {
+  const samples = [...box.querySelectorAll(".sample")];
+  const count = make("span", { role: "status" });
+  const choices = ["source", "objective", "change"].map((key) => [key, addChoice(key)]).filter(([, choice]) => choice);
+  const search = make("input", { type: "search", autocomplete: "off" });
+  function addChoice(key) {
+    const values = [...new Set(samples.map((sample) => sample.dataset[key]).filter(Boolean))];
+    if (values.length < 2) return null;
+    const options = [make("option", { value: ANY, textContent: "all" })];
+    options.push(...values.map((value) => make("option", { value, textContent: value })));
+    return make("select", {}, ...options);
+  }
+  function show() {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const sample of samples) {
+      const text = sample.textContent.toLowerCase();
+      const matches = choices.every(([key, choice]) => choice.value === ANY || sample.dataset[key] === choice.value);
+      const visible = matches && words.every((word) => text.includes(word));
+      sample.classList.toggle("unmatched", !visible);
+      shown += visible;
+    }
+    count.textContent = `${shown} of ${samples.length} examples`;
+  }
+  for (const [, control] of [...choices, ["", search]]) control.addEventListener("input", show);
+  const labels = choices.map(([key, choice]) => make("label", {}, key[0].toUpperCase() + key.slice(1), choice));
+  box.prepend(make("div", { className: "search" }, ...labels, make("label", {}, "Search", search), count));
+  show();
 }
 
 // Tables.
@@ -193,3 +233,4 @@ setUpTheme(aside);
 setUpBar(aside);
 setUpContents();
 document.querySelectorAll("main table").forEach(setUpTable);
+document.querySelectorAll(".samples").forEach(setUpSamples);

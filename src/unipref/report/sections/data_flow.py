@@ -201,7 +201,7 @@ def split_by_size(size: Counter[str]) -> tuple[list[str], list[str]]:
 
 
 def _trace(name: str, labels: list[str], values: list[int]) -> dict[str, Any]:
-    return {"type": "bar", "orientation": "h", "name": name, "y": labels, "x": values}
+    return {"type": "bar", "orientation": "h", "name": name, "y": labels, "x": values, "meta": {"source": name}}
 
 
 def _not_shown(counts: Flow) -> str:

@@ -1,17 +1,25 @@
-"""The section with examples: the raw row, the preference made from it, and the answers of the models."""
+"""The section with examples: prompts with the answers of the models, the preference and its raw rows."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
+from unipref.analysis.best_model import Choice
 from unipref.core.run_folder import ExampleRecord, ExamplesInfo, Manifest, RunFolder, TurnRecord
-from unipref.report.content import Cell, Column, Section, Table, format_number
+from unipref.report.content import Reply, Sample, Section, format_number
 
-UNFOLDED = 2
-"""Number of examples that are not folded."""
-COLUMNS = [Column("part", numeric=False), Column("text", numeric=False)]
+RANKING = "preference_accuracy"
+"""The benchmark whose table says which answer of a preference a model finds more likely."""
+BETTER, WORSE, SAME = "better", "worse", "the same"
 
 
-def make_example_section(manifest: Manifest, run: Path) -> Section | None:
+def make_example_section(manifest: Manifest, run: Path, choice: Choice | None = None) -> Section | None:
     """The section; None if the run has no examples.
+
+    Args:
+        manifest: of the run.
+        run: its folder.
+        choice: the model whose change against the base model is shown; None: no change is shown.
 
     Raises:
         UserError: the file of the examples is corrupt.
@@ -24,45 +32,98 @@ def make_example_section(manifest: Manifest, run: Path) -> Section | None:
     examples = RunFolder(run).examples(about.folder)
     if not examples:
         return Section("Examples", paragraphs=["The folder lacks the examples of this run: run the study again."])
-    tables = [_table(place, example) for place, example in enumerate(examples, 1)]
-    return Section("Examples", paragraphs=_introduction(about, len(examples)), tables=tables)
+    changes = read_changes(manifest, run, choice)
+    samples = [_make_sample(place, example, changes) for place, example in enumerate(examples, 1)]
+    paragraphs = _introduction(about, len(examples))
+    if any(sample.change for sample in samples) and choice is not None:
+        paragraphs.append(
+            f"Better, worse or the same: whether {choice.label} (seed {choice.seed}) and the base model find the "
+            "chosen answer more likely per token than the rejected one. Their own answers to the prompt are not judged."
+        )
+    return Section("Examples", paragraphs=paragraphs, samples=samples)
+
+
+def read_changes(manifest: Manifest, run: Path, choice: Choice | None) -> dict[str, str]:
+    """Reads id of a preference -> BETTER, WORSE or SAME; empty if no table has both models."""
+    if choice is None:
+        return {}
+    places = {(one.variant, one.seed, one.step): one for one in manifest.evaluated if one.benchmark == RANKING}
+    before = next((one for (_, _, step), one in places.items() if step == "base"), None)
+    after = next(
+        (
+            one
+            for (variant, seed, step), one in places.items()
+            if (variant, str(seed), step) == (choice.variant, choice.seed, choice.step)
+        ),
+        None,
+    )
+    if before is None or after is None:
+        return {}
+    first, second = (_read_ranks(run / one.folder / f"{RANKING}.jsonl") for one in (before, after))
+    return {id_: _name_change(second[id_] - rank) for id_, rank in first.items() if id_ in second}
+
+
+def _name_change(difference: float) -> str:
+    return BETTER if difference > 0 else WORSE if difference < 0 else SAME
+
+
+def _read_ranks(table: Path) -> dict[str, float]:
+    """Reads id -> 1: the chosen answer is more likely per token than the rejected one; 0: less likely; 0.5: equally."""
+    ranks: dict[str, float] = {}
+    try:
+        lines = table.read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            row = json.loads(line)
+            if "chosen_tokens" in row:
+                chosen, rejected = (row[f"{side}_value"] / max(row[f"{side}_tokens"], 1) for side in SIDES)
+                ranks[row["id"]] = 0.5 if chosen == rejected else float(chosen > rejected)
+    except (OSError, ValueError, KeyError, TypeError):
+        # A copied run folder may lack the table; the examples are shown without changes.
+        return {}
+    return ranks
+
+
+SIDES = ("chosen", "rejected")
 
 
 def _introduction(about: ExamplesInfo, n: int) -> list[str]:
     text = (
         f"{n} of the preferences held out for {about.part or 'test'}, drawn with the seed and spread over the "
-        "sources: the raw row, the preference made from it, and the models' answers to the prompt (greedy decoding"
+        "sources: the models' answers to the prompt (greedy decoding"
     )
-    text += f", at most {about.new_tokens} tokens)." if about.new_tokens else ")."
+    text += f", at most {about.new_tokens} tokens)" if about.new_tokens else ")"
+    text += ", the preference, and the raw rows that it comes from."
     paragraphs = [f"{text} Prompts short enough to leave room in the model's context are preferred."]
     if about.left_out:
         paragraphs.append(f"Models without answers: {', '.join(about.left_out)}.")
     return [*paragraphs, *(about.notes or [])]
 
 
-def _table(place: int, example: ExampleRecord) -> Table:
-    rows = [[Cell(f"raw row {row.origin}"), Cell(row.text or "–", remark=_remark(row.note))] for row in example.raw]
-    if more := example.origin[len(rows) :]:
-        rows.append([Cell("further raw rows"), Cell(", ".join(more))])
-    rows.append([Cell("prompt"), Cell(_text(example.prompt))])
+def _make_sample(place: int, example: ExampleRecord, changes: Mapping[str, str]) -> Sample:
+    details = []
     for side, turns, score in (
         ("chosen", example.chosen, example.chosen_score),
         ("rejected", example.rejected, example.rejected_score),
     ):
         remark = "" if score is None or example.axis is None else f"({example.axis} {score:g})"
-        rows.append([Cell(side, remark=remark), Cell(_text(turns))])
-    for model, answer in example.answers.items():
-        rows.append([Cell(f"answer of {model}"), Cell(answer.text or "–", remark=_remark(answer.note))])
+        details.append((side, _text(turns), remark))
+    details += [(f"raw row {row.origin}", row.text or "–", f"({row.note})" if row.note else "") for row in example.raw]
+    if more := example.origin[len(example.raw) :]:
+        details.append(("further raw rows", ", ".join(more), ""))
     about = [f"{example.source} ({example.kind}, {example.objective})"]
     if example.margin_percentile is not None:
         about.append(f"margin percentile {format_number(example.margin_percentile)}")
     if example.confidence is not None:
         about.append(f"confidence {format_number(example.confidence)}")
-    return Table(f"Example {place}: {', '.join(about)}", COLUMNS, rows, folded=place > UNFOLDED)
-
-
-def _remark(note: str) -> str:
-    return f"({note})" if note else ""
+    return Sample(
+        title=f"Example {place}: {', '.join(about)}",
+        source=example.source,
+        objective=example.objective,
+        change=changes.get(example.id, ""),
+        prompt=_text(example.prompt),
+        replies=[Reply(model, answer.text or "–", answer.note) for model, answer in example.answers.items()],
+        details=details,
+    )
 
 
 def _text(turns: list[TurnRecord] | None) -> str:

@@ -9,7 +9,7 @@ from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import WHOLE
 from unipref.report.content import Figure, axis_range, format_number, format_with_interval, reference_line
 from unipref.report.guard import draw
-from unipref.report.scores import Measure, Model, ScoresByMeasure, find_best, keep_first_mode
+from unipref.report.scores import Measure, Model, ScoresByMeasure, find_clear_best, keep_first_mode
 
 LINES, MOST_IN_TEXT = 40, 8
 """Most lines in a figure, and most models in its description."""
@@ -49,12 +49,13 @@ def make_measure_figure(measures: ScoresByMeasure, measure: Measure, model_names
     """Values with intervals, one line per variant and step; with several seeds, the value of each and their mean."""
     scores = measures[measure]
     lines = _group_by_line([(model, scores[model]) for model in model_names if model in scores])
-    winners = find_best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
+    winner = find_clear_best(measures, measure)
     visible_lines = dict(list(lines.items())[:LINES])
     first = next(iter(scores.values()))
     places = _axis_labels({label: rows[0][0] for label, rows in visible_lines.items()})
     traces = [
-        _trace(label, places[label], rows, model_names, rows[0][0] in winners) for label, rows in visible_lines.items()
+        _trace(label, places[label], rows, model_names, winner == (rows[0][0].variant, rows[0][0].step))
+        for label, rows in visible_lines.items()
     ]
     marks = [reference_line("x", first.chance, "chance")] if first.chance is not None else []
     if first.direction == "ideal" and first.ideal != first.chance:
@@ -75,7 +76,7 @@ def make_measure_figure(measures: ScoresByMeasure, measure: Measure, model_names
     ]
     values += [f"{len(lines) - MOST_IN_TEXT} more in the table"] if len(lines) > MOST_IN_TEXT else []
     title = f"{describe_benchmark(measure)}: {describe_metric(measure, scores)}"
-    return Figure(title, traces, layout, f"{', '.join(values)}.", _note(lines, first, winners))
+    return Figure(title, traces, layout, f"{', '.join(values)}.", _note(lines, first, winner is not None))
 
 
 def _group_by_line(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -132,11 +133,11 @@ def _trace(label: str, place: str, rows: list[Row], model_names: dict[Model, str
     return trace | {"x": values, "y": [place] * len(values), "text": texts, "marker": marker}
 
 
-def _note(lines: dict[str, list[Row]], first: ScoreRow, winners: set[Model]) -> str:
+def _note(lines: dict[str, list[Row]], first: ScoreRow, has_winner: bool) -> str:
     if any(len(rows) > 1 for rows in lines.values()):
         sentences = ["Open circles: seeds; diamonds: their mean."]
     else:
-        sentences = ["Bars: 95 % intervals."] + (["Star: best."] if winners else [])
+        sentences = ["Bars: 95 % intervals."] + (["Star: clearly best."] if has_winner else [])
     if first.chance is not None:
         sentences.append(f"Chance: {format_number(first.chance)}.")
     if first.direction == "ideal":

@@ -125,13 +125,13 @@ def _figure(
     values = [f"{model.step} {_describe_values(model, measures, axes)}" for model in mixed[:MOST_IN_TEXT]]
     values += [f"{len(mixed) - MOST_IN_TEXT} more in the table"] if len(mixed) > MOST_IN_TEXT else []
     best = ", ".join(model.step for model in common if model.step in efficient)
-    description = f"On the Pareto front: {best or 'none'}. Mixtures: {'; '.join(values)}."
+    description = f"Pareto-optimal: {best or 'none'}. Mixtures: {'; '.join(values)}."
     return Figure(
         "Mixtures between objectives",
         traces,
         layout,
         description,
-        "Stars: on the Pareto front over all metrics of the table.",
+        "Stars: Pareto-optimal over all metrics of the table.",
     )
 
 

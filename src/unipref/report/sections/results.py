@@ -1,19 +1,21 @@
 """The sections on results: the table of scores, and the changes from the base model in words."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from unipref.core.run_folder import ScoreRow
-from unipref.core.stats.chance import UNTESTED, WHOLE, is_bias
+from unipref.core.run_folder import FigureRecord, ScoreRow, Verdicts
+from unipref.core.stats.chance import UNTESTED, WHOLE, is_bias, is_skill
 from unipref.report.content import Cell, Column, Points, Section, Table, format_interval, format_number
 from unipref.report.scores import (
     Measure,
     Model,
     Paired,
     ScoresByMeasure,
+    average_seeds,
     compare_scores,
     describe_chance,
-    find_best,
+    find_clear_best,
+    group_by_line,
     group_by_measure,
     keep_first_mode,
     label_models,
@@ -26,14 +28,22 @@ FOLDED_FROM = 7
 """From this number of models on, the changes of each are folded."""
 
 
-def make_result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section]:
-    """The sections on results: the table, the changes, a figure per metric, and all scores."""
+def make_result_sections(
+    scores: list[ScoreRow], paired: Paired, verdicts: Callable[[], Verdicts | None] = lambda: None
+) -> list[Section]:
+    """The sections on results: the tables, the changes, a figure per metric, and all scores.
+
+    Args:
+        scores: the rows of `scores.json`.
+        paired: verdicts of the paired comparison with the base model.
+        verdicts: returns the verdicts, whose intervals over seeds the table shows.
+    """
     if not scores:
         return []
     measures, model_names = group_by_measure(scores), label_models(scores)
     sections = []
     if measures:
-        sections.append(Section("Results", tables=[make_result_table(measures, model_names)]))
+        sections.append(Section("Results", tables=make_result_tables(measures, model_names, verdicts())))
     changes = describe_changes(measures, model_names, paired)
     if changes:
         note = (
@@ -49,24 +59,107 @@ def make_result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section
     return sections
 
 
-def make_result_table(measures: ScoresByMeasure, model_names: dict[Model, str]) -> Table:
-    """One row per model, one column per measure; the best value of each measure is marked."""
-    columns = [Column("model", numeric=False)]
-    columns += [
-        Column(describe_metric(measure, scores), describe_benchmark(measure)) for measure, scores in measures.items()
+def make_result_tables(
+    measures: ScoresByMeasure, model_names: dict[Model, str], verdicts: Verdicts | None
+) -> list[Table]:
+    """The main metrics as means over seeds; folded: the other metrics, and every seed."""
+    main = choose_main(measures, verdicts)
+    caption = "Scores of the base model and of each trained model"
+    tables = [make_mean_table({m: s for m, s in measures.items() if m in main}, verdicts, caption)]
+    if len(main) < len(measures):
+        others = {measure: scores for measure, scores in measures.items() if measure not in main}
+        tables.append(replace(make_mean_table(others, verdicts, "Other metrics"), folded=True))
+    if any(len(of_seeds) > 1 for scores in measures.values() for of_seeds in group_by_line(scores).values()):
+        tables.append(replace(make_result_table(measures, model_names), caption="Scores of every seed", folded=True))
+    return tables
+
+
+def choose_main(measures: ScoresByMeasure, verdicts: Verdicts | None) -> list[Measure]:
+    """The main metrics: those of the verdicts, and the first skill and the first bias of each benchmark."""
+    sides = list(verdicts.sides.values()) if verdicts else []
+    named = {(side.benchmark, metric) for side in sides for metric in (side.metric, side.skill_metric)}
+    firsts: dict[tuple[str, bool], Measure] = {}
+    for measure, scores in keep_first_mode(measures).items():
+        row = next(iter(scores.values()))
+        if measure.part == WHOLE and (is_skill(row) or is_bias(row)):
+            firsts.setdefault((measure.benchmark, is_skill(row)), measure)
+    first_modes = keep_first_mode(measures)
+    main = [
+        measure
+        for measure in first_modes
+        if measure in firsts.values() or (measure.part == WHOLE and (measure.benchmark, measure.metric) in named)
     ]
-    winners = {measure: find_best(measures, measure) for measure in measures}
+    return main or list(measures)
+
+
+def make_mean_table(measures: ScoresByMeasure, verdicts: Verdicts | None, caption: str) -> Table:
+    """One row per model over its seeds, one column per measure; a clear winner of a measure is marked."""
+    averages = average_seeds(measures, format_number)
+    model_names = label_models(row for scores in averages.measures.values() for row in scores.values())
+    figures = _index_figures(verdicts)
+    winners = {measure: find_clear_best(measures, measure) for measure in measures}
+    rows = []
+    for model, label in model_names.items():
+        cells = [Cell(label)]
+        for measure, scores in averages.measures.items():
+            row = scores.get(model)
+            if row is None:
+                cells.append(Cell("–"))
+                continue
+            side = (measure.benchmark, measure.metric, measure.part)
+            figure = None if measure.mode == "paper" else figures.get((model.variant, model.step, *side))
+            low, high = (figure.low, figure.high) if figure and row.low is None else (row.low, row.high)
+            is_best = winners[measure] == (model.variant, model.step)
+            remark = averages.remarks[measure, model]
+            cells.append(Cell(format_number(row.value), format_interval(low, high), remark, is_best))
+        rows.append(cells)
+    has_seeds = any(len(of_seeds) > 1 for scores in measures.values() for of_seeds in group_by_line(scores).values())
+    note = "Means over seeds. " if has_seeds else ""
+    note += (
+        "↑ higher is better, ↓ lower is better, → nearer to the number after it is better; ★ clearly best: its "
+        "interval lies beyond that of every other model. [95 % interval]"
+    )
+    note += _describe_precision(row for scores in measures.values() for row in scores.values())
+    return Table(caption, _make_columns(averages.measures), rows, note)
+
+
+def _index_figures(verdicts: Verdicts | None) -> dict[tuple[str, ...], FigureRecord]:
+    """(variant, step, benchmark, metric, slice) -> the figure of the verdicts, with its interval over seeds."""
+    return {
+        (model.variant, model.step, side.benchmark, side.metric, side.slice): figure
+        for model in (verdicts.models if verdicts else [])
+        for objective, side in (verdicts.sides.items() if verdicts else ())
+        if (figure := model.figures.get(objective)) is not None
+    }
+
+
+def _make_columns(measures: ScoresByMeasure) -> list[Column]:
+    return [
+        Column("model", numeric=False),
+        *(
+            Column(describe_metric(measure, scores), describe_benchmark(measure))
+            for measure, scores in measures.items()
+        ),
+    ]
+
+
+def make_result_table(measures: ScoresByMeasure, model_names: dict[Model, str]) -> Table:
+    """One row per model and seed, one column per measure; a clear winner of a measure is marked."""
+    winners = {measure: find_clear_best(measures, measure) for measure in measures}
     rows = []
     for model, label in model_names.items():
         cells = [
-            _score_cell(measures, measure, model, model in winners[measure]) if model in scores else Cell("–")
+            _score_cell(measures, measure, model, winners[measure] == (model.variant, model.step))
+            if model in scores
+            else Cell("–")
             for measure, scores in measures.items()
         ]
         if any(cell.text != "–" for cell in cells):
             rows.append([Cell(label), *cells])
-    note = "↑ higher is better, ↓ lower is better, → nearer to the number after it is better; ★ best. [95 % interval]"
+    note = "↑ higher is better, ↓ lower is better, → nearer to the number after it is better; ★ clearly best. "
+    note += "[95 % interval]"
     note += _describe_precision(row for scores in measures.values() for row in scores.values())
-    return Table("Scores of the base model and of each trained model", columns, rows, note)
+    return Table("Scores of the base model and of each trained model", _make_columns(measures), rows, note)
 
 
 def _describe_precision(rows: Iterable[ScoreRow]) -> str:

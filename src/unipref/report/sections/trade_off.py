@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import FigureRecord, GainRecord, JudgedModel, ScoreRow, SideRecord, Verdicts
-from unipref.core.stats.chance import WHOLE
+from unipref.core.stats.chance import SKILL_AT_CHANCE, WHOLE
 from unipref.report.content import (
     Cell,
     Column,
@@ -39,27 +39,25 @@ AGAINST = {"base": "gain over base", "full": "gain over all data", "random": "ga
 NOTE = (
     "Gains are in units of one; above 0 is better. All values are means over seeds, with 95 % intervals over seeds and "
     "clusters of examples. * the gain differs from 0 after Holm's correction over all gains of this table. = the gain "
-    "is surely less than the smallest effect of interest. A low skill is no reason to distrust a bias. ★ on the Pareto "
-    "front: no other model is at least as good on both objectives and better on one; in brackets, the share of "
-    "simulated runs in which the model is on it. Rules: docs/verdicts.md."
+    "is surely less than the smallest effect of interest. A low skill is no reason to distrust a bias. ★ "
+    "Pareto-optimal: no other model is at least as good on both objectives and better on one; in brackets, the share "
+    "of simulated runs in which it is so. Rules: docs/verdicts.md."
 )
 
 SHORT_NOTE = (
     "Means over seeds; gains are over the base model, above 0 is better. * the gain differs from 0 after Holm's "
-    "correction. = it is surely less than the smallest effect of interest. † the model's skill is at chance. ★ on the "
-    "Pareto front."
+    "correction. = it is surely less than the smallest effect of interest. † the model's skill is no better than "
+    "guessing. ★ Pareto-optimal."
 )
 
 
 def make_trade_off_section(verdicts: Verdicts | None, scores: list[ScoreRow]) -> Section | None:
-    """The section; None without verdicts."""
+    """The section; None without verdicts. The figure of all models is beside the answer."""
     if verdicts is None:
         return None
     figures = []
-    if len(verdicts.sides) > 1:
-        figures += draw("Trade-off", make_trade_off_figure, verdicts, scores)
-        if _is_far_off(verdicts):
-            figures += draw("Trade-off, trained models", make_trade_off_figure, verdicts, scores, trained_alone=True)
+    if len(verdicts.sides) > 1 and _is_far_off(verdicts):
+        figures += draw("Trade-off, trained models", make_trade_off_figure, verdicts, scores, trained_alone=True)
     return Section("Trade-off", figures=figures, tables=[_table(verdicts)])
 
 
@@ -111,9 +109,9 @@ def make_trade_off_figure(verdicts: Verdicts, scores: Iterable[ScoreRow], traine
     visible_models = [model for model in models if _at(model, across) is not None and _at(model, up) is not None]
     if not visible_models:
         return None
-    directions = [_find_direction(verdicts.sides[objective], scores) for objective in (across, up)]
+    directions = [find_direction(verdicts.sides[objective], scores) for objective in (across, up)]
     titles = [
-        _describe_side(verdicts.sides[objective], direction)
+        describe_side(verdicts.sides[objective], direction)
         for objective, direction in zip((across, up), directions, strict=True)
     ]
     ranges = [
@@ -166,11 +164,11 @@ def _describe(
     ]
     values += [f"{len(visible_models) - MOST_IN_TEXT} more in the table"] if len(visible_models) > MOST_IN_TEXT else []
     if front:
-        best = f"On the Pareto front: {', '.join(map(_name, front))}."
+        best = f"Pareto-optimal: {', '.join(map(_name, front))}."
     elif has_front:
-        best = "No trained model is on the Pareto front: the base model beats them all."
+        best = "No trained model is Pareto-optimal: the base model is at least as good as each of them."
     else:
-        best = "No model is on the Pareto front."
+        best = "No model is Pareto-optimal."
     sides = "; ".join(
         f"{where}: {what} ({better})" for where, (what, better) in zip(("Horizontal", "vertical"), titles, strict=True)
     )
@@ -218,12 +216,12 @@ def _title_of(objective: str) -> str:
 def _note(steps: list[str], visible_models: list[JudgedModel], up: str) -> str:
     sentences = ["Means over seeds; bars: 95 % intervals over seeds and clusters of examples, cut at the frame."]
     sentences += ["Diamond: the base model."] if any(model.step == "base" for model in visible_models) else []
-    sentences += ["Line: the Pareto front."] if sum(model.front for model in visible_models) > 1 else []
+    sentences += ["Line: the Pareto-optimal models."] if sum(model.front for model in visible_models) > 1 else []
     if len(steps) > 1:
         forms = ", ".join(f"{SYMBOLS[at % len(SYMBOLS)].split('-')[0]} {step}" for at, step in enumerate(steps))
         sentences.append(f"Symbols: {forms}.")
     if any(_figure_of(model, up).at_chance for model in visible_models):
-        sentences.append("Open symbols: the model is at chance in its skill.")
+        sentences.append("Open symbols: the skill of the model is no better than guessing.")
     return " ".join(sentences)
 
 
@@ -232,7 +230,8 @@ def _at(model: JudgedModel, objective: str) -> float | None:
     return figure.value if figure else None
 
 
-def _find_direction(side: SideRecord, scores: Iterable[ScoreRow]) -> Direction:
+def find_direction(side: SideRecord, scores: Iterable[ScoreRow]) -> Direction:
+    """The direction of an objective's metric, from its scores."""
     mine = [s for s in scores if (s.benchmark, s.metric) == (side.benchmark, side.metric)]
     same = [score for score in mine if score.slice == side.slice] or mine
     if not same:
@@ -240,7 +239,7 @@ def _find_direction(side: SideRecord, scores: Iterable[ScoreRow]) -> Direction:
     return Direction(same[0].direction, same[0].ideal or 0.0 if same[0].direction == "ideal" else None)
 
 
-def _describe_side(side: SideRecord, direction: Direction) -> tuple[str, str]:
+def describe_side(side: SideRecord, direction: Direction) -> tuple[str, str]:
     """Name of a side's metric, and which values are better."""
     part = "" if side.slice == WHOLE else f" ({side.slice})"
     return f"{side.metric} of {side.benchmark}{part}", describe_direction(direction.direction, direction.ideal)
@@ -285,7 +284,7 @@ def _figure_text(verdicts: Verdicts, model: JudgedModel, objective: str) -> str:
     figure, side = _figure_of(model, objective), verdicts.sides[objective]
     value = format_with_interval(figure.value, figure.low, figure.high)
     skill = f"\n{side.skill_metric} {format_number(figure.skill)}" if side.skill_metric else ""
-    guess = ", at chance" if figure.at_chance else ""
+    guess = ", no better than guessing" if figure.at_chance else ""
     return f"{side.metric} {value}{skill}{guess}"
 
 
@@ -327,7 +326,9 @@ def _figure(figure: FigureRecord | None) -> Cell:
     if figure is None:
         return Cell("–")
     return Cell(
-        format_number(figure.value), format_interval(figure.low, figure.high), "at chance" if figure.at_chance else ""
+        format_number(figure.value),
+        format_interval(figure.low, figure.high),
+        SKILL_AT_CHANCE if figure.at_chance else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""The section with the verdict: a summary, the rules of the claims, and signs of failure."""
+"""The section with the verdict: the claims that the study tests, their rules, and signs of failure that are absent."""
 
 from collections import Counter
 
@@ -23,15 +23,13 @@ def make_verdict_section(verdicts: Verdicts | None) -> Section | None:
     paragraphs = [*verdicts.summary, f"Headline metrics: {sides}."]
     if front := verdicts.front:
         paragraphs.append(
-            f"On the Pareto front: {', '.join(front.models)}. Hypervolume {format_number(front.hypervolume)}, "
+            f"Pareto-optimal: {', '.join(front.models)}. Hypervolume {format_number(front.hypervolume)}, "
             f"measured from {front.measured_from}.{_describe_luck(front)}"
         )
         paragraphs += _describe_support(verdicts)
     paragraphs += _count_pairs(verdicts)
-    signs = list_failures(verdicts)
-    points = [Points("Signs of failure", signs)] if signs else []
-    rules = [f"{claim.claim}: {claim.rule}" for claim in verdicts.claims]
-    points.append(Points("Rules of the claims", rules, folded=True))
+    rules = [f"{claim.claim}: {claim.rule}" for claim in verdicts.claims if claim.tested]
+    points = [Points("Rules of the claims", rules, folded=True)] if rules else []
     absent = [f"{sign.name}: {sign.threshold}" for sign in verdicts.signatures if not sign.occurrences]
     points += [Points("Signs of failure that did not occur", absent, folded=True)] if absent else []
     return Section("Verdict", paragraphs=paragraphs, points=points)

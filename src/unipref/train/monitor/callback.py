@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -97,10 +98,12 @@ class Watcher:
         hf: the TRL trainer it watches.
         guard: detects a collapse.
         save_seconds: least seconds between two checkpoints that are saved by time; None: none is.
+        file: where each point of the curve is written as it is logged, for `unipref watch`; None: nowhere.
     """
 
-    def __init__(self, hf: Any, guard: Guard, save_seconds: float | None = None) -> None:
+    def __init__(self, hf: Any, guard: Guard, save_seconds: float | None = None, file: Path | None = None) -> None:
         self.hf, self.guard, self.curve = hf, guard, Curve()
+        self.file = file if processes.is_first() else None
         self.save_seconds, self.last_save = save_seconds, time.monotonic()
         self.collapse: Collapse | None = None
         self.warnings: list[str] = []
@@ -113,6 +116,7 @@ class Watcher:
     def resume(self, progress: RunProgress) -> None:
         """Takes over what an earlier attempt logged and measured."""
         self.curve.points = list(progress.curve)
+        self._write_points(progress.curve)
         for point in progress.curve:
             self.guard.check_figures(point["step"], point)
         # TRL's checkpoints do not include its own count of tokens.
@@ -122,6 +126,12 @@ class Watcher:
         if self.dev is not None:
             for step, scores in self.dev.resume(progress.dev):
                 self.guard.check_dev_scores(step, scores)
+
+    def _write_points(self, points: list[dict[str, Any]]) -> None:
+        """Appends points to the file of the curve. Only a reader on the way needs them: a full disk stops nothing."""
+        if self.file is not None and points:
+            with contextlib.suppress(OSError), self.file.open("a", encoding="utf-8") as file:
+                file.writelines(f"{json.dumps(point)}\n" for point in points)
 
     def get_progress(self, state: Any) -> RunProgress:
         """The run's progress, as a checkpoint keeps it."""
@@ -141,6 +151,7 @@ class Watcher:
     def on_log(self, state: Any, control: Any, logs: dict[str, Any]) -> None:
         """Called when figures are logged; a checkpoint may be written next."""
         point = self.curve.add(state.global_step, logs)
+        self._write_points([] if point is None else [point])
         if point is not None:
             # Right after a point the sums are empty, so a checkpoint by time does not change the curve.
             control.should_save = control.should_save or self._is_save_due(state)
