@@ -56,6 +56,13 @@ def count_rows(path: Path, mend: str = MEND) -> int:
         return int(file.metadata.num_rows)
 
 
+def write_plain(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
+    """Opens a file that is written and read once, and so is neither packed nor searched for repeated values."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False)
+
+
 def read_schema(path: Path) -> "pa.Schema":
     """Returns the Arrow schema of a file; errors as for `read_batches`."""
     with _open(path, MEND) as file:
@@ -73,8 +80,10 @@ def _gather(batches: "Iterator[pa.RecordBatch]", rows_at_once: int) -> "Iterator
     rows = size = 0
     for batch in batches:
         start = 0
+        # Few rows at a time only where so many could be too long.
+        most = len(batch) if size + batch.nbytes < BYTES_AT_ONCE else FEW_ROWS
         while start < len(batch):
-            part = batch.slice(start, rows_at_once - rows)
+            part = batch.slice(start, min(rows_at_once - rows, most))
             start += len(part)
             pending.append(part)
             rows, size = rows + len(part), size + part.nbytes

@@ -42,17 +42,19 @@ def read(part: Part) -> Iterator[Numbered]:
 
 
 def _outer(part: Part) -> Iterator[Numbered]:
-    last = part.first_row - 1
+    number: int | str = part.first_row - 1
     only: Row | None = None
+    is_first = True
     try:
-        for place, (number, row) in enumerate(_rows(part)):
-            last = int(str(number).partition(".")[0])
-            only = row if place == 0 and isinstance(row, dict) else None
+        for number, row in _rows(part):
+            only = row if is_first and isinstance(row, dict) else None
+            is_first = False
             yield number, row
     except (MemoryError, OSError, ResourceError) as error:
         raise_if_resource(error, part.origin)
         raise UserError(f"{error}.", where=part.origin, mend="Check that the file can be read.") from error
     except Broken as fault:
+        last = int(str(number).partition(".")[0])
         before = f"after row {last}" if last else "from the beginning"
         yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
     has_setting = part.orient or part.records

@@ -34,13 +34,13 @@ from unipref.unify.map_reduce import (
     judgements_name,
     map_rows,
     part_name,
-    reduce_bucket,
 )
 from unipref.unify.mapping.part_counts import NO_TOOLS
 from unipref.unify.open_groups import OpenGroups
 from unipref.unify.preference_file import OVERRULED, FileCounts, OverruledMethod, PreferenceWriter
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
+from unipref.unify.reduce_bucket import reduce_bucket
 from unipref.unify.rejection_lines import describe_rejects, read_reject_examples, rejection_warnings
 from unipref.unify.second_look import (
     ONE_PAIR,

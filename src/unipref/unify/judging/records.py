@@ -199,12 +199,16 @@ class InformativeCounter:
 
     Attributes:
         by_source: source -> number of such judgements. They are an upper bound: the aggregate counts them exactly.
+
+    Args:
+        has_several_sources: whether the judgements can be of more than one source.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_several_sources: bool = True) -> None:
         self.by_source: Counter[str] = Counter()
         self._source_of: dict[tuple[str, str | None], str] = {}
         self._judged: set[int] = set()
+        self._has_several = has_several_sources
 
     def add(self, judgement: Judgement) -> None:
         """Counts one judgement."""
@@ -218,25 +222,47 @@ class InformativeCounter:
             self.by_source[source] += 1
         self._judged.add(judged)
 
+    def add_ratings(self, table: "pa.Table", n_axes: int, sizes: Iterable[int]) -> None:
+        """Counts the ratings of whole groups of one source, whose judges are not named and rated different answers on
+        the same axes.
+
+        Args:
+            table: the judgements, group by group.
+            n_axes: the number of axes.
+            sizes: number of answers of each group.
+        """
+        if not self._has_several or not len(table):
+            return
+        source, start = table["source"][0].as_py(), 0
+        axes = table["axis"].slice(0, n_axes).to_pylist()
+        groups = table["group"].to_pylist()
+        for size in sizes:
+            for axis in axes:
+                first = self._source_of.setdefault((groups[start], axis), source)
+                if first != source:
+                    self.by_source[first] += size
+                    self.by_source[source] += size
+            start += size * n_axes
+
 
 class JudgementWriter:
-    """Writes judgements to a Parquet file, some thousands at a time.
+    """Writes judgements to a Parquet file, some thousands at a time. The file is read once and removed.
 
     Args:
         path: the file.
+        has_several_sources: whether the judgements can be of more than one source.
 
     Attributes:
         informative: counts what can tell how reliable the judges are.
         copied: source -> judgements left out because the same judge gave them in another row.
     """
 
-    def __init__(self, path: Path) -> None:
-        import pyarrow.parquet as pq
-
-        self._file = pq.ParquetWriter(path, judgement_schema(), compression="zstd")
-        self.informative = InformativeCounter()
+    def __init__(self, path: Path, has_several_sources: bool = True) -> None:
+        self._file = parquet.write_plain(path, judgement_schema())
+        self.informative = InformativeCounter(has_several_sources)
         self.copied: Counter[str] = Counter()
         self._rows_of_judges: set[int] = set()
+        self._tables: list[pa.Table] = []
         self._rows: list[Judgement] = []
         self._n_answers = 0
 
@@ -269,10 +295,27 @@ class JudgementWriter:
                 self._flush()
         return len(rows)
 
-    def _flush(self) -> None:
+    def add_ratings(self, table: "pa.Table", n_axes: int, sizes: Iterable[int]) -> None:
+        """Adds ratings as `InformativeCounter.add_ratings` describes them."""
+        self.informative.add_ratings(table, n_axes, sizes)
+        self._gather_rows()
+        self._tables.append(table)
+        self._n_answers += len(table)
+        if self._n_answers >= BATCH:
+            self._flush()
+
+    def _gather_rows(self) -> None:
         if self._rows:
-            self._file.write_table(_to_table(self._rows))
-            self._rows, self._n_answers = [], 0
+            self._tables.append(_to_table(self._rows))
+            self._rows = []
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._gather_rows()
+        if self._tables:
+            self._file.write_table(pa.concat_tables(self._tables), row_group_size=BATCH)
+            self._tables, self._n_answers = [], 0
 
 
 def _to_table(rows: list[Judgement]) -> "pa.Table":
