@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from unipref.core import parquet
+from unipref.core.interleaved import InterleavedRows
 from unipref.core.messages import texts_of
 from unipref.core.records import Feedback, Preference, Reject, preference_schema
 from unipref.core.text_keys import prompt_key
@@ -77,6 +79,7 @@ class _GroupReducer:
             before = np.searchsorted(places, groups.decided.first)
             numbers = number + np.arange(len(before)) + before
             preferences = make_preferences(groups.decided, numbers, self._preferences.schema)
+            row_bytes = preferences.nbytes // len(preferences) + 1
             judgements = make_judgements(groups.decided)
             starts = (groups.decided.starts * len(projection.axes)).tolist()
             sizes = np.diff(groups.decided.starts).tolist()
@@ -85,7 +88,7 @@ class _GroupReducer:
             if n := run.stop - run.start:
                 of_run = judgements.slice(starts[run.start], starts[run.stop] - starts[run.start])
                 self._judgements.add_ratings(of_run, len(projection.axes), sizes[run.start : run.stop])
-                self._preferences.add_table(preferences.slice(run.start, n))
+                self._preferences.add_table(preferences.slice(run.start, n), n * row_bytes)
                 counts.groups += n
                 counts.projected += n
                 counts.preferences += n
@@ -136,16 +139,19 @@ class _GroupReducer:
 
 
 class _PartWriter:
-    """Writes the preferences of a bucket, about a thousand at a time. The file is read once and removed."""
+    """Writes the preferences of a bucket, some thousands at a time. The file is read once and removed."""
 
     def __init__(self, path: Path, schema: "pa.Schema") -> None:
-        from unipref.core.parquet import write_plain
 
         self.schema = schema
-        self._writer = write_plain(path, schema)
-        self._tables: list[pa.Table] = []
-        self._rows: list[dict[str, Any]] = []
-        self._n_rows = self._size = 0
+        self._writer = parquet.write_plain(path, schema)
+        self._rows = InterleavedRows[dict[str, Any]](self._to_table)
+        self._size = 0
+
+    def _to_table(self, rows: list[dict[str, Any]]) -> "pa.Table":
+        import pyarrow as pa
+
+        return pa.Table.from_pylist(rows, self.schema)
 
     def __enter__(self) -> "_PartWriter":
         return self
@@ -156,36 +162,23 @@ class _PartWriter:
 
     def add(self, preferences: list[Preference], prompt: str, number: int) -> None:
         """Adds the preferences of a group, of which `prompt` and `number` are the keys."""
-        self._rows += [msgspec.to_builtins(one) | make_keys(one, prompt, number) for one in preferences]
-        self._size += sum(map(_count_characters, preferences))
-        self._count(len(preferences))
+        self._rows.add_rows([msgspec.to_builtins(one) | make_keys(one, prompt, number) for one in preferences])
+        self._add_size(sum(map(_count_characters, preferences)))
 
-    def add_table(self, table: "pa.Table") -> None:
-        """Adds preferences with keys."""
-        self._gather_rows()
-        self._tables.append(table)
-        self._size += table.nbytes
-        self._count(len(table))
+    def add_table(self, table: "pa.Table", size: int) -> None:
+        """Adds preferences with keys, and about their bytes."""
+        self._rows.add_table(table)
+        self._add_size(size)
 
-    def _count(self, added: int) -> None:
-        self._n_rows += added
-        if self._n_rows >= BATCH or self._size >= BATCH_CHARACTERS:
+    def _add_size(self, size: int) -> None:
+        self._size += size
+        if len(self._rows) >= BATCH or self._size >= BATCH_CHARACTERS:
             self._flush()
 
-    def _gather_rows(self) -> None:
-        import pyarrow as pa
-
-        if self._rows:
-            self._tables.append(pa.Table.from_pylist(self._rows, self.schema))
-            self._rows = []
-
     def _flush(self) -> None:
-        import pyarrow as pa
-
-        self._gather_rows()
-        if self._tables:
-            self._writer.write_table(pa.concat_tables(self._tables), row_group_size=BATCH)
-        self._tables, self._n_rows, self._size = [], 0, 0
+        if len(self._rows):
+            self._writer.write_table(self._rows.take(), row_group_size=BATCH)
+        self._size = 0
 
 
 def _count_characters(preference: Preference) -> int:

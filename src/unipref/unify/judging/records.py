@@ -10,6 +10,7 @@ import msgspec
 import xxhash
 
 from unipref.core import parquet
+from unipref.core.interleaved import InterleavedRows
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
 from unipref.core.text_keys import answer_hash
@@ -262,8 +263,7 @@ class JudgementWriter:
         self.informative = InformativeCounter(has_several_sources)
         self.copied: Counter[str] = Counter()
         self._rows_of_judges: set[int] = set()
-        self._tables: list[pa.Table] = []
-        self._rows: list[Judgement] = []
+        self._rows = InterleavedRows[Judgement](_to_table)
         self._n_answers = 0
 
     def __enter__(self) -> "JudgementWriter":
@@ -288,34 +288,25 @@ class JudgementWriter:
                 return 0
             self._rows_of_judges.add(content)
         for judgement in rows:
-            self._rows.append(judgement)
             self._n_answers += len(judgement.answers)
             self.informative.add(judgement)
-            if self._n_answers >= BATCH:
-                self._flush()
+        self._rows.add_rows(rows)
+        if self._n_answers >= BATCH:
+            self._flush()
         return len(rows)
 
     def add_ratings(self, table: "pa.Table", n_axes: int, sizes: Iterable[int]) -> None:
         """Adds ratings as `InformativeCounter.add_ratings` describes them."""
         self.informative.add_ratings(table, n_axes, sizes)
-        self._gather_rows()
-        self._tables.append(table)
+        self._rows.add_table(table)
         self._n_answers += len(table)
         if self._n_answers >= BATCH:
             self._flush()
 
-    def _gather_rows(self) -> None:
-        if self._rows:
-            self._tables.append(_to_table(self._rows))
-            self._rows = []
-
     def _flush(self) -> None:
-        import pyarrow as pa
-
-        self._gather_rows()
-        if self._tables:
-            self._file.write_table(pa.concat_tables(self._tables), row_group_size=BATCH)
-            self._tables, self._n_answers = [], 0
+        if len(self._rows):
+            self._file.write_table(self._rows.take(), row_group_size=BATCH)
+            self._n_answers = 0
 
 
 def _to_table(rows: list[Judgement]) -> "pa.Table":

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from unipref.core.judgements import PAIR, RATING, SPLIT, THUMB, Floats, Ints
@@ -140,6 +139,8 @@ class Scale:
         def negative(x: Floats) -> tuple[float, Floats]:
             value, gradient = self.objective(x, keys, counts)
             return -value, -gradient
+
+        from scipy.optimize import minimize  # most runs have no scale to fit, and the import is slow
 
         found = minimize(negative, self.x, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
         if np.isfinite(found.x).all():
