@@ -22,15 +22,14 @@ def text_hash(content: str) -> bytes:
 
 _SPACES = re.compile(r"[ \t\n\r\f\v\u00a0]{2,}|[\t\n\r\f\v\u00a0]")
 
-_CHANGED_SPACES = ("  ", "\n", "\t", "\r", "\f", "\v", "\u00a0")
-"""One of these is in every text that `_SPACES` matches."""
+_RARE_SPACES = re.compile("[\r\f\v]")
 
 
 def normalise(content: str) -> str:
     """Normalises Unicode forms, case and white space: for comparing prompts, never for training."""
     text = content if content.isascii() else unicodedata.normalize("NFKC", content)
-    # The expression looks at every space; most texts have none that it changes.
-    if any(space in text for space in _CHANGED_SPACES):
+    # The expression looks at every space, and most texts have none that it changes.
+    if "  " in text or "\n" in text or "\t" in text or "\u00a0" in text or _RARE_SPACES.search(text):
         text = _SPACES.sub(" ", text)
     return text.strip().casefold()
 
@@ -49,6 +48,20 @@ def _join_parts(message: Message) -> str:
 def prompt_key(prompt: Messages) -> str:
     """Hashes the normalised turns of a prompt; all answers to it share the hash."""
     return digest(*(f"{m['role']}:{normalise(m['content'])}{_join_parts(m)}" for m in prompt))
+
+
+def plain_prompt_key(content: str) -> str:
+    """Returns `prompt_key` of one turn of the user that is plain text.
+
+    Raises:
+        UnicodeEncodeError: the text holds half a surrogate pair.
+    """
+    return xxhash.xxh3_128_hexdigest(f"user:{normalise(content)}".encode())
+
+
+def plain_answer_key(content: str) -> str:
+    """Returns `answer_key` of one turn of the assistant that is plain text; errors as `plain_prompt_key`."""
+    return xxhash.xxh3_128_hexdigest(f"assistant\x1f{content}".encode())
 
 
 def root_key(feedback: Feedback, source: str) -> str:

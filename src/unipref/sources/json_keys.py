@@ -31,7 +31,8 @@ def _count_quotes(value: object) -> int:
         return _encode(value).count(b'"')
     count = 2 * len(value)
     for key, inner in value.items():
-        count += key.count('"')
+        if '"' in key:
+            count += key.count('"')
         kind = type(inner)
         if kind is str:
             count += 2 + inner.count('"')

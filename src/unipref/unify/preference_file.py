@@ -139,7 +139,7 @@ class PreferenceWriter:
         import pyarrow as pa
 
         start = 0
-        for batch in parquet.read_batches(part, rows_at_once=BATCH):
+        for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
             rows = slice(start, start + len(batch))
             start += len(batch)
             evidence = of_part.take(rows)

@@ -5,9 +5,10 @@ a row without `Format.read`, and leaves every row in which it sees anything else
 (`as_feedback`), which `tests/unify/test_rated_rows.py` checks. Columns are grouped by numbers alone (`rated_groups`).
 """
 
+import itertools
+import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import xxhash
 
 from unipref.core.contracts import Format
 from unipref.core.records import Feedback, Message, Response, Row
-from unipref.core.text_keys import answer_key, prompt_key
+from unipref.core.text_keys import plain_answer_key, plain_prompt_key
 from unipref.core.workers.buckets import BucketWriter, read_bucket
 from unipref.unify.formats.ratings import Ratings
 from unipref.unify.mapping.fields import MAX_SCORE
@@ -37,12 +38,13 @@ REASONING_MARKS = ("think>", 'type="reasoning"')
 TRANSCRIPT_END = "Assistant:"
 """End of a prompt that is a transcript."""
 _READ = {"prompt", "response", "scores"}
-_MISSING = object()
+CACHED_PROMPTS = 1024
+"""Most prompts whose keys are held."""
 
 
 class RatedRow(msgspec.Struct):
-    """One row: its texts without outer white space, its scores in the order of the axes, and the hashes of its prompt,
-    its answer and itself, in hexadecimal digits.
+    """One row: its texts without outer white space, its scores in the order of the axes, the hashes of its prompt, its
+    answer and itself in hexadecimal digits, and a number by which rows with the same prompt come into one bucket.
     """
 
     prompt: str
@@ -51,6 +53,7 @@ class RatedRow(msgspec.Struct):
     prompt_key: str
     answer_key: str
     judge: str
+    bucket: int
 
 
 class RatedReader:
@@ -74,46 +77,37 @@ class RatedReader:
             for spec in form.scores.values()
         ]
         self._judges = JudgeNamer()
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, tuple[str, int]] = {}
 
     def read(self, row: Row) -> RatedRow | None:
         """Returns a plain row; None for one that the format has to read."""
-        prompt, answer = self._prompt(row), self._answer(row)
-        if type(prompt) is not str or type(answer) is not str or "parent" in row:
-            return None
-        prompt, answer = prompt.strip(), answer.strip()
-        if not prompt or not answer or prompt.endswith(TRANSCRIPT_END):
-            return None
-        if any(mark in answer for mark in REASONING_MARKS):
-            return None
-        scores = []
-        for get, low, high in self._scores:
-            value = get(row)
-            # A whole number beyond the scale may be too large to be compared with a float, but not with a bound.
-            if (type(value) is not float and type(value) is not int) or not low <= value <= high:
-                return None
-            scores.append(float(value))
         try:
-            key = self._keys.get(prompt) or self._find_key(prompt)
-            answer.encode()  # half a surrogate pair is the format's to refuse
-            return RatedRow(
-                prompt,
-                answer,
-                scores,
-                key,
-                answer_key([Message(role="assistant", content=answer)]),
-                self._judges.hash_row(row),
-            )
-        except (TypeError, ValueError, OverflowError, RecursionError):
-            return None
+            prompt, answer = self._prompt(row), self._answer(row)
+            if type(prompt) is not str or type(answer) is not str or "parent" in row:
+                return None
+            prompt, answer = prompt.strip(), answer.strip()
+            if not prompt or not answer or prompt.endswith(TRANSCRIPT_END):
+                return None
+            if REASONING_MARKS[0] in answer or REASONING_MARKS[1] in answer:
+                return None
+            scores = []
+            for get, low, high in self._scores:
+                value = get(row)
+                if (type(value) is not float and type(value) is not int) or not low <= value <= high:
+                    return None
+                scores.append(float(value))
+            key, bucket = self._keys.get(prompt) or self._find_key(prompt)
+            return RatedRow(prompt, answer, scores, key, plain_answer_key(answer), self._judges.hash_row(row), bucket)
+        except (LookupError, TypeError, ValueError, OverflowError, RecursionError):
+            return None  # a path that leads elsewhere, half a surrogate pair, or a number that cannot be packed
 
-    def _find_key(self, prompt: str) -> str:
-        """Returns the key of a prompt, which neighbouring rows often share."""
-        prompt.encode()
-        if len(self._keys) >= 1024:
+    def _find_key(self, prompt: str) -> tuple[str, int]:
+        """Returns the key of a prompt and the number of its bucket, which neighbouring rows often share."""
+        if len(self._keys) >= CACHED_PROMPTS:
             self._keys.clear()
-        key = self._keys[prompt] = prompt_key([Message(role="user", content=prompt)])
-        return key
+        key = plain_prompt_key(prompt)
+        found = self._keys[prompt] = key, xxhash.xxh3_64_intdigest(key.encode())
+        return found
 
 
 def find_reader(form: Format, projection: Projection) -> RatedReader | None:
@@ -134,38 +128,24 @@ def find_reader(form: Format, projection: Projection) -> RatedReader | None:
 
 
 def _compile_path(path: str) -> Callable[[Mapping[str, Any]], Any]:
-    """Returns a function that gets the value at a path of keys, as `get_path` does; `_MISSING` where that is another
-    key or an item of a list, which the format finds.
+    """Returns a function that gets the value at a path of keys, as `get_path` does. It raises LookupError or TypeError
+    where that finds another key, the item of a list, or nothing.
     """
     first, *rest = path.split(".")
     if not rest:
-        return lambda row: row.get(path, _MISSING)
+        return operator.itemgetter(path)
 
     def get(row: Mapping[str, Any]) -> Any:
+        value: Any = row[first]
         if path in row:
-            return _MISSING
-        value: Any = row.get(first)
+            raise KeyError(path)
         for part in rest:
-            if type(value) is not dict or part not in value or part == KEYS:
-                return _MISSING
+            if type(value) is not dict or part == KEYS:
+                raise TypeError(path)
             value = value[part]
         return value
 
     return get
-
-
-@dataclass
-class _Columns:
-    """The rows of one bucket that are not written yet."""
-
-    places: "array[int]" = field(default_factory=lambda: array("q"))
-    keys: list[str] = field(default_factory=list)
-    answer_keys: list[str] = field(default_factory=list)
-    judges: list[str] = field(default_factory=list)
-    scores: "array[float]" = field(default_factory=lambda: array("d"))
-    prompts: list[str] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
-    origins: list[str] = field(default_factory=list)
 
 
 class RatedWriter:
@@ -181,7 +161,7 @@ class RatedWriter:
     def __init__(self, folder: Path, n_buckets: int, task_number: int, source: int, n_axes: int) -> None:
         self._buckets = BucketWriter(folder / FOLDER, n_buckets, task_number)
         self._n_buckets, self._source, self._n_axes = n_buckets, source, n_axes
-        self._columns: dict[int, _Columns] = {}
+        self._rows: dict[int, list[tuple[RatedRow, int, str]]] = {}
         self._characters = 0
 
     def __enter__(self) -> "RatedWriter":
@@ -200,18 +180,7 @@ class RatedWriter:
             place: its place among all rows of the run.
             origin: its origin.
         """
-        bucket = xxhash.xxh3_64_intdigest(row.prompt_key.encode()) % self._n_buckets
-        into = self._columns.get(bucket)
-        if into is None:
-            into = self._columns[bucket] = _Columns()
-        into.places.append(place)
-        into.keys.append(row.prompt_key)
-        into.answer_keys.append(row.answer_key)
-        into.judges.append(row.judge)
-        into.scores.extend(row.scores)
-        into.prompts.append(row.prompt)
-        into.answers.append(row.answer)
-        into.origins.append(origin)
+        self._rows.setdefault(row.bucket % self._n_buckets, []).append((row, place, origin))
         self._characters += len(row.prompt) + len(row.answer)
         if self._characters >= BLOCK_CHARACTERS:
             self._flush()
@@ -219,31 +188,32 @@ class RatedWriter:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        for bucket, columns in self._columns.items():
-            batch = _to_batch(columns, self._source, self._n_axes)
+        for bucket, rows in self._rows.items():
+            batch = _to_batch(rows, self._source, self._n_axes)
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, batch.schema) as stream:
                 stream.write_batch(batch)
             self._buckets.write(bucket, sink.getvalue())
-        self._columns, self._characters = {}, 0
+        self._rows, self._characters = {}, 0
 
 
-def _to_batch(columns: _Columns, source: int, n_axes: int) -> "pa.RecordBatch":
+def _to_batch(rows: Sequence[tuple[RatedRow, int, str]], source: int, n_axes: int) -> "pa.RecordBatch":
     import pyarrow as pa
 
-    count = len(columns.places)
-    scores = pa.Array.from_buffers(pa.float64(), count * n_axes, [None, pa.py_buffer(columns.scores)])
+    plain, places, origins = zip(*rows, strict=True)
+    scores = array("d", itertools.chain.from_iterable(row.scores for row in plain))
+    flat = pa.Array.from_buffers(pa.float64(), len(scores), [None, pa.py_buffer(scores)])
     arrays = {
-        "place": pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(columns.places)]),
-        "key": _pack_keys(columns.keys),
-        "answer_key": _pack_keys(columns.answer_keys),
-        "judge": _pack_keys(columns.judges),
-        "scores": pa.FixedSizeListArray.from_arrays(scores, n_axes),
-        "prompt": pa.array(columns.prompts, pa.string()),
-        "answer": pa.array(columns.answers, pa.string()),
-        "origin": pa.array(columns.origins, pa.string()),
+        "place": pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(array("q", places))]),
+        "key": _pack_keys([row.prompt_key for row in plain]),
+        "answer_key": _pack_keys([row.answer_key for row in plain]),
+        "judge": _pack_keys([row.judge for row in plain]),
+        "scores": pa.FixedSizeListArray.from_arrays(flat, n_axes),
+        "prompt": pa.array([row.prompt for row in plain], pa.string()),
+        "answer": pa.array([row.answer for row in plain], pa.string()),
+        "origin": pa.array(origins, pa.string()),
     }
-    fields = [pa.field(name, array.type) for name, array in arrays.items()]
+    fields = [pa.field(name, column.type) for name, column in arrays.items()]
     return pa.RecordBatch.from_arrays([*arrays.values()], schema=pa.schema(fields, {"source": str(source)}))
 
 

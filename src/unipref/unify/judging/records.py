@@ -324,5 +324,5 @@ def join_files(parts: Sequence[Path], out: Path) -> None:
 
     with pq.ParquetWriter(out, judgement_schema(), compression="zstd") as file:
         for part in parts:
-            for batch in parquet.read_batches(part, rows_at_once=BATCH):
+            for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
                 file.write_batch(batch)
