@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 
 import xxhash
 
@@ -50,18 +51,28 @@ def prompt_key(prompt: Messages) -> str:
     return digest(*(f"{m['role']}:{normalise(m['content'])}{_join_parts(m)}" for m in prompt))
 
 
-def plain_prompt_key(content: str) -> str:
-    """Returns `prompt_key` of one turn of the user that is plain text.
+def plain_prompt_keys(content: str) -> tuple[str, str]:
+    """Returns `prompt_key` and `root_prompt_key` of one turn of the user that is plain text.
 
     Raises:
         UnicodeEncodeError: the text holds half a surrogate pair.
     """
-    return xxhash.xxh3_128_hexdigest(f"user:{normalise(content)}".encode())
+    normalised = normalise(content).encode()
+    return xxhash.xxh3_128_hexdigest(b"user:" + normalised), xxhash.xxh3_128_hexdigest(b"root\x1f" + normalised)
 
 
-def plain_answer_key(content: str) -> str:
-    """Returns `answer_key` of one turn of the assistant that is plain text; errors as `plain_prompt_key`."""
-    return xxhash.xxh3_128_hexdigest(f"assistant\x1f{content}".encode())
+def plain_answer_key(content: bytes) -> str:
+    """Returns `answer_key` of one turn of the assistant that is plain text, in UTF-8."""
+    return xxhash.xxh3_128_hexdigest(b"assistant\x1f" + content)
+
+
+def plain_preference_id(source: str) -> Callable[..., str]:
+    """Returns a function that hashes prompt, chosen and rejected of a source's preference, each one turn of plain text
+    in UTF-8, to its id.
+    """
+    head = f"{source}\x1fuser\x1f".encode("utf-8", "surrogatepass")
+    between = b"\x1fassistant\x1f"
+    return lambda *texts: xxhash.xxh3_128_hexdigest(head + between.join(texts))
 
 
 def root_key(feedback: Feedback, source: str) -> str:

@@ -19,6 +19,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import Reason, preference_schema
 from unipref.core.workers import Engine
 from unipref.core.workers.local import Progress
+from unipref.unify.bucket_projection import reduce_bucket
 from unipref.unify.judging.estimate import aggregate_judgements
 from unipref.unify.judging.evidence import EvidenceFinder
 from unipref.unify.judging.pair_keys import with_keys
@@ -40,7 +41,6 @@ from unipref.unify.open_groups import OpenGroups
 from unipref.unify.preference_file import OVERRULED, FileCounts, OverruledMethod, PreferenceWriter
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
-from unipref.unify.reduce_bucket import reduce_bucket
 from unipref.unify.rejection_lines import describe_rejects, read_reject_examples, rejection_warnings
 from unipref.unify.second_look import (
     ONE_PAIR,

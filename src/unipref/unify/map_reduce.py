@@ -1,4 +1,4 @@
-"""The map task of unify: rows -> feedback in buckets. `reduce_bucket` has the reduce task: a bucket -> preferences.
+"""The map task of unify: rows -> feedback in buckets. `bucket_projection` has the reduce task: a bucket -> preferences.
 
 Both depend on their arguments alone, so every engine runs the same code. A bucket holds whole prompts. The size of a
 bucket, not of the data, bounds the memory.

@@ -7,7 +7,7 @@ through `project`. `tests/unify/test_rated_rows.py` checks that both give the sa
 
 import itertools
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.judgements import RATING, judgement_schema
-from unipref.core.records import Feedback, Message
-from unipref.core.text_keys import digest, join_turns, root_prompt_key
+from unipref.core.records import Feedback
+from unipref.core.text_keys import plain_preference_id
 from unipref.unify.judging.pair_keys import CHOSEN_KEY, GROUP_KEY, NUMBER, REJECTED_KEY
 from unipref.unify.judging.records import name_axis
 from unipref.unify.projection.order import EPSILON
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+TEXTS = {"prompt": "prompt", "chosen": "answer", "rejected": "answer"}
+"""Side of a preference -> the column of its text."""
 BIG_ENDIAN = ">u8"
 """Half a hash, so that numbers have the order of hexadecimal digits."""
 CLEAR = 1e-6
@@ -246,17 +248,14 @@ def make_preferences(groups: RatedGroups, numbers: Ints, schema: "pa.Schema") ->
 
     projection, table, count = groups.projection, groups.table, len(groups.first)
     best, worst = groups.best, groups.worst
-    texts = {"prompt": pa.array(_choose_prompts(groups), pa.string())}
-    texts |= {
-        side: table["answer"].combine_chunks().take(pa.array(rows))
-        for side, rows in (("chosen", best), ("rejected", worst))
-    }
-    ids, roots = _hash_texts(projection.source, *(column.to_pylist() for column in texts.values()))
+    rows_of = {"prompt": _choose_prompts(groups), "chosen": best, "rejected": worst}
+    texts = {side: table[TEXTS[side]].combine_chunks().take(pa.array(rows)) for side, rows in rows_of.items()}
+    ids = map(plain_preference_id(projection.source), *(_split_texts(column) for column in texts.values()))
     sides = np.stack([best, worst], axis=1).reshape(-1)
     scores = _read_scores(table, projection)
     deciding = list(projection.axes).index(str(projection.axis))
     columns = {
-        "id": pa.array(ids, pa.string()),
+        "id": pa.array(list(ids), pa.string()),
         "source": _repeat(projection.source, count),
         "kind": _repeat(projection.kind, count),
         "objective": _repeat(projection.objective, count),
@@ -267,7 +266,7 @@ def make_preferences(groups: RatedGroups, numbers: Ints, schema: "pa.Schema") ->
         "axes": _make_axes(scores[best], scores[worst], projection, schema.field("axes").type.value_type),
         "n_judgements": pa.array(np.ones(count, dtype=np.int32)),
         "n_responses": pa.array(np.diff(groups.starts).astype(np.int32)),
-        "group": pa.array(roots, pa.string()),
+        "group": _to_hex(table, "root", groups.starts[:-1]),
         "origin": _wrap(table["origin"].combine_chunks().take(pa.array(sides)), 2),
         "extra": pa.array(_describe_others(groups, scores), pa.string()),
         GROUP_KEY: _to_hex(table, "key", groups.starts[:-1]),
@@ -314,41 +313,44 @@ def _make_axes(
     return pa.ListArray.from_arrays(offsets, values)
 
 
-def _choose_prompts(groups: RatedGroups) -> list[str]:
-    """Returns the prompt of each group: the first in sort order, where only what `prompt_key` ignores differs."""
-    prompts = groups.table["prompt"].to_pylist()
-    starts = groups.starts.tolist()
-    return [min(prompts[start:end]) for start, end in itertools.pairwise(starts)]
+def _choose_prompts(groups: RatedGroups) -> Ints:
+    """Returns the row of each group's prompt: the first in sort order, where only what `prompt_key` ignores differs."""
+    prompts, starts = groups.table["prompt"], groups.starts
+    chosen = starts[:-1].copy()
+    first = np.repeat(chosen, np.diff(starts))
+    differs = ~np.asarray(_are_equal(prompts, prompts.take(first)))
+    for group in np.unique(np.searchsorted(starts, np.flatnonzero(differs), side="right") - 1):
+        start, end = starts[group], starts[group + 1]
+        texts = prompts.slice(start, end - start).to_pylist()
+        chosen[group] = start + min(range(len(texts)), key=texts.__getitem__)
+    return chosen
 
 
-def _hash_texts(
-    source: str, prompts: Sequence[str], chosen: Sequence[str], rejected: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """Returns the ids of preferences, and the hashes of their prompts that keep them on one side of the split."""
-    ids, roots = [], []
-    for prompt, better, worse in zip(prompts, chosen, rejected, strict=True):
-        turns = [Message(role="user", content=prompt)]
-        answers = (join_turns([Message(role="assistant", content=text)]) for text in (better, worse))
-        ids.append(digest(source, join_turns(turns), *answers))
-        roots.append(root_prompt_key(turns))
-    return ids, roots
+def _split_texts(column: "pa.Array") -> Iterator[memoryview]:
+    """Yields the texts of a column in UTF-8, without a copy."""
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1].tolist()
+    view = memoryview(data)
+    return (view[start:end] for start, end in itertools.pairwise(ends))
 
 
 def _describe_others(groups: RatedGroups, scores: "npt.NDArray[np.float64]") -> list[str]:
     """Returns the column `extra`: scores and origins of the answers that are not in the preference, as JSON."""
     names = list(groups.projection.axes)
     order = sorted(range(len(names)), key=names.__getitem__)
-    labels = [json.dumps(names[place], ensure_ascii=False) for place in order]
-    values, origins = scores[:, order].tolist(), groups.table["origin"].to_pylist()
-    starts, best, worst = groups.starts.tolist(), groups.best.tolist(), groups.worst.tolist()
     encode = json.encoder.encode_basestring
-    extras = []
-    for group, (start, end) in enumerate(itertools.pairwise(starts)):
-        others = []
-        for row in range(start, end):
-            if row in (best[group], worst[group]):
-                continue
-            rated = ", ".join(f"{label}: {value!r}" for label, value in zip(labels, values[row], strict=True))
-            others.append(f'{{"origin": [{encode(origins[row])}], "scores": {{{rated}}}}}')
-        extras.append(f'{{"others": [{", ".join(others)}]}}' if others else "{}")
+    labels = [encode(names[place]).replace("%", "%%") for place in order]
+    rated = ", ".join(f"{label}: %r" for label in labels)
+    template = f'{{"origin": [%s], "scores": {{{rated}}}}}'
+    is_other = np.ones(len(groups.table), dtype=bool)
+    is_other[groups.best] = is_other[groups.worst] = False
+    rows = np.flatnonzero(is_other)
+    origins = groups.table["origin"].take(rows).to_pylist()
+    values = scores[rows][:, order].tolist()
+    texts = [template % (encode(origin), *of_row) for origin, of_row in zip(origins, values, strict=True)]
+    ends = np.searchsorted(rows, groups.starts).tolist()
+    extras = [
+        f'{{"others": [{", ".join(texts[start:end])}]}}' if end > start else "{}"
+        for start, end in itertools.pairwise(ends)
+    ]
     return extras

@@ -17,7 +17,7 @@ import xxhash
 
 from unipref.core.contracts import Format
 from unipref.core.records import Feedback, Message, Response, Row
-from unipref.core.text_keys import plain_answer_key, plain_prompt_key
+from unipref.core.text_keys import plain_answer_key, plain_prompt_keys
 from unipref.core.workers.buckets import BucketWriter, read_bucket
 from unipref.unify.formats.ratings import Ratings
 from unipref.unify.mapping.fields import MAX_SCORE
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 FOLDER = "rated"
 """Folder of the buckets of such rows, beside those of feedback."""
-BLOCK_CHARACTERS = 16 << 20
-"""Characters of texts that a map task gathers before it writes them, a block of columns for each bucket."""
+BLOCK_BYTES = 16 << 20
+"""Bytes of texts that a map task gathers before it writes them, a block of columns for each bucket."""
 KEY_BYTES = 16
 REASONING_MARKS = ("think>", 'type="reasoning"')
 """Parts of the marks of reasoning in an answer."""
@@ -43,17 +43,24 @@ CACHED_PROMPTS = 1024
 
 
 class RatedRow(msgspec.Struct):
-    """One row: its texts without outer white space, its scores in the order of the axes, the hashes of its prompt, its
-    answer and itself in hexadecimal digits, and a number by which rows with the same prompt come into one bucket.
+    """One row.
+
+    Attributes:
+        prompt, answer: its texts without outer white space, in UTF-8.
+        scores: its scores in the order of the axes.
+        prompt_key, root: hashes of the prompt, in hexadecimal digits.
+        bucket: a number by which rows with the same prompt come into one bucket.
+        answer_key, judge: hashes of the answer and of the whole row.
     """
 
-    prompt: str
-    answer: str
+    prompt: bytes
+    answer: bytes
     scores: list[float]
     prompt_key: str
+    root: str
+    bucket: int
     answer_key: str
     judge: str
-    bucket: int
 
 
 class RatedReader:
@@ -77,7 +84,7 @@ class RatedReader:
             for spec in form.scores.values()
         ]
         self._judges = JudgeNamer()
-        self._keys: dict[str, tuple[str, int]] = {}
+        self._keys: dict[str, tuple[str, str, int]] = {}
 
     def read(self, row: Row) -> RatedRow | None:
         """Returns a plain row; None for one that the format has to read."""
@@ -96,17 +103,19 @@ class RatedReader:
                 if (type(value) is not float and type(value) is not int) or not low <= value <= high:
                     return None
                 scores.append(float(value))
-            key, bucket = self._keys.get(prompt) or self._find_key(prompt)
-            return RatedRow(prompt, answer, scores, key, plain_answer_key(answer), self._judges.hash_row(row), bucket)
+            key, root, bucket = self._keys.get(prompt) or self._find_keys(prompt)
+            text = answer.encode()
+            judge = self._judges.hash_row(row)
+            return RatedRow(prompt.encode(), text, scores, key, root, bucket, plain_answer_key(text), judge)
         except (LookupError, TypeError, ValueError, OverflowError, RecursionError):
             return None  # a path that leads elsewhere, half a surrogate pair, or a number that cannot be packed
 
-    def _find_key(self, prompt: str) -> tuple[str, int]:
-        """Returns the key of a prompt and the number of its bucket, which neighbouring rows often share."""
+    def _find_keys(self, prompt: str) -> tuple[str, str, int]:
+        """Returns the keys of a prompt and the number of its bucket, which neighbouring rows often share."""
         if len(self._keys) >= CACHED_PROMPTS:
             self._keys.clear()
-        key = plain_prompt_key(prompt)
-        found = self._keys[prompt] = key, xxhash.xxh3_64_intdigest(key.encode())
+        key, root = plain_prompt_keys(prompt)
+        found = self._keys[prompt] = key, root, xxhash.xxh3_64_intdigest(key.encode())
         return found
 
 
@@ -162,7 +171,7 @@ class RatedWriter:
         self._buckets = BucketWriter(folder / FOLDER, n_buckets, task_number)
         self._n_buckets, self._source, self._n_axes = n_buckets, source, n_axes
         self._rows: dict[int, list[tuple[RatedRow, int, str]]] = {}
-        self._characters = 0
+        self._size = 0
 
     def __enter__(self) -> "RatedWriter":
         return self
@@ -181,8 +190,8 @@ class RatedWriter:
             origin: its origin.
         """
         self._rows.setdefault(row.bucket % self._n_buckets, []).append((row, place, origin))
-        self._characters += len(row.prompt) + len(row.answer)
-        if self._characters >= BLOCK_CHARACTERS:
+        self._size += len(row.prompt) + len(row.answer)
+        if self._size >= BLOCK_BYTES:
             self._flush()
 
     def _flush(self) -> None:
@@ -194,7 +203,7 @@ class RatedWriter:
             with pa.ipc.new_stream(sink, batch.schema) as stream:
                 stream.write_batch(batch)
             self._buckets.write(bucket, sink.getvalue())
-        self._rows, self._characters = {}, 0
+        self._rows, self._size = {}, 0
 
 
 def _to_batch(rows: Sequence[tuple[RatedRow, int, str]], source: int, n_axes: int) -> "pa.RecordBatch":
@@ -209,12 +218,21 @@ def _to_batch(rows: Sequence[tuple[RatedRow, int, str]], source: int, n_axes: in
         "answer_key": _pack_keys([row.answer_key for row in plain]),
         "judge": _pack_keys([row.judge for row in plain]),
         "scores": pa.FixedSizeListArray.from_arrays(flat, n_axes),
-        "prompt": pa.array([row.prompt for row in plain], pa.string()),
-        "answer": pa.array([row.answer for row in plain], pa.string()),
+        "root": _pack_keys([row.root for row in plain]),
+        "prompt": _join_texts([row.prompt for row in plain]),
+        "answer": _join_texts([row.answer for row in plain]),
         "origin": pa.array(origins, pa.string()),
     }
     fields = [pa.field(name, column.type) for name, column in arrays.items()]
     return pa.RecordBatch.from_arrays([*arrays.values()], schema=pa.schema(fields, {"source": str(source)}))
+
+
+def _join_texts(texts: Sequence[bytes]) -> "pa.Array":
+    """Returns a column of texts in UTF-8, of less than 2 GiB together."""
+    import pyarrow as pa
+
+    ends = array("i", itertools.accumulate(map(len, texts), initial=0))
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
 
 
 def _pack_keys(keys: Sequence[str]) -> "pa.Array":
@@ -251,4 +269,5 @@ def make_feedback(prompt: str, answer: str, scores: dict[str, float], judge: str
 
 def as_feedback(row: RatedRow, axes: Sequence[str], origin: str) -> Feedback:
     """Returns the feedback of a row."""
-    return make_feedback(row.prompt, row.answer, dict(zip(axes, row.scores, strict=True)), row.judge, origin)
+    scores = dict(zip(axes, row.scores, strict=True))
+    return make_feedback(row.prompt.decode(), row.answer.decode(), scores, row.judge, origin)
