@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from unipref.core import parquet
+from unipref.core.garbage import collect_rarely
 from unipref.core.interleaved import InterleavedRows
 from unipref.core.messages import texts_of
 from unipref.core.records import Feedback, Preference, Reject, preference_schema
@@ -43,6 +44,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     schema = with_keys(preference_schema(task.with_parts))
     number = 0
     with (
+        collect_rarely(),
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.bucket + FIRST_REDUCE_TASK) as rejects,
         _PartWriter(task.out / part_name(task.bucket), schema) as preferences,
         JudgementWriter(task.out / judgements_name(task.bucket), len(task.sources) > 1) as judgements,

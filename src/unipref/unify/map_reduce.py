@@ -14,6 +14,7 @@ import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
+from unipref.core.garbage import collect_rarely
 from unipref.core.records import Feedback, Reason, Reject, RejectedRow, Row
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
@@ -153,6 +154,7 @@ def map_rows(task: MapTask) -> SourceCounts:
     rated = find_reader(task.resolved.format, task.resolved.projection)
     n_axes = len(task.resolved.projection.axes)
     with (
+        collect_rarely(),
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
         RatedWriter(task.folder, task.n_buckets, task.number, task.source, n_axes) as rated_out,
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,

@@ -42,7 +42,7 @@ CACHED_PROMPTS = 1024
 """Most prompts whose keys are held."""
 
 
-class RatedRow(msgspec.Struct):
+class RatedRow(msgspec.Struct, gc=False):
     """One row.
 
     Attributes:
