@@ -121,6 +121,7 @@ def unify(
     """
     work = out / "buckets"
     work.mkdir()
+    engine.share(work)
     n_buckets = max(1, -(-sum(part.size for source in sources for part in source.parts) // BUCKET_BYTES))
     counts = [SourceCounts() for _ in sources]
     without_parts = [
