@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 
 from unipref.core import parquet
-from unipref.core.garbage import collect_rarely
-from unipref.core.interleaved import InterleavedRows
 from unipref.core.messages import texts_of
 from unipref.core.records import Feedback, Preference, Reject, preference_schema
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter
 from unipref.unify.bucket_groups import SourceGroups, merge_parts, read_sources
+from unipref.unify.garbage import collect_rarely
+from unipref.unify.interleaved import InterleavedRows
 from unipref.unify.judging.pair_keys import make_keys, with_keys
 from unipref.unify.judging.records import Judgement, JudgementWriter, list_judgements
 from unipref.unify.map_reduce import (

@@ -14,12 +14,12 @@ import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
-from unipref.core.garbage import collect_rarely
 from unipref.core.records import Feedback, Reason, Reject, RejectedRow, Row
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter
 from unipref.sources.reading_notes import RowNotes, collect_notes
+from unipref.unify.garbage import collect_rarely
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import find_parts
 from unipref.unify.mapping.unread_fields import add_unread_fields, count_unread_fields

@@ -10,10 +10,10 @@ import msgspec
 import xxhash
 
 from unipref.core import parquet
-from unipref.core.interleaved import InterleavedRows
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
 from unipref.core.text_keys import answer_hash
+from unipref.unify.interleaved import InterleavedRows
 from unipref.unify.projection.project import Projection
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import random
 import pyarrow as pa
 import pytest
 
-from unipref.core.garbage import NEW_OBJECTS, collect_rarely
-from unipref.core.interleaved import InterleavedRows
+from unipref.unify.garbage import NEW_OBJECTS, collect_rarely
+from unipref.unify.interleaved import InterleavedRows
 
 
 @pytest.mark.parametrize("seed", range(5))
