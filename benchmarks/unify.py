@@ -272,7 +272,7 @@ def measure(command: Sequence[str], log: Path) -> Run:
 
 
 def _sample(pid: int, peak: list[int], ended: threading.Event) -> None:
-    while not ended.wait(0.1):
+    while not ended.wait(0.25):
         try:
             processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
         except psutil.Error:
