@@ -1,5 +1,6 @@
 """The reduce task of unify: the feedback of one bucket -> preferences, judgements and rejects."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from unipref.unify.map_reduce import (
 from unipref.unify.open_groups import CandidateWriter, candidate_schema, candidates_name
 from unipref.unify.projection.judges import drop_repeated_judgements
 from unipref.unify.projection.order import Undecided
-from unipref.unify.projection.project import Projection, project
+from unipref.unify.projection.project import Projection, UnusedAnswer, list_unscored, project
 from unipref.unify.rated_groups import make_judgements, make_preferences
 
 if TYPE_CHECKING:
@@ -119,22 +120,32 @@ class _GroupReducer:
         try:
             projected = project(group, projection)
         except Undecided as reject:
+            origin = self._reject_parts(list_unscored(group, reject), origin, projection, counts)
             self._candidates.add(reject.candidates, prompt, number, judged, reject, origin)
             return
         except Reject as reject:
+            origin = self._reject_parts(list_unscored(group, reject), origin, projection, counts)
             counts.groups_rejected[reject.reason.value] += 1
             self._reject(reject, projection, "group", origin)
             return
         counts.projected += 1
         self._candidates.add(projected.candidates, prompt, number, judged, None, origin)
-        for unused in projected.unused:
-            counts.parts_rejected[unused.reject.reason.value] += 1
-            self._reject(unused.reject, projection, "part", unused.origin)
+        self._reject_parts(projected.unused, origin, projection, counts)
         counts.preferences += len(projected.preferences)
         counts.ordered_pairs += projected.ordered
         counts.implied_pairs += projected.implied
         counts.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
         self._preferences.add(projected.preferences, prompt, number)
+
+    def _reject_parts(
+        self, several: Sequence[UnusedAnswer], origin: list[str], projection: Projection, counts: SourceCounts
+    ) -> list[str]:
+        """Writes the answers of a group that have no place in its order, and returns the origins of the others."""
+        for unused in several:
+            counts.parts_rejected[unused.reject.reason.value] += 1
+            self._reject(unused.reject, projection, "part", unused.origin)
+        out = {place for unused in several for place in unused.origin}
+        return [place for place in origin if place not in out] or origin
 
     def _reject(self, reject: Reject, projection: Projection, level: str, origin: list[str]) -> None:
         self._rejects.write(0, pack(RejectRecord.from_reject(reject, projection.source, level, origin)))
