@@ -26,7 +26,7 @@ from unipref.sources.arrow_messages import read_messages
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import lines, read_json
 from unipref.sources.limits import RowLimit
-from unipref.unify import map_reduce
+from unipref.unify import bucket_groups
 from unipref.unify.inspection import inspect
 
 SMALL = Limits(row_bytes=100)
@@ -321,8 +321,8 @@ def test_a_bucket_that_is_too_large_gives_the_same_preferences(tmp_path: Path, m
     (tmp_path / "x.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
     source = {"name": "x", "path": str(tmp_path / "x.jsonl"), "format": "pairs", "map": {"prompt": "prompt"}}
     found = []
-    for name, size in (("whole", map_reduce.GROUP_BYTES), ("split", 2000)):
-        monkeypatch.setattr(map_reduce, "GROUP_BYTES", size)
+    for name, size in (("whole", bucket_groups.GROUP_BYTES), ("split", 2000)):
+        monkeypatch.setattr(bucket_groups, "GROUP_BYTES", size)
         file = unipref.unify_feedback({"sources": [source], "workers": 1}, tmp_path / name)
         found.append(sorted(map(repr, pq.read_table(file).to_pylist())))
     assert found[0] == found[1]

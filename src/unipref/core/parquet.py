@@ -21,7 +21,11 @@ MEND = "Run the stage that writes this file again."
 
 
 def read_batches(
-    path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
+    path: Path,
+    columns: Sequence[str] | None = None,
+    rows_at_once: int = ROWS_AT_ONCE,
+    mend: str = MEND,
+    few: int = FEW_ROWS,
 ) -> "Iterator[pa.RecordBatch]":
     """Yields the record batches of a file, in order.
 
@@ -30,6 +34,7 @@ def read_batches(
         columns: names of the columns to read, or paths inside one (`chosen.list.element.role`); None: all.
         rows_at_once: most rows of a batch; fewer if the rows are long.
         mend: how to fix an unreadable file, for the error.
+        few: most rows that are decoded before their size is looked at; more where the row groups of the file are small.
 
     Raises:
         UserError: the file is missing or damaged, or has no such column.
@@ -37,8 +42,7 @@ def read_batches(
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
-        few = min(FEW_ROWS, rows_at_once)
-        batches = file.iter_batches(few, columns=None if columns is None else list(columns))
+        batches = file.iter_batches(min(few, rows_at_once), columns=None if columns is None else list(columns))
         yield from _gather(batches, rows_at_once)
 
 
@@ -54,6 +58,13 @@ def count_rows(path: Path, mend: str = MEND) -> int:
     """Returns the number of rows of a file; errors as for `read_batches`."""
     with _open(path, mend) as file:
         return int(file.metadata.num_rows)
+
+
+def write_plain(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
+    """Opens a file that is written and read once, and so is neither packed nor searched for repeated values."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False)
 
 
 def read_schema(path: Path) -> "pa.Schema":
@@ -73,8 +84,10 @@ def _gather(batches: "Iterator[pa.RecordBatch]", rows_at_once: int) -> "Iterator
     rows = size = 0
     for batch in batches:
         start = 0
+        # Few rows at a time only where so many could be too long.
+        most = len(batch) if size + batch.nbytes < BYTES_AT_ONCE else FEW_ROWS
         while start < len(batch):
-            part = batch.slice(start, rows_at_once - rows)
+            part = batch.slice(start, min(rows_at_once - rows, most))
             start += len(part)
             pending.append(part)
             rows, size = rows + len(part), size + part.nbytes

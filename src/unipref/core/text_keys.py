@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 
 import xxhash
 
@@ -22,10 +23,16 @@ def text_hash(content: str) -> bytes:
 
 _SPACES = re.compile(r"[ \t\n\r\f\v\u00a0]{2,}|[\t\n\r\f\v\u00a0]")
 
+_RARE_SPACES = re.compile("[\r\f\v]")
+
 
 def normalise(content: str) -> str:
     """Normalises Unicode forms, case and white space: for comparing prompts, never for training."""
-    return _SPACES.sub(" ", unicodedata.normalize("NFKC", content)).strip().casefold()
+    text = content if content.isascii() else unicodedata.normalize("NFKC", content)
+    # The expression looks at every space, and most texts have none that it changes.
+    if "  " in text or "\n" in text or "\t" in text or "\u00a0" in text or _RARE_SPACES.search(text):
+        text = _SPACES.sub(" ", text)
+    return text.strip().casefold()
 
 
 def join_turns(messages: Messages | None) -> str:
@@ -42,6 +49,30 @@ def _join_parts(message: Message) -> str:
 def prompt_key(prompt: Messages) -> str:
     """Hashes the normalised turns of a prompt; all answers to it share the hash."""
     return digest(*(f"{m['role']}:{normalise(m['content'])}{_join_parts(m)}" for m in prompt))
+
+
+def plain_prompt_keys(content: str) -> tuple[str, str]:
+    """Returns `prompt_key` and `root_prompt_key` of one turn of the user that is plain text.
+
+    Raises:
+        UnicodeEncodeError: the text holds half a surrogate pair.
+    """
+    normalised = normalise(content).encode()
+    return xxhash.xxh3_128_hexdigest(b"user:" + normalised), xxhash.xxh3_128_hexdigest(b"root\x1f" + normalised)
+
+
+def plain_answer_key(content: bytes) -> str:
+    """Returns `answer_key` of one turn of the assistant that is plain text, in UTF-8."""
+    return xxhash.xxh3_128_hexdigest(b"assistant\x1f" + content)
+
+
+def plain_preference_id(source: str) -> Callable[..., str]:
+    """Returns a function that hashes prompt, chosen and rejected of a source's preference, each one turn of plain text
+    in UTF-8, to its id.
+    """
+    head = f"{source}\x1fuser\x1f".encode("utf-8", "surrogatepass")
+    between = b"\x1fassistant\x1f"
+    return lambda *texts: xxhash.xxh3_128_hexdigest(head + between.join(texts))
 
 
 def root_key(feedback: Feedback, source: str) -> str:

@@ -38,9 +38,10 @@ class DataStages:
         def work(out: Path) -> dict[str, Any]:
             sources.check_parts(parts)
             size = sum(part.size for part in parts)
+            engine_name, address = study.engine_settings()
             with (
                 sources.joined(parts, out) as read,
-                make_engine(study.engine, study.workers, size, context.listener.progress) as engine,
+                make_engine(engine_name, study.workers, size, context.listener.progress, address=address) as engine,
             ):
                 progress = context.listener.progress
                 result = unify(resolved, study.unify, out, engine=engine, read=read, on_progress=progress)

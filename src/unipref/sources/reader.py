@@ -17,6 +17,7 @@ from unipref.sources.oriented_rows import oriented_rows
 from unipref.sources.parquet_rows import read_parquet
 from unipref.sources.part import Part
 from unipref.sources.reading_notes import note_row
+from unipref.sources.sampled_tables import sample_table
 from unipref.sources.split_files import parts
 from unipref.sources.text_lines import read_lines
 from unipref.sources.xlsx_rows import read_sheet
@@ -42,21 +43,28 @@ def read(part: Part) -> Iterator[Numbered]:
 
 
 def _outer(part: Part) -> Iterator[Numbered]:
-    last = part.first_row - 1
+    number: int | str = part.first_row - 1
     only: Row | None = None
+    is_first = True
     try:
-        for place, (number, row) in enumerate(_rows(part)):
-            last = int(str(number).partition(".")[0])
-            only = row if place == 0 and isinstance(row, dict) else None
+        for number, row in _rows(part):
+            only = row if is_first and isinstance(row, dict) else None
+            is_first = False
             yield number, row
     except (MemoryError, OSError, ResourceError) as error:
         raise_if_resource(error, part.origin)
         raise UserError(f"{error}.", where=part.origin, mend="Check that the file can be read.") from error
     except Broken as fault:
+        last = int(str(number).partition(".")[0])
         before = f"after row {last}" if last else "from the beginning"
         yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
-    has_setting = part.orient or part.records
-    if part.shape == "json" and only and not has_setting and (setting := likely_setting(only)):
+    if part.shape == "json" and only and not (part.orient or part.records):
+        _note_table(part, only)
+
+
+def _note_table(part: Part, row: Row) -> None:
+    """Notes that the only row of a file may be a whole table."""
+    if setting := likely_setting(row):
         note_row(f"'{part.origin}' is one object and read as one row; if it is a table of rows, set '{setting}'")
 
 
@@ -83,7 +91,8 @@ def _rows(part: Part) -> Iterator[Numbered]:
 def peek(path: Path, n: int, orient: str = "", records: str = "") -> list[Row]:
     """The first `n` usable rows of a file, glob or folder, without reading the rest.
 
-    Skips rows that cannot be used, at most 1,000 of them. Stops early when the rows are long.
+    Skips rows that cannot be used, at most 1,000 of them. Stops early when the rows are long. Of a large table in one
+    object, that object has only the first `n` rows.
 
     Args:
         path: of the file, glob or folder.
@@ -96,8 +105,12 @@ def peek(path: Path, n: int, orient: str = "", records: str = "") -> list[Row]:
     """
     rows: list[Row] = []
     rejects = characters = 0
-    for part in parts([str(path)], Path(), str(path), cut_bytes=None):
-        for _, row in read(msgspec.structs.replace(part, orient=orient, records=records)):
+    for given in parts([str(path)], Path(), str(path), cut_bytes=None):
+        part = msgspec.structs.replace(given, orient=orient, records=records)
+        table = sample_table(part, n)
+        if table is not None:
+            _note_table(part, table)
+        for _, row in read(part) if table is None else [(1, table)]:
             if isinstance(row, Reject):
                 rejects += 1
             else:

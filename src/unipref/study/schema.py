@@ -1,8 +1,9 @@
 """The settings of a study file."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from unipref.clean import CleanSettings, SplitSettings
 from unipref.core.choice_setting import one_choice
@@ -61,6 +62,30 @@ def _as_grid(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class Cluster(Settings):
+    """A Ray cluster."""
+
+    address: str | None = None
+    """Its address, such as `auto` or `10.0.0.1:6379`; null: one is started on this machine."""
+
+
+class OnRay(Settings):
+    """The engine `ray` with its settings."""
+
+    ray: Cluster
+    """The cluster."""
+
+
+def _kind_of_engine(value: Any) -> str:
+    return "<settings>" if isinstance(value, Mapping | OnRay) else "<name>"
+
+
+Engine = Annotated[
+    Annotated[Literal["local", "ray"], Tag("<name>")] | Annotated[OnRay, Tag("<settings>")],
+    Discriminator(_kind_of_engine),
+]
+
+
 class Study(Settings):
     """A study file."""
 
@@ -96,10 +121,14 @@ class Study(Settings):
     """What the report shows besides the results."""
     limits: Limits = Limits()
     """How much of a file is held in memory or unpacked."""
-    engine: Literal["local"] = "local"
-    """The engine that processes rows."""
+    engine: Engine = "local"
+    """The engine that processes rows: `local`, `ray`, or `{ray: {address: ...}}` for an existing cluster."""
     workers: Annotated[int, Field(ge=1)] | None = None
-    """Processes of the local engine; default: the free cores."""
+    """Most processes at a time; default: the free cores, or all cores of the cluster."""
+
+    def engine_settings(self) -> tuple[str, str | None]:
+        """Returns the name of the engine, and the address of its cluster."""
+        return (self.engine, None) if isinstance(self.engine, str) else ("ray", self.engine.ray.address)
 
     def step_names(self) -> list[str]:
         """Returns the names of the training steps, in order."""

@@ -19,6 +19,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import Reason, preference_schema
 from unipref.core.workers import Engine
 from unipref.core.workers.local import Progress
+from unipref.unify.bucket_projection import reduce_bucket
 from unipref.unify.judging.estimate import aggregate_judgements
 from unipref.unify.judging.evidence import EvidenceFinder
 from unipref.unify.judging.pair_keys import with_keys
@@ -34,7 +35,6 @@ from unipref.unify.map_reduce import (
     judgements_name,
     map_rows,
     part_name,
-    reduce_bucket,
 )
 from unipref.unify.mapping.part_counts import NO_TOOLS
 from unipref.unify.open_groups import OpenGroups
@@ -121,6 +121,7 @@ def unify(
     """
     work = out / "buckets"
     work.mkdir()
+    engine.share(work)
     n_buckets = max(1, -(-sum(part.size for source in sources for part in source.parts) // BUCKET_BYTES))
     counts = [SourceCounts() for _ in sources]
     without_parts = [

@@ -2,10 +2,10 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xxhash
@@ -13,6 +13,9 @@ import xxhash
 from unipref.core import parquet
 from unipref.core.judgements import NOBODY, Floats, Ints
 from unipref.core.records import ROLE_COLUMNS, Axis
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_EXAMPLES = 3
 EPSILON = 1e-9
@@ -86,8 +89,9 @@ def read_votes(
     """
     gathered = {source: _Gathered() for source in axes_of}
     columns = ["source", "group", "axes", "origin", *ROLE_COLUMNS]
-    for row in (row for path in preferences for row in parquet.read_rows(path, columns)):
-        _gather(row, axes_of[row["source"]], gathered[row["source"]])
+    for batch in (batch for path in preferences for batch in parquet.read_batches(path, columns)):
+        for vote in _read_rows(batch):
+            _gather(vote, axes_of[vote.source], gathered[vote.source])
     rows = np.unique(np.concatenate([_ints(each.origins) for each in gathered.values()] or [_ints([])]))
     names, rater = _find_raters(judgements, rows)
     return {
@@ -96,24 +100,46 @@ def read_votes(
     }
 
 
-def _gather(row: Mapping[str, Any], axes: Mapping[str, Axis], into: _Gathered) -> None:
+class _Row(NamedTuple):
+    """What is read of a preference; `axes` has name and scores of the chosen and the rejected answer."""
+
+    source: str
+    group: str
+    origin: list[str]
+    axes: list[tuple[str, float | None, float | None]]
+    is_one_sided: bool
+
+
+def _read_rows(batch: "pa.RecordBatch") -> Iterator[_Row]:
+    """Yields the rows of a batch. Only the texts that are used become objects of Python."""
+    axes = batch["axes"]
+    values, ends = axes.flatten(), axes.value_lengths().to_numpy().cumsum().tolist()
+    pairs = list(zip(*(values.field(name).to_pylist() for name in ("axis", "chosen", "rejected")), strict=True))
+    is_pair = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
+    columns = (batch[name].to_pylist() for name in ("source", "group", "origin"))
+    start = 0
+    for source, group, origin, end, has_both in zip(*columns, ends, is_pair.tolist(), strict=True):
+        yield _Row(source, group, origin, pairs[start:end], not has_both)
+        start = end
+
+
+def _gather(row: _Row, axes: Mapping[str, Axis], into: _Gathered) -> None:
     """Adds the vote on one preference, by the majority of its axes."""
-    is_one_sided = row["chosen"] is None or row["rejected"] is None
     gaps = []
     net = 0
-    for pair in row["axes"]:
-        gap = _gap_of_axis(pair, axes, is_one_sided)
+    for name, chosen, rejected in row.axes:
+        gap = _gap_of_axis(axes.get(name), chosen, rejected, row.is_one_sided)
         if gap:
             sign = 1 if gap > 0 else -1
-            into.by_axis[pair["axis"], sign > 0] += 1
-            gaps.append((pair["axis"], gap))
+            into.by_axis[name, sign > 0] += 1
+            gaps.append((name, gap))
             net += sign
     if not net:
         return
     into.signs.append(1 if net > 0 else -1)
-    into.prompts.append(_hash(row["group"]))
-    into.origins.append(_hash(row["origin"][0]) if row["origin"] else 0)
-    files = {origin.rpartition(":")[0] for origin in row["origin"]}
+    into.prompts.append(_hash(row.group))
+    into.origins.append(_hash(row.origin[0]) if row.origin else 0)
+    files = {origin.rpartition(":")[0] for origin in row.origin}
     name = files.pop() if len(files) == 1 else SEVERAL
     into.files.append(into.file_names.setdefault(name, len(into.file_names)))
     into.widths.append(len(gaps))
@@ -121,15 +147,14 @@ def _gather(row: Mapping[str, Any], axes: Mapping[str, Axis], into: _Gathered) -
         into.axes.append(into.axis_names.setdefault(axis, len(into.axis_names)))
         into.gaps.append(gap)
     if net < 0 and len(into.examples) < MAX_EXAMPLES:
-        into.examples.append(", ".join(row["origin"]))
+        into.examples.append(", ".join(row.origin))
 
 
-def _gap_of_axis(pair: Mapping[str, Any], axes: Mapping[str, Axis], is_one_sided: bool) -> float:
+def _gap_of_axis(axis: Axis | None, chosen: float | None, rejected: float | None, is_one_sided: bool) -> float:
     """Returns by how much an axis puts the chosen answer above the rejected one; 0 if it decides nothing.
 
     A one-sided preference is compared to the middle of the axis' declared scale.
     """
-    axis, chosen, rejected = axes.get(pair["axis"]), pair["chosen"], pair["rejected"]
     if axis is None or (chosen is None and rejected is None):
         return 0.0
     if chosen is None or rejected is None:

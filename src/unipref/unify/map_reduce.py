@@ -1,12 +1,11 @@
-"""The map and the reduce task of unify: rows -> feedback in buckets, a bucket -> preferences.
+"""The map task of unify: rows -> feedback in buckets. `bucket_projection` has the reduce task: a bucket -> preferences.
 
 Both depend on their arguments alone, so every engine runs the same code. A bucket holds whole prompts. The size of a
 bucket, not of the data, bounds the memory.
 """
 
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,19 @@ import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
-from unipref.core.messages import texts_of
-from unipref.core.records import Feedback, Preference, Reason, Reject, RejectedRow, Row, preference_schema
+from unipref.core.records import Feedback, Reason, Reject, RejectedRow, Row
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
-from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
+from unipref.core.workers.buckets import BucketWriter
 from unipref.sources.reading_notes import RowNotes, collect_notes
-from unipref.unify.judging.pair_keys import make_keys, with_keys
-from unipref.unify.judging.records import Judgement, JudgementWriter, list_judgements
+from unipref.unify.garbage import collect_rarely
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import find_parts
 from unipref.unify.mapping.unread_fields import add_unread_fields, count_unread_fields
-from unipref.unify.open_groups import CandidateWriter, candidate_schema, candidates_name
-from unipref.unify.projection.groups import group_key, merge_feedback
-from unipref.unify.projection.judges import JudgeNamer, cancel_opposites, drop_repeated_judgements, name_judges
-from unipref.unify.projection.order import Undecided
-from unipref.unify.projection.project import Projection, UnusedAnswer, list_unscored, project
+from unipref.unify.projection.groups import group_key
+from unipref.unify.projection.judges import JudgeNamer, name_judges
+from unipref.unify.projection.project import Projection
+from unipref.unify.rated_rows import RatedWriter, find_reader
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
 """Reads the rows of one part of a source as (row number, row or reject); `7.2` is a row inside row 7."""
@@ -40,8 +36,8 @@ BATCH, BATCH_CHARACTERS = 1024, 64 << 20
 """Most preferences, and about how many characters, per row group of a Parquet file."""
 ROW_BYTES = 64 << 20
 """About how many bytes of feedback one row may give; the rest of it is left out and counted."""
-GROUP_BYTES = 256 << 20
-"""Largest bucket that is held in memory. Buckets are larger than planned if files are packed."""
+PLACE_BITS = 40
+"""Bits of a feedback's place that count within a task; those above are the task's number."""
 
 
 class ResolvedSource(msgspec.Struct, frozen=True):
@@ -122,10 +118,11 @@ class SourceCounts(msgspec.Struct):
 
 
 class GroupEntry(msgspec.Struct, array_like=True):
-    """One feedback in a bucket; entries of one source with the same key form a group."""
+    """One feedback in a bucket; entries of one source with the same key form a group. Places have the order of rows."""
 
     source: int
     key: str
+    place: int
     feedback: Feedback
 
 
@@ -146,7 +143,7 @@ class RejectRecord(msgspec.Struct, array_like=True):
         return cls(source, level, reject.reason.value, field, show_text(reject.detail), origin)
 
 
-_pack = msgspec.msgpack.Encoder().encode
+pack = msgspec.msgpack.Encoder().encode
 
 
 def map_rows(task: MapTask) -> SourceCounts:
@@ -154,8 +151,12 @@ def map_rows(task: MapTask) -> SourceCounts:
     counts = SourceCounts()
     source = task.resolved.projection.source
     patterns.limit_rows(task.resolved.row_seconds)
+    rated = find_reader(task.resolved.format, task.resolved.projection)
+    n_axes = len(task.resolved.projection.axes)
     with (
+        collect_rarely(),
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
+        RatedWriter(task.folder, task.n_buckets, task.number, task.source, n_axes) as rated_out,
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
         collect_notes() as notes,
     ):
@@ -167,6 +168,11 @@ def map_rows(task: MapTask) -> SourceCounts:
             if notes:
                 counts.notes.add(notes, origin)
                 notes.clear()
+            plain = rated.read(row) if rated is not None and type(row) is dict else None
+            if plain is not None:
+                counts.used += 1
+                rated_out.add(plain, reader.next_place(), origin)
+                continue
             with count_unread_fields() as unread:
                 read = reader.read(row, place, number)
             add_unread_fields(counts.unread_turn_fields, unread)
@@ -175,13 +181,13 @@ def map_rows(task: MapTask) -> SourceCounts:
                 nothing = Reject(Reason.NO_ANSWER, "the row does not contain an answer of the assistant")
                 first, *rejects = rejects or [nothing]
                 counts.rejected[first.reason.value] += 1
-                rejects_out.write(0, _pack(RejectRecord.from_reject(first, source, "row", [origin])))
+                rejects_out.write(0, pack(RejectRecord.from_reject(first, source, "row", [origin])))
             else:
                 counts.used += 1
                 counts.message_parts.update(sorted(read.parts))
             for reject in rejects:
                 counts.parts_rejected[reject.reason.value] += 1
-                rejects_out.write(0, _pack(RejectRecord.from_reject(reject, source, "part", [origin])))
+                rejects_out.write(0, pack(RejectRecord.from_reject(reject, source, "part", [origin])))
             for bucket, packed in read.entries:
                 buckets.write(bucket, packed)
         counts.notes.add(notes, f"the end of {origins[-1]}")
@@ -219,6 +225,12 @@ class _RowReader:
     def __init__(self, task: MapTask, origins: list[str]) -> None:
         self._task, self._origins, self._judges = task, origins, JudgeNamer()
         self._has_tools = getattr(task.resolved.format, "tools", None) is not None
+        self._next_place = task.number << PLACE_BITS
+
+    def next_place(self) -> int:
+        """Returns the place of the next feedback among all of the run."""
+        self._next_place += 1
+        return self._next_place
 
     def read(self, row: Row | Reject, place: int, number: int | str) -> _ReadRow:
         """Reads one row of the part at a place of the task."""
@@ -257,7 +269,7 @@ class _RowReader:
         try:
             prompt = prompt_key(feedback.prompt)
             key = group_key(feedback, form.grouping, prompt, f"{row_key}:{len(read.entries)}")
-            packed = _pack(GroupEntry(self._task.source, key, feedback))
+            packed = pack(GroupEntry(self._task.source, key, self.next_place(), feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}") from error
         read.parts |= find_parts(feedback, self._has_tools)
@@ -270,121 +282,7 @@ def _with_origin(feedback: Feedback, origin: str) -> Feedback:
     return msgspec.structs.replace(feedback, responses=responses)
 
 
-def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
-    """Groups one bucket's feedback and projects it; returns source number -> counts."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    counts_of: dict[int, SourceCounts] = {}
-    rows: list[dict[str, Any]] = []
-    size, schema = 0, with_keys(preference_schema(task.with_parts))
-    task_number = task.bucket + _FIRST_REDUCE_TASK
-    with (
-        BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
-        pq.ParquetWriter(task.out / part_name(task.bucket), schema, compression="zstd") as writer,
-        JudgementWriter(task.out / judgements_name(task.bucket)) as judgements,
-        CandidateWriter(task.out / candidates_name(task.bucket), candidate_schema(schema)) as candidates,
-    ):
-        for number, (source, parts) in enumerate(read_groups(task)):
-            counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
-            counts.groups += 1
-            distinct_parts, repeated = drop_repeated_judgements(parts)
-            counts.repeated_judgements += repeated
-            # The parts of a group have one prompt: those of other groups would have another key.
-            prompt = prompt_key(parts[0].prompt)
-            judged: list[Judgement] = []
-            for part in distinct_parts:
-                of_part = list(list_judgements(part, projection, prompt))
-                judged += of_part
-                counts.judgements += judgements.add(of_part, part.judge)
-            group, opposite = merge_parts(distinct_parts)
-            counts.opposite_judgements += opposite
-            origin = list(dict.fromkeys(place for r in group.responses for place in r.origin))
-            try:
-                projected = project(group, projection)
-            except Undecided as reject:
-                origin = _reject_parts(list_unscored(group, reject), origin, projection.source, counts, rejects_out)
-                candidates.add(reject.candidates, prompt, number, judged, reject, origin)
-                continue
-            except Reject as reject:
-                origin = _reject_parts(list_unscored(group, reject), origin, projection.source, counts, rejects_out)
-                counts.groups_rejected[reject.reason.value] += 1
-                rejects_out.write(0, _pack(RejectRecord.from_reject(reject, projection.source, "group", origin)))
-                continue
-            counts.projected += 1
-            candidates.add(projected.candidates, prompt, number, judged, None, origin)
-            _reject_parts(projected.unused, origin, projection.source, counts, rejects_out)
-            counts.preferences += len(projected.preferences)
-            counts.ordered_pairs += projected.ordered
-            counts.implied_pairs += projected.implied
-            counts.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
-            rows += [msgspec.to_builtins(p) | make_keys(p, prompt, number) for p in projected.preferences]
-            size += sum(map(_count_characters, projected.preferences))
-            if len(rows) >= BATCH or size >= BATCH_CHARACTERS:
-                writer.write_table(pa.Table.from_pylist(rows, schema))
-                rows, size = [], 0
-        if rows:
-            writer.write_table(pa.Table.from_pylist(rows, schema))
-        for source, counts in counts_of.items():
-            name = task.sources[source].projection.source
-            counts.informative_judgements = judgements.informative.by_source[name]
-            counts.copied_judgements = judgements.copied[name]
-    return counts_of
-
-
-def _reject_parts(
-    several: Sequence[UnusedAnswer], origin: list[str], source: str, counts: SourceCounts, rejects_out: BucketWriter
-) -> list[str]:
-    """Writes the answers of a group that have no place in its order, and returns the origins of the others."""
-    for unused in several:
-        counts.parts_rejected[unused.reject.reason.value] += 1
-        rejects_out.write(0, _pack(RejectRecord.from_reject(unused.reject, source, "part", unused.origin)))
-    out = {place for unused in several for place in unused.origin}
-    return [place for place in origin if place not in out] or origin
-
-
-def merge_parts(parts: Sequence[Feedback]) -> tuple[Feedback, int]:
-    """Merges the feedback of a group without the opposite judgements of one person; returns how many these are."""
-    consistent, opposite = cancel_opposites(parts)
-    return merge_feedback(consistent), opposite
-
-
-def read_groups(task: ReduceTask) -> Iterator[tuple[int, list[Feedback]]]:
-    """Yields the feedback of each group of a bucket, source by source. A bucket that became too large is split into
-    files first.
-    """
-    size = bucket_size(task.folder / FEEDBACK_FOLDER, task.bucket)
-    if size <= GROUP_BYTES:
-        yield from _collect_groups(read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket))
-        return
-    pieces = task.folder / f"{FEEDBACK_FOLDER}-{task.bucket:05d}"
-    n_pieces = -(-size // GROUP_BYTES)
-    decoder = msgspec.msgpack.Decoder(GroupEntry)
-    with BucketWriter(pieces, n_pieces, 0) as writer:
-        for record in read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket):
-            # Another seed than for the bucket: all keys here have the same remainder with that one.
-            writer.write(xxhash.xxh3_64_intdigest(decoder.decode(record).key.encode(), seed=1), record)
-    for piece in range(n_pieces):
-        yield from _collect_groups(read_bucket(pieces, piece))
-    shutil.rmtree(pieces)
-
-
-def _collect_groups(records: Iterator[bytes]) -> Iterator[tuple[int, list[Feedback]]]:
-    decoder = msgspec.msgpack.Decoder(GroupEntry)
-    groups: dict[tuple[int, str], list[Feedback]] = {}
-    for record in records:
-        entry = decoder.decode(record)
-        groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
-    for source, key in sorted(groups, key=lambda group: group[0]):
-        yield source, groups.pop((source, key))
-
-
-def _count_characters(preference: Preference) -> int:
-    turns = [*preference.prompt, *(preference.chosen or ()), *(preference.rejected or ())]
-    return sum(map(len, texts_of(turns))) + len(preference.extra)
-
-
-_FIRST_REDUCE_TASK = 1_000_000
+FIRST_REDUCE_TASK = 1_000_000
 """Number of the first reduce task, above those of all map tasks, so that its rejects come after theirs."""
 
 

@@ -139,7 +139,7 @@ class PreferenceWriter:
         import pyarrow as pa
 
         start = 0
-        for batch in parquet.read_batches(part, rows_at_once=BATCH):
+        for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
             rows = slice(start, start + len(batch))
             start += len(batch)
             evidence = of_part.take(rows)
@@ -217,13 +217,14 @@ class PreferenceWriter:
 
     def _count(self, batch: "pa.RecordBatch", evidence: PreferenceEvidence, counts: FileCounts) -> None:
         """Counts the preferences that stay."""
-        facts = zip(
-            batch["source"].to_pylist(), ~np.isnan(evidence.confidence), self._is_overruled(evidence), strict=True
-        )
-        for source, is_confident, is_overruled in facts:
-            counts.kept[source] += 1
-            counts.confident[source] += int(is_confident)
-            counts.overruled[source] += int(is_overruled)
+        import pyarrow.compute as pc
+
+        is_confident, is_overruled = ~np.isnan(evidence.confidence), self._is_overruled(evidence)
+        for source in pc.unique(batch["source"]).to_pylist():
+            mine = np.asarray(pc.equal(batch["source"], source))
+            counts.kept[source] += int(mine.sum())
+            counts.confident[source] += int((mine & is_confident).sum())
+            counts.overruled[source] += int((mine & is_overruled).sum())
 
 
 def _to_arrow(values: "Floats") -> "pa.Array":

@@ -9,9 +9,10 @@ import numpy as np
 from unipref.core import parquet
 from unipref.core.records import preference_schema
 from unipref.core.text_keys import prompt_key
+from unipref.unify.bucket_groups import merge_parts, read_groups
 from unipref.unify.judging.evidence import EvidenceFinder, PreferenceEvidence
 from unipref.unify.judging.pair_keys import NUMBER, make_keys, with_keys
-from unipref.unify.map_reduce import ReduceTask, merge_parts, read_groups
+from unipref.unify.map_reduce import ReduceTask
 from unipref.unify.projection.judges import drop_repeated_judgements
 from unipref.unify.projection.project import list_alternatives
 

@@ -203,7 +203,7 @@ def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.Dat
             continue  # the sources refuse half characters before a format sees them
         found, _ = read_row(one, row)
         for feedback in found:
-            entry = GroupEntry(0, "k", feedback)
+            entry = GroupEntry(0, "k", 7, feedback)
             assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=GroupEntry) == entry
 
 

@@ -1,14 +1,17 @@
 """Engines that apply functions to items. The engine decides in which process a function runs.
 
-Results do not depend on the engine. `local` runs the functions in one or several processes.
+Results do not depend on the engine. `local` runs the functions in one or several processes of this machine, `ray`
+on the machines of a Ray cluster.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from unipref.core.errors import UserError, near_name
 from unipref.core.workers.buckets import BucketWriter, read_bucket
+from unipref.core.workers.cluster import RayCluster
 from unipref.core.workers.local import Local, Progress
 
 Item = TypeVar("Item")
@@ -38,6 +41,10 @@ class Engine(Protocol):
         """
         ...
 
+    def share(self, folder: Path) -> None:
+        """States that the functions pass files to each other in a folder; an engine refuses processes without it."""
+        ...
+
     def close(self) -> None:
         """Frees what the engine holds."""
         ...
@@ -49,6 +56,7 @@ def make_engine(
     size: int | None = None,
     on_progress: Progress | None = None,
     where: str = "engine",
+    address: str | None = None,
 ) -> Engine:
     """Creates the engine of that name.
 
@@ -58,13 +66,16 @@ def make_engine(
         size: total bytes to read, if known.
         on_progress: called with the work's label, the number of finished items and of all items.
         where: the setting's place in the study file, for errors.
+        address: of a Ray cluster; None: one is started on this machine.
 
     Raises:
-        UserError: the name is unknown.
+        UserError: the name is unknown, or the engine's package is missing.
     """
+    if name == "ray":
+        return RayCluster(address, workers, on_progress)
     if name == "local":
         return Local(workers, size, on_progress)
-    raise UserError(f"unknown engine '{name}'.", where=where, mend=near_name(name, ["local"]))
+    raise UserError(f"unknown engine '{name}'.", where=where, mend=near_name(name, ["local", "ray"]))
 
 
-__all__ = ["BucketWriter", "Engine", "Local", "make_engine", "read_bucket"]
+__all__ = ["BucketWriter", "Engine", "Local", "RayCluster", "make_engine", "read_bucket"]

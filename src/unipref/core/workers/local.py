@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -95,6 +96,9 @@ class Local:
         finally:
             for future in running:
                 future.cancel()
+
+    def share(self, folder: Path) -> None:
+        """Does nothing: all processes of this machine see its folders."""
 
     def close(self) -> None:
         """Ends the worker processes, after the items that they are at."""

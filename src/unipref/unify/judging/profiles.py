@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, ndtri
 
 from unipref.core.judgements import Floats, Ints
 
@@ -61,6 +60,8 @@ class Profiles:
         Returns:
             (p,) or (k, p) values in [-1, 1].
         """
+        from scipy.special import expit, ndtri
+
         given = np.asarray(slope, dtype=np.float64)
         sources, of_source = np.unique(np.abs(given), return_inverse=True)
         sizes, of_profile = np.unique(np.abs(self.slope), return_inverse=True)

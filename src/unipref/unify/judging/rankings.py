@@ -6,7 +6,6 @@ exp(slope * utility). Tied answers are each chosen among themselves and all that
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
 from unipref.core.judgements import Floats, Ints
 
@@ -40,6 +39,8 @@ def derivatives(utility: Floats, bucket: Ints, slope: float | Floats) -> tuple[F
 
 def log_chance(size: int) -> float:
     """Returns the log probability of a ranking of some answers in a lapse: all orders are equally likely."""
+    from scipy.special import gammaln
+
     return float(-gammaln(size + 1))
 
 

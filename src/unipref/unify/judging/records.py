@@ -13,6 +13,7 @@ from unipref.core import parquet
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
 from unipref.core.text_keys import answer_hash
+from unipref.unify.interleaved import InterleavedRows
 from unipref.unify.projection.project import Projection
 
 if TYPE_CHECKING:
@@ -199,12 +200,16 @@ class InformativeCounter:
 
     Attributes:
         by_source: source -> number of such judgements. They are an upper bound: the aggregate counts them exactly.
+
+    Args:
+        has_several_sources: whether the judgements can be of more than one source.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_several_sources: bool = True) -> None:
         self.by_source: Counter[str] = Counter()
         self._source_of: dict[tuple[str, str | None], str] = {}
         self._judged: set[int] = set()
+        self._has_several = has_several_sources
 
     def add(self, judgement: Judgement) -> None:
         """Counts one judgement."""
@@ -218,26 +223,47 @@ class InformativeCounter:
             self.by_source[source] += 1
         self._judged.add(judged)
 
+    def add_ratings(self, table: "pa.Table", n_axes: int, sizes: Iterable[int]) -> None:
+        """Counts the ratings of whole groups of one source, whose judges are not named and rated different answers on
+        the same axes.
+
+        Args:
+            table: the judgements, group by group.
+            n_axes: the number of axes.
+            sizes: number of answers of each group.
+        """
+        if not self._has_several or not len(table):
+            return
+        source, start = table["source"][0].as_py(), 0
+        axes = table["axis"].slice(0, n_axes).to_pylist()
+        groups = table["group"].to_pylist()
+        for size in sizes:
+            for axis in axes:
+                first = self._source_of.setdefault((groups[start], axis), source)
+                if first != source:
+                    self.by_source[first] += size
+                    self.by_source[source] += size
+            start += size * n_axes
+
 
 class JudgementWriter:
-    """Writes judgements to a Parquet file, some thousands at a time.
+    """Writes judgements to a Parquet file, some thousands at a time. The file is read once and removed.
 
     Args:
         path: the file.
+        has_several_sources: whether the judgements can be of more than one source.
 
     Attributes:
         informative: counts what can tell how reliable the judges are.
         copied: source -> judgements left out because the same judge gave them in another row.
     """
 
-    def __init__(self, path: Path) -> None:
-        import pyarrow.parquet as pq
-
-        self._file = pq.ParquetWriter(path, judgement_schema(), compression="zstd")
-        self.informative = InformativeCounter()
+    def __init__(self, path: Path, has_several_sources: bool = True) -> None:
+        self._file = parquet.write_plain(path, judgement_schema())
+        self.informative = InformativeCounter(has_several_sources)
         self.copied: Counter[str] = Counter()
         self._rows_of_judges: set[int] = set()
-        self._rows: list[Judgement] = []
+        self._rows = InterleavedRows[Judgement](_to_table)
         self._n_answers = 0
 
     def __enter__(self) -> "JudgementWriter":
@@ -262,17 +288,25 @@ class JudgementWriter:
                 return 0
             self._rows_of_judges.add(content)
         for judgement in rows:
-            self._rows.append(judgement)
             self._n_answers += len(judgement.answers)
             self.informative.add(judgement)
-            if self._n_answers >= BATCH:
-                self._flush()
+        self._rows.add_rows(rows)
+        if self._n_answers >= BATCH:
+            self._flush()
         return len(rows)
 
+    def add_ratings(self, table: "pa.Table", n_axes: int, sizes: Iterable[int]) -> None:
+        """Adds ratings as `InformativeCounter.add_ratings` describes them."""
+        self.informative.add_ratings(table, n_axes, sizes)
+        self._rows.add_table(table)
+        self._n_answers += len(table)
+        if self._n_answers >= BATCH:
+            self._flush()
+
     def _flush(self) -> None:
-        if self._rows:
-            self._file.write_table(_to_table(self._rows))
-            self._rows, self._n_answers = [], 0
+        if len(self._rows):
+            self._file.write_table(self._rows.take(), row_group_size=BATCH)
+            self._n_answers = 0
 
 
 def _to_table(rows: list[Judgement]) -> "pa.Table":
@@ -290,5 +324,5 @@ def join_files(parts: Sequence[Path], out: Path) -> None:
 
     with pq.ParquetWriter(out, judgement_schema(), compression="zstd") as file:
         for part in parts:
-            for batch in parquet.read_batches(part, rows_at_once=BATCH):
+            for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
                 file.write_batch(batch)

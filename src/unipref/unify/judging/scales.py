@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import expit, log_expit
 
 from unipref.core.judgements import PAIR, RATING, SPLIT, THUMB, Floats, Ints
 from unipref.unify.judging.profiles import SLOPES
@@ -99,6 +97,8 @@ class Scale:
 
     def tables(self, category: Ints, shift: Floats, spread: Floats, slopes: Floats = SLOPES) -> Floats:
         """Returns the (k, slopes, nodes) probabilities of k categories, each with its shift and spread."""
+        from scipy.special import expit
+
         bounds = np.concatenate([[-np.inf], self.thresholds()[0], [np.inf]])
         latent = self.slope * slopes[:, None] * NODES
         # The distances to the upper and to the lower threshold.
@@ -115,6 +115,8 @@ class Scale:
             keys: (k, 3) category, and places in `SHIFTS` and `SPREADS`.
             counts: (k, slopes, nodes) expected numbers of judgements without a lapse.
         """
+        from scipy.special import expit, log_expit
+
         thresholds, derivative = self.thresholds(x)
         bounds = np.concatenate([[-np.inf], thresholds, [np.inf]])
         shift, spread = SHIFTS[keys[:, 1]], SPREADS[keys[:, 2]]
@@ -140,6 +142,8 @@ class Scale:
         def negative(x: Floats) -> tuple[float, Floats]:
             value, gradient = self.objective(x, keys, counts)
             return -value, -gradient
+
+        from scipy.optimize import minimize  # most runs have no scale to fit, and the import is slow
 
         found = minimize(negative, self.x, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
         if np.isfinite(found.x).all():

@@ -32,7 +32,7 @@ class JudgeNamer:
         if all(feedback.annotator is not None for feedback in feedbacks):
             return [_with_judge(feedback, f"annotator {feedback.annotator}") for feedback in feedbacks]
         try:
-            row_hash = self._hash_row(row)
+            row_hash = self.hash_row(row)
         except (TypeError, ValueError, OverflowError, RecursionError):
             return list(feedbacks)
         return [
@@ -40,7 +40,8 @@ class JudgeNamer:
             for feedback in feedbacks
         ]
 
-    def _hash_row(self, row: Row) -> str:
+    def hash_row(self, row: Row) -> str:
+        """Returns the hash of a raw row; raises what msgspec raises if it cannot be packed."""
         if row is not self._row:
             self._row_hash, self._row = self._hash_anew(row), row
         return self._row_hash

@@ -1,0 +1,171 @@
+"""Applies functions to items on a Ray cluster, or on one that is started on this machine.
+
+Ray places the tasks and runs those again whose process or machine is lost. They pass data to each other in files of a
+folder that all machines see: each attempt writes under a name of its own and renames when it is done, so an attempt
+that is lost, or that goes on after all, leaves nothing half-written. A machine that does not see the folder is found
+before it runs a task.
+"""
+
+import os
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from unipref.core import user_code
+from unipref.core.errors import ResourceError, UserError, first_line, raise_if_resource
+from unipref.core.terminal import guard_libraries
+from unipref.core.workers.local import Progress
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 2
+"""Tasks per core that may be running, or finished and waiting to be read."""
+RETRIES = 5
+"""How often a task is run again whose process or machine is lost."""
+
+
+class RayCluster:
+    """Runs functions over items as tasks of Ray; the results come in the order of the items.
+
+    Args:
+        address: of the cluster, such as `auto` or `10.0.0.1:6379`; None: one is started here, and ends with the run.
+        workers: most tasks at a time; None: one per core of the cluster.
+        on_progress: called with the work's label, the number of finished items and of all items.
+
+    Raises:
+        UserError: Ray is not installed.
+    """
+
+    def __init__(
+        self, address: str | None = None, workers: int | None = None, on_progress: Progress | None = None
+    ) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise UserError(
+                "the package ray is not installed.", where="engine", mend="Run: pip install 'unipref[ray]'"
+            ) from error
+        self._ray, self._address, self.workers, self._on_progress = ray, address, workers, on_progress
+        self._is_own = False
+        self._token: Path | None = None
+        self._code: Any = None
+
+    def share(self, folder: Path) -> None:
+        """States that tasks pass files to each other in a folder: each machine must see it."""
+        self._token = folder.resolve() / f".seen-by-all-{uuid.uuid4().hex[:12]}"
+        self._token.touch()
+
+    def map(self, fn: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
+        """Yields `fn` of each item, in order; at most a few items run ahead of the next result.
+
+        Args:
+            fn: a function of a module, which is installed on all machines.
+            items: arguments of `fn`; picklable.
+            label: name of the work, for progress and errors.
+
+        Raises:
+            UserError: `fn` raised it, a machine does not see the folder, or a task was lost too often.
+        """
+        self._start()
+        ray = self._ray
+        task = ray.remote(max_retries=RETRIES)(_apply)
+        most = AHEAD * (self.workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
+        running: deque[Any] = deque()
+        pending = iter(items)
+        token = None if self._token is None else str(self._token)
+        try:
+            for done in range(1, len(items) + 1):
+                while len(running) < most and (item := next(pending, _NO_ITEM)) is not _NO_ITEM:
+                    running.append(task.remote(fn, item, token, self._code))
+                yield self._get(running.popleft(), label)
+                if self._on_progress is not None:
+                    self._on_progress(label, done, len(items))
+        finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
+
+    def _get(self, reference: Any, label: str) -> Any:
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(reference)
+        except errors.RayTaskError as error:
+            cause = error.cause
+            raise_if_resource(cause, label)
+            raise cause from None
+        except errors.RayError as error:
+            raise ResourceError(
+                f"a task was lost {RETRIES + 1} times: {first_line(error)}.",
+                where=label,
+                mend="Look at the cluster's machines and their memory (`ray status`), and run again.",
+            ) from error
+
+    def _start(self) -> None:
+        """Connects to the cluster, or starts one."""
+        ray = self._ray
+        if self._code is not None:
+            return
+        if not ray.is_initialized():
+            quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+            try:
+                if self._address is None:
+                    ray.init("local", num_cpus=self.workers, include_dashboard=False, **quiet)
+                else:
+                    ray.init(self._address, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise UserError(
+                    f"the cluster cannot be reached: {first_line(error)}.",
+                    where="engine.ray.address",
+                    mend="Give the address that `ray start` printed, or none to start a cluster on this machine.",
+                ) from error
+            self._is_own = True
+        self._code = ray.put(user_code.snapshot())
+
+    def close(self) -> None:
+        """Leaves the cluster; ends it if it was started here."""
+        if self._is_own:
+            self._ray.shutdown()
+        self._is_own, self._code = False, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+_NO_ITEM: Any = object()
+
+
+def _apply(fn: Callable[[Item], Result], item: Item, token: str | None, code: Any) -> Result:
+    """Calls `fn` in a process of the cluster."""
+    if token is not None and not Path(token).is_file():
+        raise UserError(
+            f"a machine of the cluster ({os.uname().nodename}) does not see '{Path(token).parent}'.",
+            where="engine",
+            mend="Give a run folder with -o that all machines share, such as one on a network disk.",
+        )
+    _prepare(code)
+    try:
+        return fn(item)
+    except Exception as error:
+        raise_if_resource(error)
+        raise
+
+
+_prepared_for: Any = None
+
+
+def _prepare(code: Any) -> None:
+    """Prepares the process, once for each study: one thread, and the study's own code."""
+    global _prepared_for
+    if code != _prepared_for:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        guard_libraries()
+        user_code.restore(code)
+        _prepared_for = code

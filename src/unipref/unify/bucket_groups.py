@@ -1,0 +1,127 @@
+"""The groups of one bucket, in the order of their first rows, source by source."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import xxhash
+
+from unipref.core.records import Feedback
+from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
+from unipref.unify.map_reduce import FEEDBACK_FOLDER, GroupEntry, ReduceTask, pack
+from unipref.unify.projection.groups import merge_feedback
+from unipref.unify.projection.judges import cancel_opposites
+from unipref.unify.rated_groups import Ints, RatedGroups, group_rows
+from unipref.unify.rated_rows import FOLDER as RATED_FOLDER
+from unipref.unify.rated_rows import iterate_feedback, read_tables
+
+GROUP_BYTES = 256 << 20
+"""Largest bucket that is held in memory. Buckets are larger than planned if files are packed."""
+
+
+class Group(msgspec.Struct):
+    """The feedback of one group; `place` is that of its first row."""
+
+    place: int
+    parts: list[Feedback]
+
+
+@dataclass
+class SourceGroups:
+    """The groups of one source: those that numbers decide, and all others, each in the order of their first rows."""
+
+    decided: RatedGroups | None = None
+    others: list[Group] = field(default_factory=list)
+
+    def interleave(self) -> Iterator[tuple[slice, Group | None]]:
+        """Yields neighbouring decided groups, and the other group after them, in the order of first rows."""
+        first: Ints = np.zeros(0, dtype=np.int64) if self.decided is None else self.decided.first
+        cuts = np.searchsorted(first, [group.place for group in self.others])
+        done = 0
+        for group, cut in zip(self.others, cuts.tolist(), strict=True):
+            yield slice(done, cut), group
+            done = cut
+        yield slice(done, len(first)), None
+
+
+def merge_parts(parts: Sequence[Feedback]) -> tuple[Feedback, int]:
+    """Merges the feedback of a group without the opposite judgements of one person; returns how many these are."""
+    consistent, opposite = cancel_opposites(parts)
+    return merge_feedback(consistent), opposite
+
+
+def read_sources(task: ReduceTask) -> Iterator[tuple[int, SourceGroups]]:
+    """Yields the groups of each source of a bucket. A bucket that became too large is split into files first; then a
+    source comes once for each of them.
+    """
+    feedback, rated = task.folder / FEEDBACK_FOLDER, task.folder / RATED_FOLDER
+    size = bucket_size(feedback, task.bucket) + bucket_size(rated, task.bucket)
+    if size > GROUP_BYTES:
+        yield from _read_pieces(task, -(-size // GROUP_BYTES))
+        return
+    entries = _collect_entries(read_bucket(feedback, task.bucket))
+    tables = read_tables(task.folder, task.bucket)
+    for source in sorted(entries.keys() | tables.keys()):
+        groups, keys = SourceGroups(), entries.get(source, {})
+        if source in tables:
+            rated_groups = group_rows(tables.pop(source), task.sources[source].projection, keys.keys())
+            groups.decided = rated_groups.take(rated_groups.is_decided).sort_by_place()
+            for key, parts in rated_groups.take(~rated_groups.is_decided).list_feedback().items():
+                keys.setdefault(key, []).extend(parts)
+        groups.others = _order_groups(keys)
+        yield source, groups
+
+
+def read_groups(task: ReduceTask) -> Iterator[tuple[int, list[Feedback]]]:
+    """Yields the feedback of each group of a bucket in order."""
+    for source, groups in read_sources(task):
+        decided = [] if groups.decided is None else [*groups.decided.list_feedback().values()]
+        for run, group in groups.interleave():
+            yield from ((source, [part for _, part in parts]) for parts in decided[run])
+            if group is not None:
+                yield source, group.parts
+
+
+def _read_pieces(task: ReduceTask, n_pieces: int) -> Iterator[tuple[int, SourceGroups]]:
+    """Splits a bucket into files by prompt, and yields the groups of one after the other."""
+    pieces = task.folder / f"{FEEDBACK_FOLDER}-{task.bucket:05d}"
+    decoder = msgspec.msgpack.Decoder(GroupEntry)
+    with BucketWriter(pieces, n_pieces, 0) as writer:
+        for record in read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket):
+            writer.write(_hash_again(decoder.decode(record).key), record)
+        for source, table in read_tables(task.folder, task.bucket).items():
+            for place, key, feedback in iterate_feedback(table, tuple(task.sources[source].projection.axes)):
+                writer.write(_hash_again(key), pack(GroupEntry(source, key, place, feedback)))
+    for piece in range(n_pieces):
+        entries = _collect_entries(read_bucket(pieces, piece))
+        for source in sorted(entries):
+            yield source, SourceGroups(others=_order_groups(entries.pop(source)))
+    shutil.rmtree(pieces)
+
+
+def _hash_again(key: str) -> int:
+    """Hashes a key with another seed than for the bucket: all keys here have the same remainder with that one."""
+    return int(xxhash.xxh3_64_intdigest(key.encode(), seed=1))
+
+
+def _collect_entries(records: Iterator[bytes]) -> dict[int, dict[str, list[tuple[int, Feedback]]]]:
+    """Returns source -> key -> places and feedback."""
+    decoder = msgspec.msgpack.Decoder(GroupEntry)
+    groups: dict[int, dict[str, list[tuple[int, Feedback]]]] = {}
+    for record in records:
+        entry = decoder.decode(record)
+        groups.setdefault(entry.source, {}).setdefault(entry.key, []).append((entry.place, entry.feedback))
+    return groups
+
+
+def _order_groups(parts_of: dict[str, list[tuple[int, Feedback]]]) -> list[Group]:
+    """Returns the groups in the order of their first rows, each with its rows in order; empties the argument."""
+    groups = []
+    while parts_of:
+        _, parts = parts_of.popitem()
+        parts.sort(key=lambda part: part[0])
+        groups.append(Group(parts[0][0], [part for _, part in parts]))
+    groups.sort(key=lambda group: group.place)
+    return groups

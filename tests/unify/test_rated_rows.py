@@ -1,0 +1,133 @@
+"""The columns of plain rated rows give what the format and the projection give, for any rows."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import unipref.unify as stage
+from support import trials
+from support.golden import resolve_source
+from support.small_studies import AXES, RATED, hash_bytes, iterate_studies, run_study
+from unipref.core.contracts.feedback import read_all
+from unipref.unify import bucket_groups, map_reduce
+from unipref.unify.projection.judges import JudgeNamer
+from unipref.unify.projection.project import Projection
+from unipref.unify.rated_rows import RatedReader, as_feedback, find_reader
+
+RATED_STUDIES = {name: study for name, study in iterate_studies() if name.startswith("rated/")}
+SMALL_GROUP_BYTES = 2000
+TRANSCRIPT = "Human: a\n\nAssistant:"
+TEXT = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["Q?", " q? ", "Q\u00a0 ?", "a\n\nb", "<think>x</think>y", "x</think>", TRANSCRIPT, "ﬁ"]),
+)
+NUMBER = st.one_of(
+    st.integers(-2, 12),
+    st.floats(),
+    st.just(10**400),
+    st.booleans(),
+    st.none(),
+    st.sampled_from(["3", "", "3,5", [1, 2]]),
+)
+ROW = st.fixed_dictionaries(
+    {},
+    optional={
+        "q": st.one_of(TEXT, st.none(), st.just([{"role": "user", "content": "Hi"}])),
+        "a": st.one_of(TEXT, st.just({"role": "assistant", "content": "Hi"})),
+        "help": NUMBER,
+        "scores": st.one_of(st.fixed_dictionaries({}, optional={"harm": NUMBER}), st.none(), st.just([3])),
+        "scores.harm": NUMBER,
+        "tone": NUMBER,
+        "parent": st.one_of(st.just({"x": 1}), st.just("y")),
+    },
+)
+
+
+def resolve(tmp_path: Path, **more: Any) -> tuple[Any, Projection]:
+    (tmp_path / "d.jsonl").write_text("{}\n", encoding="utf-8")
+    source = resolve_source("ratings", {**RATED, **more}, tmp_path / "d.jsonl")
+    return source.format, source.projection
+
+
+@settings(
+    max_examples=trials.count(150, 2000), derandomize=True, suppress_health_check=list(HealthCheck), deadline=None
+)
+@given(row=ROW)
+def test_a_plain_row_is_read_as_by_its_format(row: dict[str, Any], tmp_path: Path) -> None:
+    form, projection = resolve(tmp_path)
+    reader = find_reader(form, projection)
+    assert reader is not None
+    plain = reader.read(row)
+    if plain is not None:
+        (expected,) = JudgeNamer().name(read_all(form, [row]), row)
+        assert as_feedback(plain, reader.axes, "") == stage.map_reduce._with_origin(expected, "")
+
+
+def test_usual_rows_are_plain(tmp_path: Path) -> None:
+    reader = find_reader(*resolve(tmp_path))
+    assert reader is not None
+    row = {"q": " Why? ", "a": "So.\n", "help": 3, "scores": {"harm": 0.5}, "tone": -2}
+    plain = reader.read(row)
+    assert plain is not None
+    assert (plain.prompt, plain.answer, plain.scores) == (b"Why?", b"So.", [3.0, 0.5, -2.0])
+    assert reader.read({**row, "help": 11}) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"keep": ["id"]},
+        {"annotator": "id"},
+        {"where": {"help": {"at_least": 1}}},
+        {"scores": {"help": {**AXES["help"], "codes": {"good": 3}}}},
+        {"scores": {"help": {**AXES["help"], "field": ["help", "tone"]}}},
+        {"prompt": ["q", "tone"]},
+        {"system": "tone"},
+    ],
+)
+def test_a_mapping_that_asks_for_more_is_read_by_its_format(more: dict[str, Any], tmp_path: Path) -> None:
+    assert find_reader(*resolve(tmp_path, **more)) is None
+
+
+@pytest.mark.parametrize("name", RATED_STUDIES)
+@pytest.mark.parametrize("group_bytes", [bucket_groups.GROUP_BYTES, SMALL_GROUP_BYTES])
+def test_columns_give_the_files_of_the_general_way(
+    name: str, group_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In many small buckets. Groups of a bucket that is split come in another order, so that is compared as a set."""
+    monkeypatch.setattr(stage, "BUCKET_BYTES", 5000)
+    monkeypatch.setattr(stage, "TASK_BYTES", 1000)
+    monkeypatch.setattr(bucket_groups, "GROUP_BYTES", group_bytes)
+    by_columns = run_study(RATED_STUDIES[name], tmp_path / "columns")
+    monkeypatch.setattr(map_reduce, "find_reader", lambda *_: None)
+    in_general = run_study(RATED_STUDIES[name], tmp_path / "general")
+    if group_bytes > SMALL_GROUP_BYTES:
+        assert hash_bytes(by_columns[0]) == hash_bytes(in_general[0])
+        assert by_columns[1] == in_general[1]
+    else:
+        assert sorted(_ids(by_columns[0])) == sorted(_ids(in_general[0]))
+
+
+def _ids(folder: Path) -> Iterator[str]:
+    import pyarrow.parquet as pq
+
+    return (json.dumps(row) for row in pq.read_table(folder / "preferences.parquet").to_pylist())
+
+
+def test_columns_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bool] = []
+    original = RatedReader.read
+
+    def count(self: RatedReader, row: dict[str, Any]) -> Any:
+        plain = original(self, row)
+        read.append(plain is not None)
+        return plain
+
+    monkeypatch.setattr(RatedReader, "read", count)
+    run_study(RATED_STUDIES["rated/1"], tmp_path)
+    assert 0.8 < sum(read) / len(read) < 1
