@@ -52,7 +52,9 @@ class Benchmark(Choice):
     folder_aliases: ClassVar[tuple[str, ...]] = ()
     """Other names of its data folder, tried if the data root has no folder with the benchmark's name."""
     required_packages: ClassVar[tuple[str, ...]] = ()
-    """Packages of the extra `eval` that it needs. unipref checks them before a run starts."""
+    """Packages that it needs besides unipref's own. unipref checks them before a run starts."""
+    required_extra: ClassVar[str] = "eval"
+    """The extra of unipref that installs them."""
     downloads_data: ClassVar[bool] = False
     """Whether it downloads its data if no folder has its name."""
     headline_metric: ClassVar[HeadlineMetric | None] = None
