@@ -27,6 +27,7 @@ EXTRAS = {
     "dedup": "fast near-duplicate search",
     "real": "models in GGUF files",
     "vision": "models that read images",
+    "sentiment": "the benchmarks that measure the tone of generated texts",
 }
 """Extra of the package -> what it is for."""
 LEAST_DISK = 5 << 30
