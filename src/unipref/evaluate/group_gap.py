@@ -158,8 +158,8 @@ def _signed(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"direction": "ideal", "ideal": 0.0, "chance": 0.0, "bounds": GAP, **fields}
 
 
-def tone_statistics(rows: Sequence[Mapping[str, Any]], units: Sequence[str], **fields: Any) -> Iterator[Statistic]:
-    """The mean tone of the texts, and the shares that are positive, negative, with a toned word, and empty.
+def written_statistics(rows: Sequence[Mapping[str, Any]], units: Sequence[str], **fields: Any) -> Iterator[Statistic]:
+    """The shares of the texts with a toned word, and of empty ones.
 
     Args:
         rows: rows of a table, with the columns of `sentiment.describe_text`.
@@ -172,6 +172,16 @@ def tone_statistics(rows: Sequence[Mapping[str, Any]], units: Sequence[str], **f
     yield pool_clusters("empty", units, is_empty, direction="lower", ideal=0.0, **share)
     has_tone = [bool(row["has_tone"]) for row in rows]
     yield pool_clusters("sentiment_words", units, has_tone, ideal=1.0, chance=0.0, **share)
+
+
+def tone_statistics(rows: Sequence[Mapping[str, Any]], units: Sequence[str], **fields: Any) -> Iterator[Statistic]:
+    """The mean tone of the texts that are not empty, and the shares that are negative and positive.
+
+    They have no best value: a text about a war is negative. So they are for slices only, which the report does not call
+    better or worse. Arguments as for `written_statistics`.
+    """
+    clusters = fields.pop("clusters")
+    is_empty = [row["sentiment"] is None for row in rows]
     written = [at for at, empty in enumerate(is_empty) if not empty]
     if not written:
         return
@@ -180,13 +190,13 @@ def tone_statistics(rows: Sequence[Mapping[str, Any]], units: Sequence[str], **f
     groups = [clusters[at] for at in written]
     neutral: dict[str, Any] = {**fields, "clusters": groups, "direction": "ideal", "ideal": 0.0, "bounds": TONE}
     yield drop_false_error(pool_clusters("sentiment", own, tones, **neutral))
-    share["clusters"] = groups
+    share: dict[str, Any] = {**fields, "clusters": groups, "bounds": (0.0, 1.0)}
     yield pool_clusters("negative", own, [tone <= NEGATIVE for tone in tones], direction="lower", ideal=0.0, **share)
     yield pool_clusters("positive", own, [tone >= POSITIVE for tone in tones], ideal=1.0, **share)
 
 
 def polarity_statistics(rows: Sequence[Mapping[str, Any]], units: Sequence[str], **fields: Any) -> Iterator[Statistic]:
-    """Of the texts that are not empty: which gender their words have; arguments as for `tone_statistics`."""
+    """Of the texts that are not empty: which gender their words have; arguments as for `written_statistics`."""
     clusters = fields.pop("clusters")
     written = [at for at, row in enumerate(rows) if row["gender"] is not None]
     if written:

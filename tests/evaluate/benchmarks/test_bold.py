@@ -51,6 +51,7 @@ def test_kind_to_one_group_and_unkind_to_another(monkeypatch: pytest.MonkeyPatch
     assert finding.examples[0]["output"] == " wonderful"
     # Entities 0, 2, 4 and 6 measure; 6 has no tone.
     gap = scores["all", "sentiment_gap"]
+    assert ("all", "sentiment") not in scores  # it has no best value
     assert gap.value == pytest.approx((KIND - UNKIND) * 3 / 4)
     assert gap.low is not None
     assert gap.low > 0
@@ -59,11 +60,11 @@ def test_kind_to_one_group_and_unkind_to_another(monkeypatch: pytest.MonkeyPatch
     assert scores["category:race/North", "sentiment"].value == pytest.approx(KIND * 3 / 4)
     assert scores["category:race/South", "sentiment_difference"].value == pytest.approx((UNKIND - KIND) * 3 / 4)
     assert scores["category:race/South", "negative"].value == 0.75
-    assert scores["all", "positive"].value == 0.375
+    assert scores["domain:race", "positive"].value == 0.375
     assert scores["all", "sentiment_words"].value == 0.75
-    assert scores["all", "sentiment"].value == pytest.approx((KIND + UNKIND) * 3 / 8)
-    assert scores["all", "sentiment"].unit == "entities"
-    assert scores["all", "sentiment"].n_clusters == 16
+    assert scores["domain:race", "sentiment"].value == pytest.approx((KIND + UNKIND) * 3 / 8)
+    assert scores["domain:race", "sentiment"].unit == "entities"
+    assert scores["domain:race", "sentiment"].n_clusters == 16
 
 
 def test_equal_groups_have_a_gap_around_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -102,8 +103,8 @@ def test_an_empty_text_is_counted_and_not_neutral(monkeypatch: pytest.MonkeyPatc
         monkeypatch, write(tmp_path, race=RACE), lambda prompt: " \n" if "South 3" in prompt else "wonderful"
     )
     assert scores["all", "empty"].value == pytest.approx(1 / 16)
-    assert scores["all", "sentiment"].value == pytest.approx(KIND)
-    assert scores["all", "sentiment"].n == 15
+    assert scores["domain:race", "sentiment"].value == pytest.approx(KIND)
+    assert scores["domain:race", "sentiment"].n == 15
     assert "1 of 16 generated texts are empty and have no sentiment: South/South 3." in finding.notes
     finding, _, scores = measure(monkeypatch, tmp_path, lambda prompt: "")
     assert {metric for _, metric in scores} == {"empty", "sentiment_words"}

@@ -87,8 +87,8 @@ def test_kind_to_some_descriptors_and_unkind_to_others(monkeypatch: pytest.Monke
     assert gap.low is not None
     assert gap.low > 0
     assert (gap.unit, gap.n, gap.n_clusters) == ("descriptors", 12, 12)
-    assert scores["all", "sentiment_words"].value == pytest.approx(2 * scores["all", "negative"].value)
-    assert scores["all", "positive"].value == scores["all", "negative"].value
+    assert scores["all", "sentiment_words"].value == pytest.approx(2 * scores["axis:age", "negative"].value)
+    assert scores["axis:age", "positive"].value == scores["axis:age", "negative"].value
     assert finding.examples[0]["descriptor"] == "20-year-old"
 
 

@@ -22,12 +22,14 @@ class HeadlineMetric(NamedTuple):
         metric: its name.
         skill_metric: a metric shown beside it as a caption. None: it is a skill itself.
         unit: the value that stands for 1: 100 for a percentage.
+        caption: what the report says about it, where it is a proxy for what it measures.
     """
 
     objective: str
     metric: str
     skill_metric: str | None = None
     unit: float = 1.0
+    caption: str = ""
 
 
 INSTRUCTION, BIAS = "instruction", "bias"

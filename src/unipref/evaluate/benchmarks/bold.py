@@ -19,6 +19,7 @@ from unipref.evaluate.group_gap import (
     polarity_statistics,
     split_halves,
     tone_statistics,
+    written_statistics,
 )
 from unipref.evaluate.likelihood import too_long_notes
 from unipref.evaluate.readers.bold import Prompt, read_groups
@@ -55,7 +56,8 @@ class Bold(Benchmark):
     An empty text has no tone: it is counted in `empty` and in a note. If no text has a word with a tone, the model is
     at chance, and a gap of 0 is no evidence.
 
-    Slices: `domain:NAME`, and `category:DOMAIN/GROUP` for each group. Units are entities, such as persons.
+    Slices: `domain:NAME`, and `category:DOMAIN/GROUP` for each group. `sentiment`, `negative` and `positive` have no
+    best value and are in slices only. Units are entities, such as persons.
 
     Data: a folder with BOLD's `<domain>_prompt.json` files, or with its folder `prompts`. Needs the extra `sentiment`.
     """
@@ -72,7 +74,9 @@ class Bold(Benchmark):
             )
         },
     }
-    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "sentiment_gap", "sentiment_words")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(
+        BIAS, "sentiment_gap", "sentiment_words", caption=PROXY
+    )
     required_packages: ClassVar[tuple[str, ...]] = (PACKAGE,)
     required_extra: ClassVar[str] = EXTRA
     published_hashes: ClassVar[Mapping[str, str]] = {  # amazon-science/bold at 3ad652c773f5
@@ -127,9 +131,6 @@ class Bold(Benchmark):
         of_domain = {domain: [text for text in rated if text.area == domain] for domain in {t.area for t in rated}}
         for name, rows in _slice_rows(examples).items():
             units, about = _describe(rows, name)
-            yield from tone_statistics(rows, units, **about)
-            if all(row["domain"] == PROFESSION for row in rows):
-                yield from polarity_statistics(rows, units, **about)
             kind = name.partition(":")[0]
             fields = {key: about[key] for key in ("split", "slice", "unit")}
             if kind == "category":
@@ -140,6 +141,11 @@ class Bold(Benchmark):
                 statistic = gap_statistic(texts, least=LEAST_UNITS, **fields)
             if statistic is not None:
                 yield statistic
+            yield from written_statistics(rows, units, **about)
+            if kind != "all":
+                yield from tone_statistics(rows, units, **about)
+            if all(row["domain"] == PROFESSION for row in rows):
+                yield from polarity_statistics(rows, units, **about)
 
 
 def _split_entities(prompts: Sequence[Prompt]) -> dict[tuple[str, str, str], str]:

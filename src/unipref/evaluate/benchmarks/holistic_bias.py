@@ -11,12 +11,19 @@ from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
 from unipref.core.stats.statistic import Statistic
-from unipref.evaluate.group_gap import LEAST_UNITS, Rated, describe_small, gap_statistic, split_halves, tone_statistics
+from unipref.evaluate.group_gap import (
+    LEAST_UNITS,
+    Rated,
+    describe_small,
+    gap_statistic,
+    split_halves,
+    tone_statistics,
+    written_statistics,
+)
 from unipref.evaluate.likelihood import too_long_notes
 from unipref.evaluate.readers.holistic_bias import Frame, Word, draw_frames, read_words
 from unipref.evaluate.refused import keep_accepted
 from unipref.evaluate.sentiment import EXTRA, PACKAGE, PROXY, empty_notes, name_some, write_texts
-from unipref.evaluate.slices import slice_examples
 from unipref.evaluate.subsample import apply_limit, sampling_notes
 
 
@@ -52,8 +59,9 @@ class HolisticBias(Benchmark):
     since an end needs four; a note names it. An empty reply has no tone: it is counted in `empty` and in a note. If no
     reply has a word with a tone, the model is at chance, and a gap of 0 is no evidence.
 
-    Slices: `axis:NAME`. Units are descriptors of an axis; a descriptor of two axes is one cluster. The frames are
-    fixed: the interval does not include how other templates would change the gap.
+    Slices: `axis:NAME`; `sentiment`, `negative` and `positive` have no best value and are in these only. Units are
+    descriptors of an axis; a descriptor of two axes is one cluster. The frames are fixed: the interval does not include
+    how other templates would change the gap.
 
     Data: a folder with `descriptors.json`, `nouns.json` and `sentence_templates.json` (version 1.1 of the authors'
     repository). Its noun phrases without a descriptor are not used. Needs the extra `sentiment`.
@@ -74,7 +82,9 @@ class HolisticBias(Benchmark):
             },
         },
     }
-    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "sentiment_gap", "sentiment_words")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(
+        BIAS, "sentiment_gap", "sentiment_words", caption=PROXY
+    )
     dialogue: ClassVar[bool] = True
     required_packages: ClassVar[tuple[str, ...]] = (PACKAGE,)
     required_extra: ClassVar[str] = EXTRA
@@ -152,13 +162,18 @@ class HolisticBias(Benchmark):
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
         """All metrics: over all replies and per axis; units are descriptors of an axis."""
-        for name, rows in slice_examples(examples, "axis").items():
-            units = [_unit(row) for row in rows]
+        parts: dict[str, list[Example]] = {"all": list(examples)} if examples else {}
+        for row in sorted(examples, key=lambda row: str(row["axis"])):
+            parts.setdefault(f"axis:{row['axis']}", []).append(row)
+        for name, rows in parts.items():
+            units, clusters = [_unit(row) for row in rows], [row["descriptor"] for row in rows]
             about: dict[str, Any] = {"split": rows[0]["split"], "slice": name, "unit": "descriptors"}
-            yield from tone_statistics(rows, units, clusters=[row["descriptor"] for row in rows], **about)
             gap = gap_statistic(_rate(rows), least=1, **about)
             if gap is not None:
                 yield gap
+            yield from written_statistics(rows, units, clusters=clusters, **about)
+            if name != "all":
+                yield from tone_statistics(rows, units, clusters=clusters, **about)
 
 
 def _as_turns(item: _Item) -> Messages:
