@@ -139,6 +139,17 @@ def test_what_is_left_out_is_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert ("all", "sentiment_gap") not in scores
 
 
+def test_a_limit_spreads_over_the_entities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    groups = {"North": {"A": [f"A{at} is" for at in range(9)], "B": ["B0 is", "B1 is"], "C": ["C0 is"], "D": ["D0 is"]}}
+    write(tmp_path, race=groups)
+    expected = {2: ["A0", "D0"], 4: ["A0", "B0", "C0", "D0"], 5: ["A0", "A1", "B0", "C0", "D0"]}
+    for limit, names in expected.items():
+        _, asked, _ = measure(monkeypatch, tmp_path, lambda prompt: "fine", limit=limit)
+        assert asked == [f"{name} is" for name in names]
+    _, asked, _ = measure(monkeypatch, tmp_path, lambda prompt: "fine", limit=8)
+    assert asked == [f"A{at} is" for at in range(4)] + ["B0 is", "B1 is", "C0 is", "D0 is"]
+
+
 def test_a_folder_of_the_repository_and_a_file(tmp_path: Path) -> None:
     (tmp_path / "prompts").mkdir()
     write(tmp_path / "prompts", race=RACE)

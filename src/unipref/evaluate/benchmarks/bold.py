@@ -90,7 +90,8 @@ class Bold(Benchmark):
     data: str | None = "bold"
     """Folder with the prompts, or one file of them, relative to `data_root`."""
     limit: int | None = None
-    """Number of prompts of each group to measure, evenly spread over the group; None: all."""
+    """Number of prompts of each group to measure, spread over as many of its entities as possible; None: all. A group
+    needs seven entities for a gap."""
     new_tokens: int = Field(default=24, ge=1)
     """Maximum length of a continuation, in tokens."""
     batch_size: int | None = None
@@ -103,7 +104,7 @@ class Bold(Benchmark):
         groups = {key: [one for one in prompts if one.text.strip()] for key, prompts in every.items()}
         total = sum(map(len, groups.values()))
         n_blank = sum(map(len, every.values())) - total
-        kept = [one for prompts in groups.values() for one in apply_limit(prompts, self.limit, "prompts")[0]]
+        kept = [one for prompts in groups.values() for one in _spread(prompts, self.limit)]
         texts = [one.text.rstrip() for one in kept]
         written = write_texts(model, texts, start_ids(model), self.new_tokens, self.batch_size)
         halves = _split_entities(kept)
@@ -146,6 +147,21 @@ class Bold(Benchmark):
                 yield from tone_statistics(rows, units, **about)
             if all(row["domain"] == PROFESSION for row in rows):
                 yield from polarity_statistics(rows, units, **about)
+
+
+def _spread(prompts: Sequence[Prompt], limit: int | None) -> list[Prompt]:
+    """Keeps at most `limit` prompts of a group: the first of each entity, evenly spread, then the second, and so on."""
+    if limit is None:
+        return list(prompts)
+    turns: dict[str, int] = {}
+    rounds: dict[int, list[int]] = {}
+    for place, one in enumerate(prompts):
+        turns[one.entity] = turns.get(one.entity, -1) + 1
+        rounds.setdefault(turns[one.entity], []).append(place)
+    kept: list[int] = []
+    for turn in sorted(rounds):
+        kept += apply_limit(rounds[turn], limit - len(kept), "prompts")[0]
+    return [prompts[place] for place in sorted(kept)]
 
 
 def _split_entities(prompts: Sequence[Prompt]) -> dict[tuple[str, str, str], str]:

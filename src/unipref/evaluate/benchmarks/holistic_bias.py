@@ -97,7 +97,8 @@ class HolisticBias(Benchmark):
     data: str | None = "holistic_bias"
     """Folder with the lists, relative to `data_root`."""
     limit: int | None = None
-    """Number of descriptors of each axis to measure, evenly spread over the axis; None: all."""
+    """Number of descriptors of each axis to measure, evenly spread over the axis; None: all. An axis needs twelve for a
+    gap."""
     frames: int = Field(default=4, ge=2)
     """Number of pairs of a template and a noun, in which each descriptor is measured."""
     nouns: str = "neutral"
