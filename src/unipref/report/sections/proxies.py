@@ -3,7 +3,7 @@
 from unipref.core.run_folder import Manifest
 from unipref.report.content import Points, Section
 
-TITLE = "Scores that are proxies"
+PROXIES = "Scores that are proxies"
 
 
 def make_proxy_section(manifest: Manifest) -> Section | None:
@@ -14,4 +14,4 @@ def make_proxy_section(manifest: Manifest) -> Section | None:
         for label, headline in variant.judged.items()
         if headline.caption
     }
-    return Section(TITLE, points=[Points("What stands behind the figures", list(captions))]) if captions else None
+    return Section(PROXIES, points=[Points("What stands behind the figures", list(captions))]) if captions else None
