@@ -71,7 +71,7 @@ def check_packages(benchmark: Benchmark) -> None:
     """
     for package in benchmark.required_packages:
         if importlib.util.find_spec(package) is None:
-            raise needs_extra(package, "eval", f"The benchmark {benchmark.name()}")
+            raise needs_extra(package, benchmark.required_extra, f"The benchmark {benchmark.name()}")
 
 
 def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str] = hashing.tree_hash) -> str:

@@ -28,6 +28,7 @@ EXTRAS = {
     "real": "models in GGUF files",
     "vision": "models that read images",
     "ray": "rows on a Ray cluster (engine: ray)",
+    "sentiment": "the benchmarks that measure the tone of generated texts",
 }
 """Extra of the package -> what it is for."""
 LEAST_DISK = 5 << 30

@@ -24,6 +24,7 @@ from unipref.report.sections.comparison import comparison
 from unipref.report.sections.examples import make_example_section
 from unipref.report.sections.mixtures import make_mixture_section
 from unipref.report.sections.pareto_front import find_efficient_steps, make_front_table
+from unipref.report.sections.proxies import PROXIES, make_proxy_section
 from unipref.report.sections.reproduce import make_reproduce_sections
 from unipref.report.sections.results import (
     describe_changes,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 ORDER = (
     TITLE,
     "Results",
+    PROXIES,
     "Examples",
     "Trade-off",
     "Verdict",
@@ -249,6 +251,7 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
     add("Trade-off", lambda: make_trade_off_section(verdicts, scores))
     add("Examples", add_examples)
     add("Bias by group", lambda: make_bias_section(scores, manifest))
+    add(PROXIES, lambda: make_proxy_section(manifest))
     add("Mixtures", add_mixtures)
     add("Results", lambda: make_result_sections(scores, index_paired_verdicts(folder.paired()), lambda: verdicts))
     for title, make_section in count_sections(manifest, run):

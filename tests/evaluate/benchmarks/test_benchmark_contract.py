@@ -1,6 +1,7 @@
 """One contract test over all benchmarks: documented, with an example that is measured, and no crash on damaged data."""
 
 import copy
+import importlib.util
 import json
 import math
 import random
@@ -37,7 +38,9 @@ def fake_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(benchmark: type[Benchmark], **more: Any) -> Benchmark:
     """The benchmark as its example says, on its example's files."""
-    pytest.importorskip("lm_eval") if "lm_eval" in benchmark.required_packages else None
+    for package in benchmark.required_packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"the package {package} is not installed")
     own = {key: value for key, value in benchmark.example["settings"].items() if key not in ("data", "limit")}
     return registry.validate_settings(benchmark, {**own, **more}, benchmark.name())
 

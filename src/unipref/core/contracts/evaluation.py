@@ -22,12 +22,14 @@ class HeadlineMetric(NamedTuple):
         metric: its name.
         skill_metric: a metric shown beside it as a caption. None: it is a skill itself.
         unit: the value that stands for 1: 100 for a percentage.
+        caption: what the report says about it, where it is a proxy for what it measures.
     """
 
     objective: str
     metric: str
     skill_metric: str | None = None
     unit: float = 1.0
+    caption: str = ""
 
 
 INSTRUCTION, BIAS = "instruction", "bias"
@@ -52,7 +54,9 @@ class Benchmark(Choice):
     folder_aliases: ClassVar[tuple[str, ...]] = ()
     """Other names of its data folder, tried if the data root has no folder with the benchmark's name."""
     required_packages: ClassVar[tuple[str, ...]] = ()
-    """Packages of the extra `eval` that it needs. unipref checks them before a run starts."""
+    """Packages that it needs besides unipref's own. unipref checks them before a run starts."""
+    required_extra: ClassVar[str] = "eval"
+    """The extra of unipref that installs them."""
     downloads_data: ClassVar[bool] = False
     """Whether it downloads its data if no folder has its name."""
     headline_metric: ClassVar[HeadlineMetric | None] = None

@@ -48,6 +48,7 @@ class HeadlineInfo(msgspec.Struct):
     metric: str = ""
     skill_metric: str | None = None
     unit: float = 1.0
+    caption: str = ""
 
 
 class VariantInfo(msgspec.Struct, omit_defaults=True):
