@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core import parquet
+from unipref.core.json_files import replace_file
 from unipref.core.messages import schema_has_parts
 from unipref.core.records import Image, Messages, Row
 
@@ -127,7 +128,8 @@ class ImageReader:
         if len(content) > MOST_BYTES:
             raise UnusableImage(NOT_FETCHED)
         self.cache.mkdir(exist_ok=True)
-        path.write_bytes(content)
+        with replace_file(path) as file:
+            file.write(content)
         return path
 
     def count_prompt_tokens(self, text: str, files: list[Path]) -> int:
