@@ -8,7 +8,7 @@ import pytest
 from support.golden import Case, check, preference
 from support.read_rows import read_row
 from unipref.core import registry
-from unipref.core.contracts import Format
+from unipref.core.contracts import Format, read_all
 from unipref.core.errors import UserError
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response
 from unipref.unify.mapping.scores import AxisSpec, Scale
@@ -193,3 +193,28 @@ def test_copies_of_an_answer_are_weighted_by_their_raters() -> None:
     copies = [Response([], {"s": 1.0}), Response([], {"s": 4.0}, raters={"s": 2})]
     (merged,) = merge_feedback([Feedback([], [copy]) for copy in copies]).responses
     assert (merged.scores, merged.raters, merged.n_judgements) == ({"s": 3.0}, {"s": 3}, 2)
+
+
+def people_of(settings: dict[str, Any], row: dict[str, Any]) -> list[tuple[str | None, dict[str, float]]]:
+    """Returns person -> scores of each feedback that `ratings` reads from a row."""
+    form = registry.make("format", "ratings", {"prompt": "q", "response": "a", **settings}, "source")
+    assert isinstance(form, Format)
+    read = read_all(form, [{"q": "How?", "a": "So.", **row}])
+    return [(one.annotator, one.responses[0].scores) if isinstance(one, Feedback) else (one.detail, {}) for one in read]
+
+
+def test_the_score_of_a_missing_one_stays_where_people_are_named() -> None:
+    scores = {name: {"field": f"r.*.{name}", "better": "high", "missing": 1} for name in ("help", "tone")}
+    named = {"scores": scores, "annotator": "r.*.who"}
+    row = {"r": [{"who": "ann", "help": 5, "tone": None}, {"who": "bob", "help": 3, "tone": None}]}
+    assert people_of(named, row) == [("ann", {"help": 5.0}), ("bob", {"help": 3.0}), (None, {"tone": 1.0})]
+    nothing = {"r": [{"who": "ann", "help": None, "tone": None}]}
+    assert people_of(named, nothing) == [(None, {"help": 1.0, "tone": 1.0})]
+
+
+def test_a_single_score_has_the_name_of_a_list_with_one_name() -> None:
+    settings = {"scores": {"help": {"field": "s", "better": "high"}}, "annotator": "names.*"}
+    assert people_of(settings, {"s": 3, "names": ["ann"]}) == [("ann", {"help": 3.0})]
+    assert people_of(settings, {"s": 3, "names": ["ann", "bob"]}) == [
+        ("expected one name per vote, found 2 names and 1 votes", {})
+    ]

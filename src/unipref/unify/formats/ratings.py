@@ -192,8 +192,9 @@ class Ratings(OneAnswer):
         unnamed: dict[str, Rating] = {}
         for axis, rating in ratings.items():
             names = self.name_judges(row, rating.given)
-            if not any(names):
-                unnamed[axis] = rating
+            has_values = any(one.value is not None for one in rating.given)
+            if not any(names) or (rating.score is not None and not has_values):
+                unnamed[axis] = rating  # the score that `missing` gives is nobody's
                 continue
             for name, one in zip(names, rating.given, strict=True):
                 if one.value is not None:

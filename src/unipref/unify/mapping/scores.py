@@ -73,7 +73,7 @@ class Scale(Settings):
         """Reads a value as `read` does; returns the score with the number of raters."""
         if not isinstance(value, list):
             score = self._read_one(value, field)
-            return Rating(self.missing, 0) if score is None else Rating(score, 1)
+            return Rating(self.missing, 0) if score is None else Rating(score, 1, given=[Judged(field, score)])
         places = [f"{field}.{i}" for i in range(len(value))]
         return self.combine([Judged(p, self._read_one(item, p)) for p, item in zip(places, value, strict=True)])
 
