@@ -197,6 +197,8 @@ class Reason(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     BENCHMARK = "benchmark"  # its prompt occurs in a benchmark that the study measures with
     TOO_LONG = "too_long"  # longer than the model's context; found before training
+    ONE_SIDED = "one_sided"  # lacks the answer that the rows of an export need
+    NOT_HELD = "not_held"  # the files of another tool cannot hold it, or the tool would read it wrongly
 
 
 class Reject(Exception):

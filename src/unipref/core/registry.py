@@ -25,6 +25,7 @@ from unipref.core.contracts import (
     Benchmark,
     Choice,
     Export,
+    Exporter,
     Format,
     Judge,
     Scorer,
@@ -40,6 +41,7 @@ C = TypeVar("C", bound=Settings)
 CONTRACTS: dict[str, type[Choice]] = {
     "format": Format,
     "export": Export,
+    "exporter": Exporter,
     "scorer": Scorer,
     "strategy": Strategy,
     "trainer": Trainer,
@@ -52,6 +54,7 @@ CONTRACTS: dict[str, type[Choice]] = {
 PACKAGES = {
     "format": "unipref.unify.formats",
     "export": "unipref.unify.exports",
+    "exporter": "unipref.export.targets",
     "scorer": "unipref.select.scorers",
     "strategy": "unipref.select.strategies",
     "trainer": "unipref.train.trainers",
@@ -64,6 +67,7 @@ PACKAGES = {
 GROUPS = {
     "format": "unipref.formats",
     "export": "unipref.exports",
+    "exporter": "unipref.exporters",
     "scorer": "unipref.scorers",
     "strategy": "unipref.strategies",
     "trainer": "unipref.trainers",
@@ -211,7 +215,7 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
     """Makes a choice with its settings.
 
     Args:
-        kind: 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark', 'aggregate' or 'judge'.
+        kind: 'format', 'export', 'exporter', 'scorer', 'strategy', 'trainer', 'benchmark', 'aggregate' or 'judge'.
         name: the choice's name, or `NAME:VALUE` if it has an `argument`.
         settings: its fields.
         where: the setting's place in the study file, for errors.
@@ -261,7 +265,7 @@ def _hash_files(files: list[Path]) -> str:
 
 
 def kind_of(choice: type[Choice]) -> str:
-    """Returns 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark', 'aggregate' or 'judge'."""
+    """Returns 'format', 'export', 'exporter', 'scorer', 'strategy', 'trainer', 'benchmark', 'aggregate' or 'judge'."""
     return next(kind for kind, contract in CONTRACTS.items() if issubclass(choice, contract))
 
 

@@ -1,4 +1,4 @@
-"""The base classes of plug-ins: format, export, aggregate, judge, scorer, strategy, trainer and benchmark.
+"""The base classes of plug-ins: format, export, exporter, aggregate, judge, scorer, strategy, trainer and benchmark.
 
 Each is a `Choice`: a frozen pydantic object. Its fields are its settings, its docstring is its documentation, and one
 or two methods do the work. A choice is one file in the folder of its stage, and the file's name is its name.
@@ -7,6 +7,7 @@ or two methods do the work. A choice is one file in the folder of its stage, and
 from unipref.core.contracts.base import Choice, Settings
 from unipref.core.contracts.collecting import Judge, JudgeJob, JudgeStopped, Opinion, PairToJudge, Vote
 from unipref.core.contracts.evaluation import BIAS, INSTRUCTION, Benchmark, HeadlineMetric, Precision, SplitBenchmark
+from unipref.core.contracts.exporting import Exporter, ExportItem, ExportKind, Part, WrittenRows
 from unipref.core.contracts.feedback import Export, FeedbackKind, Format, Grouping, Proposal, read_all
 from unipref.core.contracts.judging import Aggregate
 from unipref.core.contracts.selection import Scorer, Selection, Strategy
@@ -19,6 +20,9 @@ __all__ = [
     "Benchmark",
     "Choice",
     "Export",
+    "ExportItem",
+    "ExportKind",
+    "Exporter",
     "FeedbackKind",
     "Format",
     "Grouping",
@@ -30,6 +34,7 @@ __all__ = [
     "ModelDependency",
     "Opinion",
     "PairToJudge",
+    "Part",
     "Precision",
     "Proposal",
     "Scorer",
@@ -40,5 +45,6 @@ __all__ = [
     "TrainJob",
     "Trainer",
     "Vote",
+    "WrittenRows",
     "read_all",
 ]

@@ -1,0 +1,1 @@
+"""The targets: one file per tool for which preferences can be written."""
