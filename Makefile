@@ -65,9 +65,10 @@ format: .venv/installed-dev  ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/installed-dev  ## regenerate docs/choices.md, docs/choices/, docs/exports.md and docs/licences.md
+docs: .venv/installed-dev  ## regenerate the pages of docs/ that are made from the code
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/generate_exports.py
+	$(BIN)/python docs/generate_export_targets.py
 	$(BIN)/python docs/generate_licences.py
 
 clean:  ## remove the environment, caches and the demo

@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keys(package: Path) -> dict[str, str]:
     """Cached module, or module of a choice -> the hash of its code and of all that it imports."""
     kinds = ("unify/formats", "unify/exports", "sources/catalog/datasets", "select/scorers", "select/strategies")
-    kinds += ("train/trainers", "evaluate/benchmarks", "collect/judges")
+    kinds += ("train/trainers", "evaluate/benchmarks", "collect/judges", "export/targets")
     choices = [path for kind in kinds for path in sorted((package / kind).glob("[a-z]*.py"))]
     modules = [".".join(["unipref", *path.relative_to(package).with_suffix("").parts]) for path in choices]
     return {module: code_key(module, package=package) for module in (*CACHED, *modules)}

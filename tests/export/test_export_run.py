@@ -1,18 +1,20 @@
 """Exports of a run written by hand: the rows of each target, what is rejected, and the errors."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from support.exported_run import EARLIER, PLAIN, RICH, SYSTEM, TOOL, preference, write_run
+from support.exported_run import EARLIER, PLAIN, RICH, SYSTEM, TOOL, preference, read_rows, texts, write_run
+from unipref.cli.export import export as export_command
 from unipref.core import registry, yaml_files
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.export import export_run
 
+ROOT = Path(__file__).parents[2]
 PAIR = ("Which is the largest moon?", "Ganymede is the largest.", "It is the Sun.")
 TARGETS = registry.list_own_names("exporter")
 EVERY = [(name, kind) for name in TARGETS for kind in registry.find("exporter", name).holds]  # type: ignore[attr-defined]
@@ -27,14 +29,8 @@ def answer(content: str) -> list[dict[str, str]]:
     return say(content, first="assistant")
 
 
-def read(folder: Path, name: str = "train") -> list[dict[str, Any]]:
-    if (folder / f"{name}.parquet").is_file():
-        return pq.read_table(folder / f"{name}.parquet").to_pylist()
-    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
 def export(run: Path, to: str, kind: Any = None, **options: Any) -> list[dict[str, Any]]:
-    return read(Path(export_run(run, to, kind=kind, **options).folder))
+    return read_rows(Path(export_run(run, to, kind=kind, **options).folder))
 
 
 @pytest.fixture
@@ -225,38 +221,20 @@ def test_every_target_and_kind_has_golden_rows() -> None:
 @pytest.mark.parametrize(("name", "kind"), EVERY)
 def test_the_rows_are_these_and_no_others(run: Path, name: str, kind: str) -> None:
     account = export_run(run, name, kind=kind)  # type: ignore[arg-type]
-    assert read(Path(account.folder)) == GOLDEN[name, kind]
+    assert read_rows(Path(account.folder)) == GOLDEN[name, kind]
     assert account.rows == len(GOLDEN[name, kind])
-    rejects = read(Path(account.folder), "rejects")
+    rejects = read_rows(Path(account.folder), "rejects")
     assert len(rejects) == sum(account.rejected.values())
     if kind != "thumbs":
         assert account.rows + len(rejects) == account.preferences == len(PLAIN)
-    provenance = read(Path(account.folder), "provenance")
+    provenance = read_rows(Path(account.folder), "provenance")
     assert len(provenance) == account.rows
     assert all(row["confidence"] == 0.875 and row["licence"] == "mit" for row in provenance)
 
 
-def texts(value: Any) -> list[str]:
-    """Every text of a row, in order."""
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [text for one in inner for text in texts(one)]
-
-
-@pytest.mark.parametrize(("name", "kind"), [one for one in EVERY if one[1] != "prompts"])
-def test_exchanged_answers_exchange_the_sides_of_every_row(tmp_path: Path, name: str, kind: Any) -> None:
-    turned = [PLAIN[0] | {"chosen": PLAIN[0]["rejected"], "rejected": PLAIN[0]["chosen"]}]
-    one = export(write_run(tmp_path / "one", PLAIN[:1]), name, kind)
-    other = export(write_run(tmp_path / "other", turned), name, kind)
-    swap = {GOOD: BAD, BAD: GOOD}
-    assert [swap.get(text, text) for text in texts(one)] == texts(other)
-    assert one != other
-
-
 def test_what_a_target_cannot_hold_is_counted_and_named(rich: Path) -> None:
     account = export_run(rich, "openrlhf", kind="pairs")
-    rejects = {row["id"]: (row["reason"], row["detail"]) for row in read(Path(account.folder), "rejects")}
+    rejects = {row["id"]: (row["reason"], row["detail"]) for row in read_rows(Path(account.folder), "rejects")}
     assert rejects == {
         "up": ("one_sided", "it has no rejected answer"),
         "down": ("one_sided", "it has no chosen answer"),
@@ -268,6 +246,13 @@ def test_what_a_target_cannot_hold_is_counted_and_named(rich: Path) -> None:
     assert account.stripped == {"reasoning before the answer": 1}
     assert (account.preferences, account.rows) == (9, 3)
     assert json.loads((Path(account.folder) / "export.json").read_text())["rejected"] == account.as_dict()["rejected"]
+
+
+def test_no_answer_gets_both_labels(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [*PLAIN, RICH[-1]], with_parts=True)
+    for name in ("trl", "swift", "llamafactory", "axolotl"):
+        account = export_run(run, name, kind="thumbs")
+        assert (account.rows, dict(account.rejected)) == (6, {"same_response": 1})
 
 
 def test_everything_keeps_tools_images_and_reasoning(rich: Path) -> None:
@@ -311,7 +296,7 @@ def test_axolotl_gets_no_answer_that_it_would_cut_at_a_wrong_place(tmp_path: Pat
         preference("only", "How?", "So.", " So.\n"),
     ]
     account = export_run(write_run(tmp_path / "run", rows), "axolotl")
-    assert read(Path(account.folder)) == [
+    assert read_rows(Path(account.folder)) == [
         {"messages": say("What?"), "chosen": answer("This one.")[0], "rejected": answer("That one.")[0]}
     ]
     assert dict(account.rejected) == {"not_held": 1, "same_response": 1}
@@ -330,17 +315,10 @@ def test_prompts_are_written_once(tmp_path: Path) -> None:
     assert (account.rows, dict(account.rejected)) == (4, {"duplicate": 1})
 
 
-def test_the_bytes_are_the_same_each_time_and_an_earlier_export_is_replaced(run: Path, tmp_path: Path) -> None:
-    def read_bytes(folder: Path) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-    for name in TARGETS:
-        one, other = tmp_path / name, tmp_path / f"{name}-again"
-        export_run(run, name, one)
-        export_run(run, name, other)
-        assert read_bytes(one) == read_bytes(other), name
+def test_an_earlier_export_is_replaced(run: Path, tmp_path: Path) -> None:
+    export_run(run, "trl", tmp_path / "trl")
     export_run(run, "trl", tmp_path / "trl", kind="thumbs")
-    assert sorted(read_bytes(tmp_path / "trl")) == [
+    assert sorted(path.name for path in (tmp_path / "trl").iterdir()) == [
         *("export.json", "kto.yaml", "provenance.jsonl", "rejects.jsonl", "train.parquet")
     ]
 
@@ -348,7 +326,7 @@ def test_the_bytes_are_the_same_each_time_and_an_earlier_export_is_replaced(run:
 def test_split_variant_and_seed(run: Path) -> None:
     assert len(export(run, "trl", variant="small", seed=3)) == 1
     account = export_run(run, "trl", split="dev")
-    assert read(Path(account.folder), "dev")[0]["prompt"] == say("Held out?")
+    assert read_rows(Path(account.folder), "dev")[0]["prompt"] == say("Held out?")
     assert "held out (dev)" in account.warnings[0]
     for options, what in (
         ({"variant": "smal"}, "Did you mean 'small'"),
@@ -414,3 +392,22 @@ def test_few_rows_are_a_warning_of_openai(run: Path) -> None:
 
 def test_earlier_turns_are_as_in_the_run() -> None:
     assert EARLIER == MOONS
+
+
+def test_the_page_is_current() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate_export_targets.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    page = (ROOT / "docs" / "export_targets.md").read_text(encoding="utf-8")
+    assert page == generate.format_page(), "run: make docs"
+
+
+def test_the_command_prints_the_account_and_warns(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export_command(run, "openai", split="dev")
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == "openai, pairs: 1 rows of 1 preferences (dev)"
+    assert "Warning: openai needs at least 10 rows, and the export has 1." in printed.err
+    export_command(run, "trl", as_json=True)
+    assert json.loads(capsys.readouterr().out)["rejected"] == {"one_sided": 2}

@@ -106,3 +106,19 @@ def write_run(folder: Path, rows: list[dict[str, Any]], with_parts: bool = False
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+def read_rows(folder: Path, name: str = "train") -> list[dict[str, Any]]:
+    """The rows of a file of an export."""
+    if (folder / f"{name}.parquet").is_file():
+        rows: list[dict[str, Any]] = pq.read_table(folder / f"{name}.parquet").to_pylist()
+        return rows
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def texts(value: Any) -> list[str]:
+    """Every text of a value, in order."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [text for one in inner for text in texts(one)]

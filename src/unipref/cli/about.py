@@ -12,7 +12,7 @@ def list_choices(
     what: Annotated[
         str,
         typer.Argument(
-            help="aggregates, benchmarks, datasets, exporters, exports, formats, judges, scorers, strategies or trainers",
+            help="aggregates, benchmarks, datasets, exporters, exports, formats, judges, scorers, strategies, trainers",
             autocompletion=complete_kinds,
         ),
     ],

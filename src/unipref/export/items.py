@@ -13,6 +13,7 @@ from unipref.core.text_keys import digest
 
 KEPT_KEYS = ("tool_calls", "tool_call_id", "name", "images")
 """What a message of an item may hold besides role and content."""
+SAME = "the answers differ only in what the target does not hold"
 
 
 class ItemMaker:
@@ -53,6 +54,9 @@ class ItemMaker:
         if self.kind == "prompts":
             yield None, None, None
         elif self.kind == "thumbs":
+            if chosen and rejected and list(map(_keep_parts, chosen)) == list(map(_keep_parts, rejected)):
+                yield Reject(Reason.SAME_RESPONSE, SAME)
+                return
             if chosen:
                 yield chosen, None, True
             if rejected:
@@ -88,7 +92,7 @@ class ItemMaker:
         if any(not _says_something(message) for message in [*item.answer, *item.rejected]):
             raise Reject(Reason.EMPTY_RESPONSE, "an answer has no text besides its reasoning")
         if rejected and item.answer == item.rejected:
-            raise Reject(Reason.SAME_RESPONSE, "the answers differ only in what the target does not hold")
+            raise Reject(Reason.SAME_RESPONSE, SAME)
         if self.kind == "prompts" and self._is_repeated(item):
             raise Reject(Reason.DUPLICATE, "the prompt is written already")
         if Part.REASONING in parts:

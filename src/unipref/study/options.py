@@ -1,4 +1,4 @@
-"""Lists what a study can name: formats, exports, datasets, scorers, strategies, trainers and benchmarks."""
+"""Lists all choices: formats, exports, exporters, datasets, scorers, strategies, trainers and benchmarks."""
 
 import inspect
 from typing import Any

@@ -27,7 +27,7 @@ COMMANDS = {"pairs": "dpo", "demonstrations": "sft", "thumbs": "kto"}
 
 
 class Axolotl(Exporter):
-    """Axolotl: JSONL and YAML for DPO (`chat_template.default`), SFT (`chat_template`) and KTO (`chatml.argilla_chat`)."""
+    """Axolotl: JSONL and YAML for DPO (`chat_template.default`), SFT and KTO (`chatml.argilla_chat`)."""
 
     holds: ClassVar = {"pairs": TEXT, "demonstrations": TEXT | {Part.LONG}, "thumbs": TEXT}
     loses: ClassVar = (
@@ -35,7 +35,7 @@ class Axolotl(Exporter):
         "spaces around the answers of pairs",
         "chat templates other than ChatML for thumbs",
     )
-    checked: ClassVar = "Axolotl 0.19.0 by its own prompt strategies"
+    checked: ClassVar = "Axolotl 0.19.0 by its own prompt strategies and its schema of configurations"
     source: ClassVar = "https://docs.axolotl.ai/docs/rlhf.html"
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:

@@ -13,7 +13,7 @@ class Jsonl(Exporter):
 
     holds: ClassVar = {"everything": frozenset(Part)}
     loses: ClassVar = ()
-    checked: ClassVar = "datasets 5.2.0 by load_dataset, and unipref's own reader"
+    checked: ClassVar = "datasets 5.2.0 by load_dataset"
     source: ClassVar = "docs/design.md of unipref"
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:

@@ -27,7 +27,7 @@ class Llamafactory(Exporter):
         "scores, margins, confidence and objectives in the rows (they are in provenance.jsonl)",
         "ids of tool calls",
     )
-    checked: ClassVar = "LLaMA-Factory 0.9.5 by its own parser and converters"
+    checked: ClassVar = "LLaMA-Factory 0.9.5 by its own parser and converters; the options by its sources"
     source: ClassVar = "https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md"
     marks: ClassVar = MARKS
 

@@ -22,9 +22,9 @@ class NemoRl(Exporter):
     holds: ClassVar = {"pairs": TEXT, "demonstrations": TEXT | {Part.TOOLS, Part.LONG}, "prompts": frozenset[Part]()}
     loses: ClassVar = (
         "scores, margins, confidence and objectives in the rows (they are in provenance.jsonl)",
-        "in versions that do not read message_loss_mask, which answer was shown: earlier ones are learned too",
+        "which answer of a dialogue is the demonstration, in versions that do not read message_loss_mask",
     )
-    checked: ClassVar = "NeMo-RL of 2026 (docs of 0.6.0), by its documented form; it has no package to install"
+    checked: ClassVar = "documents of NeMo-RL 0.6.0 and its sources, 2026-11-29; not loaded"
     source: ClassVar = "https://docs.nvidia.com/nemo/rl/latest/guides/dpo.html"
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:

@@ -19,7 +19,7 @@ class Openai(Exporter):
 
     holds: ClassVar = {"pairs": TEXT | {Part.TOOLS}, "demonstrations": TEXT | {Part.TOOLS, Part.LONG}}
     loses: ClassVar = ("scores, margins, confidence and objectives in the rows (they are in provenance.jsonl)",)
-    checked: ClassVar = "the page of preference fine-tuning as of 2026, by its documented form; no file was uploaded"
+    checked: ClassVar = "its page of preference fine-tuning, 2026-11-29; not uploaded"
     source: ClassVar = "https://developers.openai.com/api/docs/guides/direct-preference-optimization"
     least_rows: ClassVar = LEAST_ROWS
 

@@ -17,7 +17,7 @@ class Openrlhf(Exporter):
         "scores, margins, confidence and objectives in the rows (they are in provenance.jsonl)",
         "answers longer than --data.max_len, which OpenRLHF truncates",
     )
-    checked: ClassVar = "OpenRLHF 0.11.2 by its own data sets; the options of the scripts by its parsers"
+    checked: ClassVar = "OpenRLHF 0.11.2 by its own data sets; the options by its sources"
     source: ClassVar = "https://github.com/OpenRLHF/OpenRLHF#prepare-datasets"
     marks: ClassVar = ("<image>",)
 

@@ -19,7 +19,7 @@ class Swift(Exporter):
         "scores, margins, confidence and objectives in the rows (they are in provenance.jsonl)",
         "ids of tool calls",
     )
-    checked: ClassVar = "ms-swift 4.6.0 by its own preprocessor and template inputs"
+    checked: ClassVar = "ms-swift 4.6.0 by its own preprocessor and template inputs; the options by its sources"
     source: ClassVar = "https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html"
     marks: ClassVar = (*MARKS, "<bbox>", "<ref-object>")
 

@@ -19,9 +19,9 @@ class Verl(Exporter):
     loses: ClassVar = (
         "both answers of prompts: verl's PPO takes its reward from a reward model, which it does not train from pairs",
         "scores, margins and confidence in the rows (they are in provenance.jsonl)",
-        "for demonstrations, which answer of a dialogue was shown: verl learns earlier answers of the prompt too",
+        "which answer of a dialogue is the demonstration: verl learns earlier answers of the prompt too",
     )
-    checked: ClassVar = "verl 0.9.1: the keys by RLHFDataset and MultiTurnSFTDataset, the options by its YAML files"
+    checked: ClassVar = "verl 0.9.1 by RLHFDataset and MultiTurnSFTDataset; the options by its YAML files"
     source: ClassVar = "https://verl.readthedocs.io/en/latest/preparation/prepare_data.html"
     suffix: ClassVar[Literal["jsonl", "parquet"]] = "parquet"
     marks: ClassVar = MARKS

@@ -1,0 +1,105 @@
+"""Writes docs/export_targets.md from the exporters: what each tool holds and loses, and a row of each kind.
+
+`make docs` runs it.
+"""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from unipref.core import registry
+from unipref.core.contracts import Exporter, ExportItem, Part, WrittenRows
+from unipref.core.contracts.exporting import TEXT
+from unipref.core.records import Row
+from unipref.export.export_run import LOST
+
+PAGE = Path(__file__).parent / "export_targets.md"
+HEAD = """# Exporting preferences to other tools
+
+`unipref export RUN --to TOOL` writes the preferences of a run as the files of another tool. It prints how many rows it
+wrote, how many preferences the tool cannot hold and why, and what the tool loses of every row.
+
+```sh
+unipref export runs/study --to trl
+unipref export runs/study --to openrlhf --kind prompts -o ppo-data
+unipref export runs/study --to axolotl --kind thumbs --variant small --seed 1
+unipref export runs/study --to jsonl --split dev
+```
+
+- Without `--split`, the preferences that a run selected for training are written; of a run that stopped after unify,
+  all. `--variant` and `--seed` name the selection.
+- `--kind` says what a row is: a pair of answers, a demonstration (the chosen answer), an answer with a label (thumbs),
+  or a prompt. The first kind in the table is the default.
+- `provenance.jsonl` has a line for each row: its source, licence, objective, scores, margins, confidence and origin.
+- `rejects.jsonl` has a line for each row that the tool cannot hold, with the reason. No row is left out without one.
+- `export.json` has the counts, the losses and the names of the files. The same run gives the same bytes.
+- The files to start with (YAML, scripts) name the data and the study's model. All their other settings are examples:
+  no model was trained with them. Replace `MODEL`, `REWARD_MODEL`, `FILE_ID` and `NEMO_RL`.
+- Reasoning before an answer is left out, except by jsonl and parquet, and the rows are counted. Two answers that
+  differ only in what a tool does not hold are rejected (`same_response`).
+
+`make docs` writes this page from the code. `docs/adding/exporter.md` shows how to add a tool. `docs/exports.md` is
+about the opposite: files that tools export and unipref reads.
+
+"""
+PROMPT = [{"role": "user", "content": "Name a moon."}]
+GOOD, BAD = ([{"role": "assistant", "content": text}] for text in ("Io.", "Mars."))
+ROW: Row = {
+    **{"id": "9f2c", "prompt": PROMPT, "chosen": GOOD, "rejected": BAD, "source": "votes", "kind": "pairs"},
+    **{"objective": "instruction", "licence": "mit", "axis": "stars", "chosen_score": 5.0, "rejected_score": 2.0},
+    **{"axes": [], "margin": 1.5, "margin_percentile": 0.75, "confidence": 0.875, "n_judgements": 3},
+    **{"n_annotators": 2, "n_responses": 2, "group": "51ab", "origin": ["votes.csv:1"], "extra": "{}"},
+}
+
+
+def list_exporters() -> list[Exporter]:
+    """Returns unipref's own exporters, by name."""
+    made = [registry.make("exporter", name, None, "docs") for name in registry.list_own_names("exporter")]
+    return [one for one in made if isinstance(one, Exporter)]
+
+
+def format_holds(parts: frozenset[Part]) -> str:
+    """Formats the parts that a target holds and those for which it rejects rows."""
+    held = ", ".join(part.value for part in Part if part in parts) or "one question and one answer of text"
+    rejected = ", ".join(part.value for part in Part if part not in parts and part is not Part.REASONING)
+    return f"{held} | {rejected or 'none'}"
+
+
+def make_row(exporter: Exporter, kind: Any) -> Row:
+    """Makes the row of the example."""
+    answers: dict[str, Any] = {"pairs": {"answer": GOOD, "rejected": BAD}, "prompts": {}, "everything": {}}
+    given = answers.get(kind, {"answer": GOOD})
+    label = True if kind == "thumbs" else None
+    return exporter.convert(ExportItem(PROMPT, **given, label=label, row=ROW), kind)
+
+
+def format_exporter(exporter: Exporter) -> str:
+    """Formats the section of one target."""
+    lines = [f"## {exporter.name()}\n", inspect.cleandoc(exporter.__doc__ or ""), ""]
+    lines += [f"- Form of the rows: {exporter.source}", f"- Checked: {exporter.checked}"]
+    lines += [f"- Lost: {what}" for what in exporter.loses]
+    if exporter.marks:
+        lines.append(f"- Rejected: texts that hold {', '.join(f'`{mark}`' for mark in exporter.marks)}, read as files")
+    for kind, parts in exporter.holds.items():
+        name = f"train.{exporter.suffix}"
+        files = exporter.make_files(WrittenRows(kind, name, "MODEL", 1, parts & TEXT, False))
+        listed = ", ".join(f"`{one}`" for one in (name, *files))
+        row = json.dumps(make_row(exporter, kind), ensure_ascii=False)
+        lines += ["", f"{kind.capitalize()} ({listed}):", "", f"```json\n{row}\n```"]
+    return "\n".join(lines) + "\n"
+
+
+def format_page() -> str:
+    """Returns the text of the page."""
+    table = ["| tool | kind | holds | rejects rows with |", "|---|---|---|---|"]
+    for exporter in list_exporters():
+        for kind, parts in exporter.holds.items():
+            table.append(f"| {exporter.name()} | {kind} | {format_holds(parts)} |")
+    lost = "No export holds " + " or ".join(LOST) + ".\n\n"
+    sections = "\n".join(format_exporter(exporter) for exporter in list_exporters())
+    return HEAD + "\n".join(table) + "\n\n" + lost + sections
+
+
+if __name__ == "__main__":
+    PAGE.write_text(format_page(), encoding="utf-8")
