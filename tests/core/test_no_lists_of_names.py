@@ -8,11 +8,11 @@ from unipref.core import registry
 
 PACKAGE = Path(unipref.__file__).parent
 ALSO_WORDS = {
-    "all", "checker", "confidence", "critique", "edit", "groups", "instructions", "likelihood", "llm", "lm_eval",
+    "all", "checker", "confidence", "critique", "edit", "groups", "instructions", "likelihood", "llm", "lm_eval", "jsonl", "openai", "parquet", "trl",
     "majority", "margin", "margin_percentile", "mean", "pairs", "people", "perplexity", "quality", "random", "ranking",
     "ratings", "reward", "reward_model", "steps", "thumbs", "tree", "votes",
 }  # fmt: skip
-"""Names that are words with another meaning too: a kind of model, a column, a package."""
+"""Names that are words with another meaning too: a kind of model, a column, a package, a format of files."""
 NAMES = {name for kind in registry.CONTRACTS for name in registry.list_own_names(kind)} - ALSO_WORDS
 
 

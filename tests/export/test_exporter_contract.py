@@ -1,4 +1,4 @@
-"""What every exporter keeps: sides are not exchanged, no row is lost without a reason, the bytes are the same each time."""
+"""What every exporter keeps: sides are never exchanged, no row is lost without a reason, bytes are the same."""
 
 from pathlib import Path
 from typing import Any

@@ -47,7 +47,7 @@ class Openrlhf(Exporter):
                 )
             }
         if written.kind == "demonstrations":
-            lines = (
+            lines: tuple[str, ...] = (
                 "deepspeed --module openrlhf.cli.train_sft",
                 f"--model.model_name_or_path {model}",
                 f"--data.dataset {written.file}",

@@ -62,7 +62,7 @@ class Verl(Exporter):
         """A script; PPO has a critic (`gae`), and measures nothing on its own prompts."""
         model = quote_model(written.model)
         if written.kind == "demonstrations":
-            lines = (
+            lines: tuple[str, ...] = (
                 "torchrun --standalone --nproc_per_node=1 -m verl.trainer.sft_trainer",
                 f"data.train_files={written.file}",
                 "data.messages_key=messages",
