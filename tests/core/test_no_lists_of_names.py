@@ -8,9 +8,9 @@ from unipref.core import registry
 
 PACKAGE = Path(unipref.__file__).parent
 ALSO_WORDS = {
-    "all", "checker", "confidence", "critique", "edit", "groups", "instructions", "likelihood", "llm", "lm_eval", "jsonl", "openai", "parquet", "trl",
+    "all", "checker", "confidence", "critique", "edit", "groups", "instructions", "likelihood", "llm", "lm_eval",
     "majority", "margin", "margin_percentile", "mean", "pairs", "people", "perplexity", "quality", "random", "ranking",
-    "ratings", "reward", "reward_model", "steps", "thumbs", "tree", "votes",
+    "ratings", "reward", "reward_model", "steps", "thumbs", "tree", "votes", "jsonl", "openai", "parquet", "trl",
 }  # fmt: skip
 """Names that are words with another meaning too: a kind of model, a column, a package, a format of files."""
 NAMES = {name for kind in registry.CONTRACTS for name in registry.list_own_names(kind)} - ALSO_WORDS
