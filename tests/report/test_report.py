@@ -14,9 +14,11 @@ from rich.console import Console
 
 from unipref import report
 from unipref.core.errors import UserError
-from unipref.report.content import Figure
+from unipref.report.content import Cell, Figure
 from unipref.report.render.html import data_table, escape_text
 from unipref.report.render.markdown import escape
+from unipref.report.render.terminal import render_results
+from unipref.report.tables import make_table
 
 VOID = {"meta"}
 RAW = {"script", "style"}
@@ -360,6 +362,13 @@ def test_the_terminal_shows_the_table_and_the_words(run_folder):
     assert re.search(r"^ +base +sft +dpo *\n", shown)
     assert re.search(r"0\.080 +0\.500 ★", shown)
     assert "• instructions: base 0.080 → sft 0.500 (better)" in shown
+
+
+def test_only_guessing_has_the_mark_of_guessing_in_the_terminal() -> None:
+    cells = [Cell("0.9", remark="seeds 0.8 to 1.0"), Cell("0.5", remark="no better than guessing", is_guess=True)]
+    table = make_table("Scores", ["model", "accuracy"], [[Cell("sft"), cells[0]], [Cell("base"), cells[1]]])
+    shown = in_terminal(render_results(table, []))
+    assert re.search(r"accuracy +0\.9 +0\.5 †", shown)
 
 
 def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, score_row):

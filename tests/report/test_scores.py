@@ -150,12 +150,13 @@ def test_means_over_seeds_say_their_range_and_how_many_seeds_guess(rows):
             (("sft", "b", "m", 0.7), about | {"low": 0.6, "high": 0.8, "seed": 1}),
         )
     )
-    means, remarks = average_seeds(measures, "{:.1f}".format)
+    means, remarks, guesses = average_seeds(measures, "{:.1f}".format)
     ((measure, scores),) = means.items()
     base, sft = Model("base", None, "base"), Model("main", None, "sft")
     assert (scores[sft].value, scores[sft].low) == (pytest.approx(0.6), None)
     assert (scores[base].low, remarks[measure, base]) == (0.4, "no better than guessing")
     assert remarks[measure, sft] == "seeds 0.5 to 0.7; no better than guessing in 1 of 2 seeds"
+    assert guesses == {(measure, base)}
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path, score_row):

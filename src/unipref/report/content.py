@@ -10,12 +10,15 @@ from unipref.core.terminal import show_text
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: its text, an interval and a remark in small print, and whether it is the best value."""
+    """A table cell: its text, an interval and a remark in small print, whether it is the best value, and whether the
+    model of this value is no better than guessing.
+    """
 
     text: str
     interval: str = ""
     remark: str = ""
     best: bool = False
+    is_guess: bool = False
 
     @property
     def small(self) -> str:

@@ -184,10 +184,12 @@ class Averages(NamedTuple):
     Attributes:
         measures: measure -> model without a seed -> its mean; of several seeds it has no interval.
         remarks: (measure, model) -> in how many seeds it is at chance, and the range over seeds.
+        guesses: the measures and models that are at chance in every seed.
     """
 
     measures: ScoresByMeasure
     remarks: dict[tuple[Measure, Model], str]
+    guesses: set[tuple[Measure, Model]]
 
 
 def average_seeds(measures: ScoresByMeasure, format_value: Callable[[float], str]) -> Averages:
@@ -199,6 +201,7 @@ def average_seeds(measures: ScoresByMeasure, format_value: Callable[[float], str
     """
     means: ScoresByMeasure = {}
     remarks: dict[tuple[Measure, Model], str] = {}
+    guesses: set[tuple[Measure, Model]] = set()
     for measure, scores in measures.items():
         means[measure] = {}
         for line, of_seeds in group_by_line(scores).items():
@@ -217,4 +220,6 @@ def average_seeds(measures: ScoresByMeasure, format_value: Callable[[float], str
                     share = "" if len(chances) == len(rows) else f" in {len(chances)} of {len(rows)} seeds"
                     parts.append(f"{chances[0]}{share}")
             remarks[measure, model] = "; ".join(parts)
-    return Averages(means, remarks)
+            if len(chances) == len(rows):
+                guesses.add((measure, model))
+    return Averages(means, remarks, guesses)

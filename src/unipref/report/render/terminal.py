@@ -79,7 +79,13 @@ def _transpose(table: Table, models: range) -> "RenderableType":
         if column.group != benchmark:
             grid.add_row(Text(column.group, style="bold"))
             benchmark = column.group
-        grid.add_row(Text(f"  {column.head}"), *(_cell(table.rows[model][place], MARK, separator) for model in models))
+        grid.add_row(
+            Text(f"  {column.head}"),
+            *(
+                _cell(cell, MARK if cell.is_guess else "", separator)
+                for cell in (table.rows[model][place] for model in models)
+            ),
+        )
     return grid
 
 
@@ -87,7 +93,7 @@ def _cell(cell: Cell, remark: str, separator: str) -> "Text":
     from rich.text import Text
 
     text = Text(f"{cell.text} ★" if cell.best else cell.text, style="bold" if cell.best else "")
-    small = " ".join(part for part in (cell.interval, remark if cell.remark else "") if part)
+    small = " ".join(part for part in (cell.interval, remark) if part)
     return text.append(f"{separator}{small}", style="not bold dim") if small else text
 
 

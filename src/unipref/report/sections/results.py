@@ -110,8 +110,8 @@ def make_mean_table(measures: ScoresByMeasure, verdicts: Verdicts | None, captio
             figure = None if measure.mode == "paper" else figures.get((model.variant, model.step, *side))
             low, high = (figure.low, figure.high) if figure and row.low is None else (row.low, row.high)
             is_best = winners[measure] == (model.variant, model.step)
-            remark = averages.remarks[measure, model]
-            cells.append(Cell(format_number(row.value), format_interval(low, high), remark, is_best))
+            remark, is_guess = averages.remarks[measure, model], (measure, model) in averages.guesses
+            cells.append(Cell(format_number(row.value), format_interval(low, high), remark, is_best, is_guess))
         rows.append(cells)
     has_seeds = any(len(of_seeds) > 1 for scores in measures.values() for of_seeds in group_by_line(scores).values())
     note = "Means over seeds. " if has_seeds else ""
@@ -177,7 +177,7 @@ def _describe_precision(rows: Iterable[ScoreRow]) -> str:
 def _score_cell(measures: ScoresByMeasure, measure: Measure, model: Model, is_best: bool) -> Cell:
     row = measures[measure][model]
     remark = describe_chance(measures, measure, model)
-    return Cell(format_number(row.value), format_interval(row.low, row.high), remark, is_best)
+    return Cell(format_number(row.value), format_interval(row.low, row.high), remark, is_best, bool(remark))
 
 
 def describe_changes(measures: ScoresByMeasure, model_names: dict[Model, str], paired: Paired) -> list[Points]:
