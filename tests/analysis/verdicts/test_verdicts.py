@@ -186,6 +186,29 @@ def test_a_gain_towards_an_ideal_is_judged_near_the_end_of_the_range(base: float
     assert gain.interval(1 - gain.p)[0 if gain.value > 0 else 1] == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.parametrize(("direction", "model"), [("higher", 0.9), ("higher", 0.55), ("ideal", 0.1)])
+def test_the_p_of_one_training_is_that_of_its_interval_over_examples(direction: str, model: float) -> None:
+    rng = np.random.default_rng(1)
+    units = [str(at) for at in range(40)]
+    about: dict[str, Any] = {"direction": direction, "bounds": (0.0, 1.0), "trials": None}
+
+    def draw(value: float) -> Statistic:
+        return mean("bias", units, np.clip(value + 0.2 * rng.normal(size=40), 0, 1), ideal=0.0, **about)
+
+    place = Model("main", "dpo")
+    measured = {BASE_MODEL: Measured({None: draw(0.5)}), place: Measured({0: draw(model)})}
+    gain = Evidence(SIDES, {"bias": measured}, {}).compute_gain("bias", place, BASE_MODEL)
+    assert gain is not None
+    record = gain.record()
+    assert (record.verdict, record.p) == ("inconclusive", None)
+    assert record.p_examples is not None
+    assert gain.interval(1 - record.p_examples)[0 if gain.value > 0 else 1] == pytest.approx(0.0, abs=1e-3)
+    several = Evidence(SIDES, {"bias": measured | {place: Measured({0: draw(model), 1: draw(model)})}}, {})
+    both = several.compute_gain("bias", place, BASE_MODEL)
+    assert both is not None
+    assert both.record().p_examples is None
+
+
 def test_seeds_that_disagree_show_nothing() -> None:
     """Gains of -0.4, 0.3 and 0.4: the mean is 0.1, and the interval of few seeds is wide."""
     units = [str(i) for i in range(N)]

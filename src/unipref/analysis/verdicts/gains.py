@@ -100,8 +100,15 @@ class Gain:
     @property
     def p(self) -> float | None:
         """Two-sided p of a gain of 0; None if it is not conclusive."""
-        if not self.is_conclusive:
-            return None
+        return self._find_p() if self.is_conclusive else None
+
+    @property
+    def p_examples(self) -> float | None:
+        """The same by the interval over examples alone; None if it is conclusive, or without an interval."""
+        p = None if self.is_conclusive or not math.isfinite(self.low) else self._find_p()
+        return None if p is None or math.isnan(p) else p
+
+    def _find_p(self) -> float | None:
         if self.sums:
             return find_gain_p(self._table)
         return find_p(self.value, self.combined.variance, self.combined.freedom, self.span, self.least)
@@ -118,6 +125,7 @@ class Gain:
             verdict=self.verdict,
             p=None if self.p is None else float(f"{self.p:.4g}"),
             p_holm=None if p_holm is None else float(f"{p_holm:.4g}"),
+            p_examples=None if self.p_examples is None else float(f"{self.p_examples:.4g}"),
         )
 
 

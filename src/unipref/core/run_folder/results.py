@@ -96,6 +96,7 @@ class GainRecord(msgspec.Struct):
         verdict: 'better', 'worse', 'equivalent' or 'inconclusive'.
         p: two-sided p of a gain of 0, None without an interval over seeds; p_holm: corrected for all gains of its
             table.
+        p_examples: p by the interval over examples alone, if there is no interval over seeds.
     """
 
     value: float
@@ -107,6 +108,7 @@ class GainRecord(msgspec.Struct):
     verdict: str = "inconclusive"
     p: float | None = None
     p_holm: float | None = None
+    p_examples: float | None = None
 
     @property
     def has_star(self) -> bool:

@@ -1,10 +1,11 @@
 """The first screen: which model to take, how much better it is, how sure that is, what it cost and where it is."""
 
 from unipref.analysis import best_model
-from unipref.analysis.best_model import Choice, choose_model, is_better_on_examples, is_clearly_better
+from unipref.analysis.best_model import Choice, choose_model, join, join_losses
+from unipref.analysis.shown_gains import GUESSES, ShownGain
 from unipref.core.display import format_seconds
-from unipref.core.run_folder import FigureRecord, GainRecord, JudgedModel, Manifest, ScoreRow, Verdicts
-from unipref.core.stats.differences import BETTER, EQUIVALENT, WORSE
+from unipref.core.run_folder import FigureRecord, JudgedModel, Manifest, ScoreRow, Verdicts
+from unipref.core.stats.differences import EQUIVALENT, INCONCLUSIVE
 from unipref.report.content import Answer, Figure, Headline, Points, Section, format_number
 from unipref.report.guard import draw
 from unipref.report.scores import group_by_measure, label_models
@@ -14,7 +15,6 @@ from unipref.report.sections.verdict import list_failures
 
 TITLE = "Which model to take"
 PROMPT = "Your prompt"
-GUESSES = "no better than guessing"
 
 
 def make_answer_section(manifest: Manifest, verdicts: Verdicts | None, scores: list[ScoreRow]) -> Section | None:
@@ -22,7 +22,7 @@ def make_answer_section(manifest: Manifest, verdicts: Verdicts | None, scores: l
     choice = choose_model(manifest, verdicts)
     if choice is None:
         return None
-    headlines = [] if verdicts is None or choice.judged is None else _make_headlines(choice.judged, verdicts, scores)
+    headlines = [] if verdicts is None else _make_headlines(choice, verdicts, scores)
     facts = [("How sure is that?", text) for text in [_describe_certainty(choice, verdicts)] if text]
     facts += [("What did it cost?", text) for text in [describe_cost(manifest, choice)] if text]
     if choice.folder:
@@ -37,62 +37,59 @@ def make_answer_section(manifest: Manifest, verdicts: Verdicts | None, scores: l
 
 
 def conclude(choice: Choice) -> str:
-    """Says which model to take."""
-    better = [name for name, gain in choice.gains.items() if is_clearly_better(gain) or is_better_on_examples(gain)]
-    worse = [name for name, gain in choice.gains.items() if _is_worse(gain)]
-    rest = [f"{name}: {_describe_gain(gain)}" for name, gain in choice.gains.items() if name not in (*better, *worse)]
-    more = f" On {'; on '.join(rest)}." if rest else ""
-    if choice.outcome == best_model.GAINS:
-        return f"Take {choice.label}. It is clearly better than the base model on {_join(better)}.{more}"
-    if choice.outcome == best_model.ONE_TRAINING:
-        return (
-            f"Take {choice.label}. On these examples it is better than the base model on {_join(better)}. It was "
-            f"trained with one seed, so another training may turn out differently.{more}"
-        )
+    """Says which model to take, and what limits the evidence."""
+    sentences = [_conclude_outcome(choice)]
+    is_collapsed = choice.outcome == best_model.COLLAPSED
+    rest = [
+        f"{name}: {one.describe()}"
+        for name, one in choice.shown.items()
+        if is_collapsed or not (one.is_gain or one.is_loss)
+    ]
+    if rest:
+        sentences.append(f"On {'; on '.join(rest)}.")
+    return " ".join([*sentences, *best_model.describe_limits(choice)])
+
+
+def _conclude_outcome(choice: Choice) -> str:
+    """Says what follows from the outcome."""
+    label, unless_collapsed = choice.label, choice.unless_collapsed
+    if choice.outcome in (best_model.GAINS, best_model.ONE_TRAINING):
+        return f"Take {label}. {_describe_gains(choice.shown)}"
     if choice.outcome == best_model.TRADES:
-        return (
-            f"No model is best on all objectives. {choice.label} is better than the base model on {_join(better)} and "
-            f"worse on {_join(worse)}.{more}"
-        )
+        return best_model.describe_trades(choice)
     if choice.outcome == best_model.LOSES:
         return (
-            f"Keep the base model. The best trained model, {choice.label}, is worse on {_join(worse)} and clearly "
-            f"better on nothing.{more}"
+            f"Keep the base model. The best trained model{unless_collapsed}, {label}, is worse on "
+            f"{join_losses(choice.shown)} and clearly better on nothing."
         )
     if choice.outcome == best_model.NOT_SHOWN:
-        return (
-            f"No trained model is clearly better than the base model. {choice.label} is the best estimate, but more "
-            f"evidence is needed.{more}"
+        is_same = not choice.missing and all(
+            one.word == EQUIVALENT and not one.is_once for one in choice.shown.values()
         )
-    return f"The last language model is {choice.label}. No benchmark of this run says whether it is better."
+        evidence = "and it makes no difference that matters" if is_same else "but more evidence is needed"
+        if choice.trades:
+            return f"{best_model.describe_trades(choice)} Of the others, {label} is the best estimate, {evidence}."
+        return (
+            f"No trained model{unless_collapsed} is clearly better than the base model. {label} is the best estimate, "
+            f"{evidence}."
+        )
+    if choice.outcome == best_model.COLLAPSED:
+        return f"No trained model is recommended: the training of {label} collapsed."
+    return f"The last language model{unless_collapsed} is {label}. No benchmark of this run says whether it is better."
 
 
-def _join(names: list[str]) -> str:
-    return " and ".join(names)
+def _describe_gains(shown: dict[str, ShownGain]) -> str:
+    """Says on which objectives the model to take is better."""
+    clearly = [name for name, one in shown.items() if one.is_gain and not one.is_once]
+    once = [name for name, one in shown.items() if one.is_gain and one.is_once]
+    sentences = [f"It is clearly better than the base model on {join(clearly)}."] if clearly else []
+    if once:
+        sentences.append(f"On these examples it is better than the base model on {join(once)}.")
+    return " ".join(sentences)
 
 
-def _is_worse(gain: GainRecord) -> bool:
-    return gain.verdict == WORSE or best_model.is_worse_on_examples(gain)
-
-
-def _describe_gain(gain: GainRecord) -> str:
-    """The verdict on a gain in plain words."""
-    if is_clearly_better(gain):
-        return "clearly better"
-    if gain.verdict == BETTER:
-        return "better by its own interval, not after Holm's correction for all comparisons"
-    if gain.verdict == WORSE:
-        return "clearly worse" if gain.has_star else "worse by its own interval"
-    if gain.verdict == EQUIVALENT:
-        return "no difference that matters"
-    if is_better_on_examples(gain):
-        return "better on these examples, one training"
-    if best_model.is_worse_on_examples(gain):
-        return "worse on these examples, one training"
-    return "inconclusive"
-
-
-def _make_headlines(model: JudgedModel, verdicts: Verdicts, scores: list[ScoreRow]) -> list[Headline]:
+def _make_headlines(choice: Choice, verdicts: Verdicts, scores: list[ScoreRow]) -> list[Headline]:
+    model = choice.judged or JudgedModel("", "")
     base = next((other for other in verdicts.models if other.step == "base"), None)
     headlines = []
     for objective, side in verdicts.sides.items():
@@ -100,32 +97,30 @@ def _make_headlines(model: JudgedModel, verdicts: Verdicts, scores: list[ScoreRo
         before = base.figures.get(objective) if base else None
         if figure is None:
             continue
-        gain = model.gains.get("base", {}).get(objective)
+        gain, shown = choice.gains.get(objective), choice.shown.get(objective)
         metric, better = describe_side(side, find_direction(side, scores))
         basis = f"{metric}: {better}; {_describe_size(figure)}"
         if side.skill_metric and figure.skill is not None:
             basis += f"; {side.skill_metric} {format_number(figure.skill)}"
-        guesses = f"; the model is {GUESSES}" if figure.at_chance else ""
+        guesses = f"; {GUESSES}" if figure.at_chance else ""
         headlines.append(
             Headline(
                 objective,
                 format_number(before.value if before else None),
                 format_number(figure.value),
                 "" if gain is None else f"gain {gain.value:+.3f}{best_model.format_ends(gain)}",
-                ("not compared with the base model" if gain is None else _describe_gain(gain)) + guesses,
-                _find_tone(gain),
+                f"not compared with the base model{guesses}" if shown is None else shown.describe(),
+                _find_tone(shown),
                 f"{basis}.",
             )
         )
     return headlines
 
 
-def _find_tone(gain: GainRecord | None) -> str:
-    if gain is None:
+def _find_tone(shown: ShownGain | None) -> str:
+    if shown is None or not (shown.is_gain or shown.is_loss):
         return "unclear"
-    if is_clearly_better(gain) or is_better_on_examples(gain):
-        return "better"
-    return "worse" if _is_worse(gain) else "unclear"
+    return "worse" if shown.is_loss else "better"
 
 
 def _describe_size(figure: FigureRecord) -> str:
@@ -137,8 +132,10 @@ def _describe_certainty(choice: Choice, verdicts: Verdicts | None) -> str:
     if choice.judged is None or verdicts is None:
         return ""
     sentences = []
-    if any(gain.seeds > 1 for gain in choice.gains.values()):
-        sentences.append("Intervals are at 95 %, over seeds and clusters of examples.")
+    once = [name for name, one in choice.shown.items() if one.is_once]
+    if len(once) < len(choice.shown):
+        alone = f"; on {join(once)}, over clusters of examples of one training" if once else ""
+        sentences.append(f"Intervals are at 95 %, over seeds and clusters of examples{alone}.")
     else:
         sentences.append("Intervals are at 95 %, over clusters of examples. Seeds of training: one.")
     if len(verdicts.sides) > 1 and choice.judged.front:
@@ -153,7 +150,7 @@ def _describe_certainty(choice: Choice, verdicts: Verdicts | None) -> str:
             f"The model was chosen from {choice.rivals} by these scores, so its own scores are a little too good."
         )
     if choice.outcome in (best_model.NOT_SHOWN, best_model.ONE_TRAINING) or any(
-        _describe_gain(gain) == "inconclusive" for gain in choice.gains.values()
+        one.word == INCONCLUSIVE for one in choice.shown.values()
     ):
         sentences.append("More seeds and more examples make intervals narrower: unipref power STUDY says how many.")
     return " ".join(sentences)
