@@ -6,6 +6,7 @@ import json
 import os
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,13 @@ LONGEST_WAIT = 60.0
 """Most seconds between two tries; a server that asks for more stops the judge."""
 MOST_BYTES = 10_000_000
 """A longer reply is no chat reply."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: urllib would send the key to the new host, and no request body."""
+
+    def redirect_request(self, *args: Any) -> None:
+        """Returns no request, so that the redirect is an `HTTPError`."""
 
 
 class Reply(NamedTuple):
@@ -98,7 +106,7 @@ class Endpoint:
         request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, self.make_headers())
         deadline = time.monotonic() + self.timeout
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as response:
+            with urllib.request.build_opener(_NoRedirects).open(request, timeout=self.timeout) as response:
                 return _read_until(response, deadline)
         except urllib.error.HTTPError as error:
             raise self._explain_status(error) from None
@@ -134,11 +142,18 @@ class Endpoint:
         except OSError:
             content = ""
         why = f"HTTP {error.code} {error.reason}"
+        if 300 <= error.code < 400:
+            return self._explain_redirect(why, error.headers.get("Location"))
         if error.code in RETRIED:
             return OneTryFailed(why, _read_wait(error.headers.get("Retry-After")))
         shown = hide_secrets(legible(" ".join(content.split())))[:300]
         mend = "Check 'url', 'model' and the key; what is judged is kept."
         return JudgeStopped(f"{self.url} refuses the request: {why}{f': {shown}' if shown else ''}", mend)
+
+    def _explain_redirect(self, why: str, place: str | None) -> JudgeStopped:
+        shown = hide_secrets(legible(urllib.parse.urljoin(self.url, place)))[:300] if place else "another place"
+        mend = "The key goes to no other place. If you trust it, set 'url' to its base; what is judged is kept."
+        return JudgeStopped(f"{self.url} redirects to {shown} ({why})", mend)
 
 
 def _describe_reason(reason: Any) -> str:

@@ -108,6 +108,22 @@ def test_a_refusal_stops_at_once_and_names_its_reason() -> None:
     assert not stop.value.is_planned
 
 
+@pytest.mark.parametrize("state", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_the_key_stays_here(monkeypatch: pytest.MonkeyPatch, state: int) -> None:
+    monkeypatch.setenv("MY_JUDGE_KEY", "very-secret-value")
+    with serve(lambda number, body: "Verdict: A") as other:
+        place = {"Location": f"{other.url}/chat/completions?key=very-secret-value"}
+        with serve(lambda number, body: (state, "", place)) as server:
+            with pytest.raises(JudgeStopped, match=rf"redirects to {other.url}.*HTTP {state}") as stop:
+                judge(make(server.url, key="MY_JUDGE_KEY", parallel=1), pairs(1))
+            assert len(server.requests) == 1
+        assert other.keys == []
+        assert other.other_requests == 0
+    assert "'url'" in stop.value.mend
+    assert "very-secret" not in stop.value.why
+    assert not stop.value.is_planned
+
+
 def test_a_slow_endpoint_stops_after_its_tries() -> None:
     with (
         serve(lambda number, body: 0.5) as server,
