@@ -130,6 +130,13 @@ def test_a_redirect_is_not_followed_and_the_key_stays_here(
     assert not stop.value.is_planned
 
 
+def test_a_password_in_the_url_is_refused_and_not_shown() -> None:
+    with pytest.raises(ValueError, match="password in the URL is not supported"):
+        make("http://me:hunter2secret@localhost/v1")
+    make("http://localhost/v1/@me")
+    make("http://localhost?user=@me")
+
+
 def test_a_slow_endpoint_stops_after_its_tries(job: JudgeJob) -> None:
     with (
         serve(lambda number, body: 0.5) as server,

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from unipref.collect.account import FOLDER, MEND, Account, Limits, Rate, Reserve, StoppedWithOthers, Tokens
 from unipref.collect.chat_endpoint import Endpoint, Reply
@@ -99,6 +100,13 @@ class Llm(Judge):
         if self.budget.cost is not None and not (self.price.input or self.price.output):
             raise ValueError("'budget.cost' limits nothing while the 'price' of the tokens is 0; set 'price'")
         return self
+
+    @field_validator("url")
+    @classmethod
+    def _has_no_password(cls, url: str) -> str:
+        if "@" in urlsplit(url).netloc:
+            raise ValueError("a user or a password in the URL is not supported; name the variable of the key as 'key'")
+        return url
 
     def _make_endpoint(self, sleep: Callable[[float], object] = time.sleep) -> Endpoint:
         return Endpoint(self.url, self.model, self.key, self.timeout, self.retries, self.wait, sleep)
