@@ -18,6 +18,7 @@ class ChatServer:
     def __init__(self, answer: Callable[[int, dict[str, Any]], Reply]) -> None:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.other_requests = 0
         self.lock = threading.Lock()
         self.answer = answer
         self.counts_tokens = True
@@ -31,6 +32,10 @@ class ChatServer:
                     outer.keys.append(self.headers.get("Authorization"))
                     number = len(outer.requests) - 1
                 outer.reply(self, number, body)
+
+            def do_GET(self) -> None:
+                outer.other_requests += 1
+                self.send_error(404)
 
             def log_message(self, *args: Any) -> None:
                 pass

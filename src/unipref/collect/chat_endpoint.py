@@ -6,10 +6,11 @@ import json
 import os
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from unipref.core.contracts import JudgeStopped
 from unipref.core.errors import first_line, legible
@@ -17,10 +18,19 @@ from unipref.core.secrets import hide_secrets
 
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """HTTP states that may pass; any other error stops the judge at once."""
+TOO_BUSY = frozenset({503, 529})
+"""The server did not begin; after another 5xx or HTTP 408 it may have written a reply that it charges."""
 LONGEST_WAIT = 60.0
 """Most seconds between two tries; a server that asks for more stops the judge."""
 MOST_BYTES = 10_000_000
 """A longer reply is no chat reply."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: urllib would send the key to the new host, and no request body."""
+
+    def redirect_request(self, *args: Any) -> None:
+        """Returns no request, so that the redirect is an `HTTPError`."""
 
 
 class Reply(NamedTuple):
@@ -44,11 +54,31 @@ class OneTryFailed(Exception):
     Args:
         why: without a full stop.
         wait: seconds that the server asks to wait.
+        may_cost: whether the server may have written a reply all the same.
     """
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        self.why, self.wait = why, wait
+    def __init__(self, why: str, wait: float | None = None, may_cost: bool = True) -> None:
+        self.why, self.wait, self.may_cost = why, wait, may_cost
         super().__init__(why)
+
+
+class NoFurtherTry(Exception):
+    """Another try is not allowed; `stop` says why."""
+
+    def __init__(self, stop: JudgeStopped) -> None:
+        self.stop = stop
+        super().__init__(stop.why)
+
+
+class Tries(Protocol):
+    """Counts tries."""
+
+    def send(self, is_further_try: bool) -> Callable[[Reply | None, str | None, bool], None]:
+        """Counts a try before it is sent; returns a function that takes its reply, its fault and whether it may cost.
+
+        Raises:
+            NoFurtherTry: there must be no further try.
+        """
 
 
 @dataclass(frozen=True)
@@ -71,34 +101,57 @@ class Endpoint:
     timeout: float
     retries: int
     first_wait: float
-    sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
+    sleep: Callable[[float], object] = field(default=time.sleep, compare=False)
 
-    def ask(self, messages: list[dict[str, str]], max_tokens: int, temperature: float) -> Reply:
+    def ask(self, messages: list[dict[str, str]], max_tokens: int, temperature: float, tries: Tries) -> Reply:
         """Asks, and tries again after faults that may pass.
 
         Raises:
-            JudgeStopped: the endpoint refuses, or did not reply in any try.
+            JudgeStopped: the endpoint refuses, did not reply in any try, or must not be tried again.
         """
         body = {"model": self.model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature}
-        why = ""
-        for attempt in range(self.retries + 1):
+        request = urllib.request.Request(
+            f"{self.url.rstrip('/')}/chat/completions", json.dumps(body).encode("utf-8"), self.make_headers()
+        )
+        why, attempt = "", 0
+        while True:
             try:
-                return _read_reply(self._post(json.dumps(body).encode("utf-8")))
+                return self._try_once(request, tries, attempt > 0)
             except OneTryFailed as failure:
-                why = failure.why
-                wait = self.first_wait * 2**attempt if failure.wait is None else failure.wait
-                if attempt == self.retries or wait > LONGEST_WAIT:
-                    break
-                self.sleep(wait)
-        tries = f"{attempt + 1} {'try' if attempt == 0 else 'tries'}"
-        mend = "Run again when it answers; what is judged is kept. 'timeout', 'retries' and 'wait' can be changed."
-        raise JudgeStopped(f"{self.url} gave no reply in {tries}: {why}", mend)
+                why, attempt = failure.why, attempt + 1
+                wait = self.first_wait * 2 ** (attempt - 1) if failure.wait is None else failure.wait
+            except NoFurtherTry as limit:
+                if not attempt:
+                    raise limit.stop from None
+                whole = f"{self._describe_tries(attempt, why)}; {limit.stop.why}"
+                raise type(limit.stop)(whole, limit.stop.mend, limit.stop.is_planned) from None
+            if attempt > self.retries or wait > LONGEST_WAIT:
+                mend = (
+                    "Run again when it answers; what is judged is kept. 'timeout', 'retries' and 'wait' can be changed."
+                )
+                raise JudgeStopped(self._describe_tries(attempt, why), mend)
+            self.sleep(wait)
 
-    def _post(self, body: bytes) -> bytes:
-        request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, self.make_headers())
+    def _describe_tries(self, count: int, why: str) -> str:
+        return f"{self.url} gave no reply in {count} {'try' if count == 1 else 'tries'}: {why}"
+
+    def _try_once(self, request: urllib.request.Request, tries: Tries, is_further_try: bool) -> Reply:
+        end = tries.send(is_further_try)
+        try:
+            reply = _read_reply(self._send(request))
+        except OneTryFailed as failure:
+            end(None, failure.why, failure.may_cost)
+            raise
+        except JudgeStopped as stop:
+            end(None, stop.why, False)
+            raise
+        end(reply, None, True)
+        return reply
+
+    def _send(self, request: urllib.request.Request) -> bytes:
         deadline = time.monotonic() + self.timeout
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as response:
+            with urllib.request.build_opener(_NoRedirects).open(request, timeout=self.timeout) as response:
                 return _read_until(response, deadline)
         except urllib.error.HTTPError as error:
             raise self._explain_status(error) from None
@@ -107,7 +160,9 @@ class Endpoint:
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
                 raise OneTryFailed(f"no reply within {self.timeout:g} seconds") from error
-            raise OneTryFailed(f"it cannot be reached ({_describe_reason(error.reason)})") from error
+            # The request was not sent to its end.
+            why = f"it cannot be reached ({_describe_reason(error.reason)})"
+            raise OneTryFailed(why, may_cost=False) from error
         except (OSError, http.client.HTTPException) as error:
             raise OneTryFailed(f"the connection broke ({first_line(error)})") from error
 
@@ -134,11 +189,19 @@ class Endpoint:
         except OSError:
             content = ""
         why = f"HTTP {error.code} {error.reason}"
+        if 300 <= error.code < 400:
+            return self._explain_redirect(why, error.headers.get("Location"))
         if error.code in RETRIED:
-            return OneTryFailed(why, _read_wait(error.headers.get("Retry-After")))
+            may_cost = error.code == 408 or (error.code >= 500 and error.code not in TOO_BUSY)
+            return OneTryFailed(why, _read_wait(error.headers.get("Retry-After")), may_cost)
         shown = hide_secrets(legible(" ".join(content.split())))[:300]
         mend = "Check 'url', 'model' and the key; what is judged is kept."
         return JudgeStopped(f"{self.url} refuses the request: {why}{f': {shown}' if shown else ''}", mend)
+
+    def _explain_redirect(self, why: str, place: str | None) -> JudgeStopped:
+        shown = hide_secrets(legible(urllib.parse.urljoin(self.url, place)))[:300] if place else "another place"
+        mend = "The key goes to no other place. If you trust it, set 'url' to its base; what is judged is kept."
+        return JudgeStopped(f"{self.url} redirects to {shown} ({why})", mend)
 
 
 def _describe_reason(reason: Any) -> str:

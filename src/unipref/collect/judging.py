@@ -112,14 +112,17 @@ def _judge_missing(
     """Lets a judge judge the pairs that its file lacks, and adds each to the file at once."""
     missing = [pair for pair in pairs if pair.key not in file.opinions]
     if missing:
-        done, label = len(pairs) - len(missing), f"{judge.annotator()}: {what}"
+        label = f"{judge.annotator()}: {what}"
         past = [details for one in (file, *others) for details in one.details()]
         job = JudgeJob(job.data_root, job.out, job.rules, past, job.note)
         with file.append() as appender:
             opinions = judge.judge(missing, job)
-            for number, (pair, given) in enumerate(zip(missing, opinions, strict=True), start=1):
-                appender.add(pair.key, given)
-                listener.progress(label, done + number, len(pairs))
+            done = len(pairs) - len(missing)
+            for pair, given in zip(missing, opinions, strict=True):
+                if given:
+                    appender.add(pair.key, given)
+                    done += 1
+                    listener.progress(label, done, len(pairs))
 
 
 def compare_judges(

@@ -216,7 +216,7 @@ def _format_place_and_cost(judge: Mapping[str, Any]) -> list[str]:
         price = "" if not cost["cost"] else f", cost {cost['cost']:.4g}"
         uncounted = f"; {cost['uncounted']} pairs without a count of tokens" if cost["uncounted"] else ""
         lines.append(
-            f"- {judge['judge']}: {cost['requests']} requests, {cost['tokens_read']} tokens read, "
+            f"- {judge['judge']}: its judgements took {cost['requests']} requests, {cost['tokens_read']} tokens read, "
             f"{cost['tokens_written']} written{price}{uncounted}"
         )
     return lines

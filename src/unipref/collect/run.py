@@ -90,7 +90,7 @@ def _collect(
     rows = write_feedback(folder / FEEDBACK, loaded, prompts, pairs, results)
     report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows)
     json_files.write_json(folder / REPORT, report)
-    json_files.write_text(folder / PAGE, format_report(report))
+    json_files.write_text(folder / PAGE, hide_secrets(format_report(report)))
     json_files.write_text(folder / SETTINGS, hide_secrets(yaml_files.write(loaded.raw)))
     for warning in report["warnings"]:
         listener.warn(warning)

@@ -50,8 +50,10 @@ class ScoringJudge(Judge):
     def _compare(self, first: float | None, second: float | None) -> Opinion:
         if first is None or second is None or math.isnan(first) or math.isnan(second):
             return Opinion(None, why_not="it has no score for one of the answers")
+        # The difference of two equal infinite scores is not a number.
+        is_tie = first == second or abs(first - second) <= self.tie_within
         vote: Vote = "first" if first > second else "second"
-        return Opinion("tie" if abs(first - second) <= self.tie_within else vote, scores=(first, second))
+        return Opinion("tie" if is_tie else vote, scores=(first, second))
 
 
 def _identify(side: Scored) -> tuple[str, str, bool]:

@@ -15,7 +15,7 @@ from unipref.models import inference, loading
 pytestmark = pytest.mark.slow
 
 
-def test_a_model_that_knows_no_form_stops_the_judge_and_its_replies_are_kept(tiny_model: Path) -> None:
+def test_a_model_that_knows_no_form_stops_the_judge_and_its_replies_are_kept(tiny_model: Path, tmp_path: Path) -> None:
     policy = loading.load_policy(str(tiny_model))
 
     def answer(number: int, body: dict[str, Any]) -> str:
@@ -29,14 +29,14 @@ def test_a_model_that_knows_no_form_stops_the_judge_and_its_replies_are_kept(tin
     with serve(answer) as server:
         judge = Llm(url=server.url, model="tiny", max_tokens=12, temperature=1.0, parallel=1, rubric="Which?")
         with pytest.raises(JudgeStopped, match="none of the first 20 replies has a verdict"):
-            given.extend(judge.judge(pairs, JudgeJob(Path(), Path())))
+            given.extend(judge.judge(pairs, JudgeJob(tmp_path, tmp_path)))
     assert len(server.requests) == 20
 
 
-def test_the_request_is_what_the_api_expects() -> None:
+def test_the_request_is_what_the_api_expects(tmp_path: Path) -> None:
     pair = PairToJudge("p", [Message(role="system", content="Be kind."), Message(role="user", content="?")], "a", "b")
     with serve(lambda number, body: "Verdict: tie") as server:
-        list(Llm(url=f"{server.url}/", model="tiny").judge([pair], JudgeJob(Path(), Path())))
+        list(Llm(url=f"{server.url}/", model="tiny").judge([pair], JudgeJob(tmp_path, tmp_path)))
     request = server.requests[0]
     assert set(request) == {"model", "messages", "max_tokens", "temperature"}
     assert [one["role"] for one in request["messages"]] == ["system", "user"]

@@ -1,13 +1,16 @@
 """A language model behind an endpoint in the form of OpenAI's API."""
 
 import re
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from unipref.collect.account import FOLDER, MEND, Account, Limits, Rate, Reserve, StoppedWithOthers, Tokens
 from unipref.collect.chat_endpoint import Endpoint, Reply
 from unipref.core.contracts import Judge, JudgeJob, JudgeStopped, Opinion, PairToJudge, Settings, Vote
 from unipref.core.messages import show_message, split_reasoning
@@ -28,8 +31,8 @@ FIRST_REPLIES = 20
 
 
 class Budget(Settings):
-    """What a judge may use, over all runs of one collection together. The next request is not sent if it might exceed
-    a limit.
+    """What a judge of this label may use, over all runs of one collection together, also with other settings. A request
+    is not sent if it might exceed a limit; those without a reply and further tries count too.
     """
 
     requests: int | None = Field(default=None, ge=1)
@@ -88,36 +91,83 @@ class Llm(Judge):
         return {"judge": self.name(), "settings": self.model_dump(mode="json", exclude=changing)}
 
     def check(self, job: JudgeJob) -> None:
-        """Checks that the key is set; the endpoint may be started later."""
+        """Checks the key and the account; the endpoint may be started later."""
         self._make_endpoint().make_headers()
+        self._open_account(job)
 
-    def _make_endpoint(self) -> Endpoint:
-        return Endpoint(self.url, self.model, self.key, self.timeout, self.retries, self.wait)
+    @model_validator(mode="after")
+    def _has_price_for_budget(self) -> Self:
+        if self.budget.cost is not None and not (self.price.input or self.price.output):
+            raise ValueError("'budget.cost' limits nothing while the 'price' of the tokens is 0; set 'price'")
+        return self
+
+    @field_validator("url")
+    @classmethod
+    def _has_no_password(cls, url: str) -> str:
+        if "@" in urlsplit(url).netloc:
+            raise ValueError("a user or a password in the URL is not supported; name the variable of the key as 'key'")
+        return url
+
+    def _make_endpoint(self, sleep: Callable[[float], object] = time.sleep) -> Endpoint:
+        return Endpoint(self.url, self.model, self.key, self.timeout, self.retries, self.wait, sleep)
+
+    def _open_account(self, job: JudgeJob) -> Account:
+        path = job.out / FOLDER / f"{self.annotator()}.jsonl"
+        limits = Limits(self.budget.requests, self.budget.tokens, self.budget.cost)
+        account = Account(path, self.model, Rate(self.price.input, self.price.output), limits)
+        account.is_uncounted = any(details["tokens"] is None for details in job.past)
+        return account
 
     def judge(self, pairs: Sequence[PairToJudge], job: JudgeJob) -> Iterator[list[Opinion]]:
-        """Asks about each pair in both orders, several pairs at a time; opinions come in the order of the pairs."""
-        endpoint = self._make_endpoint()
-        account = _Account(self, job.past)
+        """Asks about each pair in both orders, several pairs at a time; opinions come in the order of the pairs.
+
+        If it stops at a pair, it finishes the pairs that it has begun; those without an opinion get an empty list.
+        """
+        account = self._open_account(job)
+        try:
+            with account.append(job.past):
+                yield from self._judge_all(pairs, account, job)
+        finally:
+            if account.unanswered:
+                silent = f"{account.unanswered} of {account.requests} requests of this collection had no reply"
+                job.note(f"{self.annotator()}: {silent}; they count for its budget")
+
+    def _judge_all(self, pairs: Sequence[PairToJudge], account: Account, job: JudgeJob) -> Iterator[list[Opinion]]:
+        endpoint, form = self._make_endpoint(account.stops_tries.wait), _Form(job.past)
         running: deque[Future[list[Reply]]] = deque()
-        submitted = 0
-        with ThreadPoolExecutor(max(1, self.parallel // 2)) as threads:
+        rest, most = deque(pairs), max(1, self.parallel // 2)
+        stop: JudgeStopped | None = None
+        with ThreadPoolExecutor(most) as threads:
             try:
                 for _ in pairs:
-                    account.check_form()
-                    while submitted < len(pairs) and len(running) < max(1, self.parallel // 2):
-                        if (why := account.find_limit(pairs[submitted], len(running))) is not None:
+                    stop, limit = stop or form.find_fault(), None
+                    while rest and len(running) < most and stop is None and not account.stops_tries.is_set():
+                        reserve = account.reserve(self._count_longest(rest[0]), 2)
+                        if isinstance(reserve, str):
+                            limit = reserve
                             break
-                        running.append(threads.submit(self._ask_both, endpoint, pairs[submitted]))
-                        submitted += 1
+                        running.append(threads.submit(self._ask_both, endpoint, rest.popleft(), reserve, account))
                     if not running:
-                        mend = "Raise the judge's 'budget' and run again; it goes on where it stopped."
-                        raise JudgeStopped(f"its budget is spent: {why}", mend, is_planned=True)
-                    opinion = self._conclude(running.popleft().result())
-                    yield [opinion]
-                    account.add(opinion)
+                        raise stop or JudgeStopped(f"its budget is spent: {limit}", MEND, is_planned=True)
+                    try:
+                        opinions = [self._conclude(running.popleft().result())]
+                        form.add(opinions[0].details)
+                    except JudgeStopped as error:
+                        opinions = []
+                        stop = error if stop is None or isinstance(stop, StoppedWithOthers) else stop
+                    yield opinions
+                if stop is not None:
+                    raise stop
             finally:
+                account.stops_requests.set()
+                account.stops_tries.set()
                 for future in running:
                     future.cancel()
+
+    def _count_longest(self, pair: PairToJudge) -> Tokens:
+        """Returns the most tokens of one request: no tokenizer makes more than one token of each byte."""
+        texts = "".join(message["content"] for message in self.make_messages(pair, turned=False))
+        return Tokens(len(texts.encode("utf-8", "surrogatepass")) + 64, self.max_tokens)
 
     def make_messages(self, pair: PairToJudge, *, turned: bool) -> list[dict[str, str]]:
         """Makes the request about a pair; `turned` shows the second answer first."""
@@ -129,11 +179,17 @@ class Llm(Judge):
         )
         return [{"role": "system", "content": self.rubric}, {"role": "user", "content": content}]
 
-    def _ask_both(self, endpoint: Endpoint, pair: PairToJudge) -> list[Reply]:
-        return [
-            endpoint.ask(self.make_messages(pair, turned=turned), self.max_tokens, self.temperature)
-            for turned in (False, True)
-        ]
+    def _ask_both(self, endpoint: Endpoint, pair: PairToJudge, reserve: Reserve, account: Account) -> list[Reply]:
+        try:
+            return [
+                endpoint.ask(self.make_messages(pair, turned=turned), self.max_tokens, self.temperature, reserve)
+                for turned in (False, True)
+            ]
+        except JudgeStopped:
+            account.stops_tries.set()
+            raise
+        finally:
+            reserve.release()
 
     def _conclude(self, replies: Sequence[Reply]) -> Opinion:
         """Returns the opinion that the replies of both orders give."""
@@ -152,57 +208,30 @@ class Llm(Judge):
         return Opinion(votes[0] if votes[0] == votes[1] else "tie", details=details)
 
 
-class _Account:
-    """What a judge has used, and whether the next pair may exceed its budget."""
+class _Form:
+    """Whether replies have verdicts."""
 
-    def __init__(self, judge: Llm, past: Sequence[dict[str, Any]]) -> None:
-        self._judge = judge
-        self._requests = self._read = self._written = self._unreadable = self._pairs = 0
-        self._uncounted, self._last_reply = False, ""
+    def __init__(self, past: Sequence[dict[str, Any]]) -> None:
+        self._requests = self._pairs = self._unreadable = 0
+        self._last_reply = ""
         for details in past:
-            self._count(details)
+            self.add(details)
 
-    def _count(self, details: dict[str, Any]) -> None:
+    def add(self, details: dict[str, Any]) -> None:
+        """Counts a judgement."""
         self._requests += details["requests"]
-        self._uncounted |= details["tokens"] is None
-        read, written = details["tokens"] or (0, 0)
-        self._read += read
-        self._written += written
         self._pairs += 1
         self._last_reply = " ".join(details["replies"][0].split())[:120]
         self._unreadable += all(vote is None for vote in details["votes"])
 
-    def add(self, opinion: Opinion) -> None:
-        """Counts a judgement."""
-        self._count(opinion.details)
-
-    def check_form(self) -> None:
-        """Raises `JudgeStopped` if there are enough replies, and none has a verdict."""
-        if self._requests >= FIRST_REPLIES and self._unreadable == self._pairs:
-            raise JudgeStopped(
-                f"none of the first {self._requests} replies has a verdict; one begins with '{self._last_reply}'",
-                "Use a model that follows the rubric, or word the 'rubric' in another way.",
-            )
-
-    def find_limit(self, pair: PairToJudge, running: int) -> str | None:
-        """Returns the limit that two more requests, beside those of the running pairs, might exceed; None if none."""
-        budget, price = self._judge.budget, self._judge.price
-        if self._uncounted and (budget.tokens or budget.cost):
-            return "the endpoint does not say how many tokens it uses, so a budget of tokens or cost cannot be kept"
-        # No tokenizer makes more than one token of each byte.
-        longest = len("".join(one["content"] for one in self._judge.make_messages(pair, turned=False)).encode()) + 64
-        read, written = 2 * (running + 1) * longest, 2 * (running + 1) * self._judge.max_tokens
-        if budget.requests is not None and self._requests + 2 * (running + 1) > budget.requests:
-            return f"{self._requests} of {budget.requests} requests"
-        if budget.tokens is not None and self._read + self._written + read + written > budget.tokens:
-            return (
-                f"{self._read + self._written} of {budget.tokens} tokens, and the next pair may need {read + written}"
-            )
-        cost = (self._read * price.input + self._written * price.output) / 1e6
-        more = (read * price.input + written * price.output) / 1e6
-        if budget.cost is not None and cost + more > budget.cost:
-            return f"{cost:.4g} of {budget.cost:g}, and the next pair may cost {more:.2g}"
-        return None
+    def find_fault(self) -> JudgeStopped | None:
+        """Returns why to stop if there are enough replies, and none has a verdict."""
+        if self._requests < FIRST_REPLIES or self._unreadable < self._pairs:
+            return None
+        return JudgeStopped(
+            f"none of the first {self._requests} replies has a verdict; one begins with '{self._last_reply}'",
+            "Use a model that follows the rubric, or word the 'rubric' in another way.",
+        )
 
 
 def read_verdict(reply: str) -> str | None:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +27,8 @@ _FORMULA = ("=", "+", "-", "@")
 class People(Judge):
     """Reads what people voted. If the file is missing, `collect` writes a sheet with all pairs: copy it to `path`, and
     write `first`, `second` or `tie` into `vote` and who votes into `annotator`. Further votes on a pair are further
-    rows. Votes are joined by the column `pair`, so rows may be in any order and may be missing.
+    rows. Votes are joined by the column `pair`, so rows may be in any order and may be missing. A sheet that somebody
+    has changed is not written again.
     """
 
     path: str = Field(min_length=1)
@@ -46,10 +47,7 @@ class People(Judge):
         """Yields the votes on each pair."""
         path = job.data_root / self.path
         if not path.is_file():
-            sheet = job.out / f"{self.annotator()}-{SHEET}"
-            json_files.write_text(sheet, _write_sheet(pairs))
-            mend = f"Fill in {sheet}, save it as {path}, and run again."
-            raise JudgeStopped(f"nobody has voted yet: {path} is missing", mend, is_planned=True)
+            raise _ask_people(job.out / f"{self.annotator()}-{SHEET}", path, pairs)
         votes = self._read_votes(path, {pair.key for pair in pairs}, job)
         for pair in pairs:
             yield votes.get(pair.key) or [Opinion(None, why_not="nobody voted")]
@@ -91,14 +89,45 @@ class People(Judge):
         return None
 
 
+def _ask_people(sheet: Path, path: Path, pairs: Sequence[PairToJudge]) -> JudgeStopped:
+    """Writes the sheet, unless somebody has changed it since it was written; returns what to do next."""
+    content = sheet.read_bytes() if sheet.is_file() else None
+    if content is None or _is_as_written(content):
+        json_files.write_text(sheet, _write_sheet(pairs))
+        mend = f"Fill in {sheet}, save it as {path}, and run again."
+        return JudgeStopped(f"nobody has voted yet: {path} is missing", mend, is_planned=True)
+    why = f"{path} is missing, and {sheet} was changed after unipref wrote it, so it stays as it is"
+    if absent := sum(pair.key.encode() not in content for pair in pairs):
+        why += f". It lacks {absent} of {len(pairs)} pairs"
+    mend = f"Save {sheet} as {path} if its votes are complete, or move it away to get a new sheet. Then run again."
+    return JudgeStopped(why, mend, is_planned=True)
+
+
+def _is_as_written(content: bytes) -> bool:
+    """Whether a sheet has no vote, no annotator and no other form than that in which unipref writes it."""
+    try:
+        text = content.decode("utf-8")
+        csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return False
+    if not rows or rows[0] != list(COLUMNS) or any(len(row) != len(COLUMNS) or any(row[-2:]) for row in rows[1:]):
+        return False
+    return _write_rows(rows) == text
+
+
 def _write_sheet(pairs: Sequence[PairToJudge]) -> str:
     """Writes all pairs as CSV, with empty columns for votes."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[str]] = [COLUMNS]
     for pair in pairs:
         prompt = "\n\n".join(show_message(message) for message in pair.prompt)
-        writer.writerow([pair.key, *(_as_text(cell) for cell in (prompt, pair.first, pair.second)), "", ""])
+        rows.append([pair.key, *(_as_text(cell) for cell in (prompt, pair.first, pair.second)), "", ""])
+    return _write_rows(rows)
+
+
+def _write_rows(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 

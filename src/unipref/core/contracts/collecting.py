@@ -75,7 +75,7 @@ class JudgeJob:
         data_root: relative paths of its settings start here.
         out: the folder of the collection.
         rules: the file of the rules that were added to the prompts; None without any.
-        past: the details of all judgements that this judge gave before, for budgets.
+        past: the details of all judgements that this judge gave before with these settings.
         note: shows a line to the user.
     """
 
@@ -124,7 +124,8 @@ class Judge(Choice):
         """Judges pairs.
 
         Yields:
-            The opinions about each pair, in the order of the pairs; usually one.
+            The opinions about each pair, in the order of the pairs; usually one. An empty list, only from a
+            judge with `chunk` 1: it cannot judge this pair now. The next run asks again.
 
         Raises:
             JudgeStopped: it cannot go on now.
