@@ -114,7 +114,7 @@ WRONG = [
     ("seeds", "zero", "seeds: Input should be a valid list (found 'zero')"),
     ("seeds", [], "seeds: List should have at least 1 item"),
     ("workers", 0, "workers: Input should be greater than or equal to 1 (found '0')"),
-    ("engine", "ray", "engine: Input should be 'local' (found 'ray')"),
+    ("engine", "spark", "engine: Input should be 'local' or 'ray' (found 'spark')"),
     ("unify", {"min_margin": 2}, "unify.min_margin: Input should be less than or equal to 1 (found '2')"),
     ("split", {"dev": 0.6, "test": 0.4}, "split: dev (0.6) and test (0.4) together must be below 1"),
     ("clean", {"duplicates": "fuzzy"}, "clean.duplicates: Input should be 'exact', 'near' or 'keep' (found 'fuzzy')"),

@@ -218,6 +218,18 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], list[tuple[str | None, str | None]
         ],
         [(IO, SUN)],
     ),
+    "unipref_collect": (
+        [
+            {
+                "pair": "p", "prompt": [USER], "first": SUN, "second": IO, "vote": vote, "judge": judge,
+                "shown_first": "first", "objective": "instruction", "kind": "checker", "first_score": 0.0,
+                "second_score": 1.0, "first_seed": 1, "second_seed": 2, "first_ended": True, "second_ended": True,
+                "policy": "m", "source": "alpaca", "constraints": [],
+            }
+            for vote, judge in (("second", "checker"), ("second", "llm"), ("first", "people"))
+        ],
+        [(IO, SUN)],
+    ),
     "wildfeedback": (
         [
             {

@@ -13,6 +13,7 @@ from unipref.core.errors import UserError
 from unipref.core.scores import Score
 from unipref.models.loading import load_model
 from unipref.train import Meter, fit, train
+from unipref.train.fit import CURVE
 from unipref.train.monitor.checkpoints import list_checkpoints, read_progress
 from unipref.train.monitor.collapse import Bounds, Guard
 from unipref.train.trainers.dpo import Dpo
@@ -184,7 +185,7 @@ def test_a_collapse_is_an_error_where_it_is_to_stop_or_nothing_can_be_kept(
     given = job(checkpoint_dir=tmp_path / "checkpoints")
     with pytest.raises(UserError, match=message):
         train(Sft(**(FEW | changes)), given, progress=poisoned(monkeypatch, at=4))
-    assert list(given.out.iterdir()) == []
+    assert [path.name for path in given.out.iterdir()] == [CURVE]  # what `unipref watch` showed
 
 
 @pytest.mark.slow

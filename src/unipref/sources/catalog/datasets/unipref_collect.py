@@ -32,6 +32,6 @@ ENTRY = Dataset(
     },
     objective="instruction",
     faults=("a tie is kept as a vote, and gives no preference by itself",),
-    verified="data",
+    verified="schema",
     seen="files that `unipref collect` wrote",
 )
