@@ -186,7 +186,7 @@ def _index_rated(batches: "list[pa.RecordBatch]", source: int) -> _Records:
     for name in ("prompt", "answer", "origin"):
         sizes += pc.binary_length(table[name]).to_numpy()
     return _Records(
-        _make_ids([source] * len(table), keys), table["place"].to_numpy(), sizes, source=source, rated=table
+        _make_ids([source] * len(table), keys), np.array(table["place"].to_numpy()), sizes, source=source, rated=table
     )
 
 
