@@ -1,21 +1,21 @@
 """The groups of one bucket, in the order of their first rows, source by source."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import numpy as np
-import xxhash
 
 from unipref.core.records import Feedback
-from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
-from unipref.unify.map_reduce import FEEDBACK_FOLDER, GroupEntry, ReduceTask, pack
+from unipref.core.workers.buckets import bucket_size, read_bucket
+from unipref.unify.bucket_pieces import split_bucket
+from unipref.unify.map_reduce import FEEDBACK_FOLDER, GroupEntry, ReduceTask
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.judges import cancel_opposites
 from unipref.unify.rated_groups import Ints, RatedGroups, group_rows
 from unipref.unify.rated_rows import FOLDER as RATED_FOLDER
-from unipref.unify.rated_rows import iterate_feedback, read_tables
+from unipref.unify.rated_rows import read_tables
 
 GROUP_BYTES = 256 << 20
 """Largest bucket that is held in memory. Buckets are larger than planned if files are packed."""
@@ -53,23 +53,30 @@ def merge_parts(parts: Sequence[Feedback]) -> tuple[Feedback, int]:
 
 
 def read_sources(task: ReduceTask) -> Iterator[tuple[int, SourceGroups]]:
-    """Yields the groups of each source of a bucket. A bucket that became too large is split into files first; then a
-    source comes once for each of them.
+    """Yields the groups of each source of a bucket. A bucket that became too large is split on disk first; then a
+    source may come several times, with its next groups.
     """
-    feedback, rated = task.folder / FEEDBACK_FOLDER, task.folder / RATED_FOLDER
-    size = bucket_size(feedback, task.bucket) + bucket_size(rated, task.bucket)
-    if size > GROUP_BYTES:
-        yield from _read_pieces(task, -(-size // GROUP_BYTES))
+    size = sum(bucket_size(task.folder / name, task.bucket) for name in (FEEDBACK_FOLDER, RATED_FOLDER))
+    if size <= GROUP_BYTES:
+        yield from _read_whole(task, task.folder, task.bucket)
         return
-    entries = _collect_entries(read_bucket(feedback, task.bucket))
-    tables = read_tables(task.folder, task.bucket)
+    with split_bucket(task.folder, task.bucket, GROUP_BYTES) as (folder, n_pieces):
+        for piece in range(n_pieces):
+            yield from _read_whole(task, folder, piece)
+
+
+def _read_whole(task: ReduceTask, folder: Path, bucket: int) -> Iterator[tuple[int, SourceGroups]]:
+    """Yields the groups of each source of a bucket, or of a piece of one, that memory can hold."""
+    entries = _collect_entries(read_bucket(folder / FEEDBACK_FOLDER, bucket))
+    tables = read_tables(folder, bucket)
     for source in sorted(entries.keys() | tables.keys()):
-        groups, keys = SourceGroups(), entries.get(source, {})
+        groups, keys = SourceGroups(), entries.pop(source, {})
         if source in tables:
-            rated_groups = group_rows(tables.pop(source), task.sources[source].projection, keys.keys())
-            groups.decided = rated_groups.take(rated_groups.is_decided).sort_by_place()
-            for key, parts in rated_groups.take(~rated_groups.is_decided).list_feedback().items():
+            rated = group_rows(tables.pop(source), task.sources[source].projection, keys.keys())
+            groups.decided = rated.take(rated.is_decided).sort_by_place()
+            for key, parts in rated.take(~rated.is_decided).list_feedback().items():
                 keys.setdefault(key, []).extend(parts)
+            del rated  # a second copy of all texts
         groups.others = _order_groups(keys)
         yield source, groups
 
@@ -82,28 +89,6 @@ def read_groups(task: ReduceTask) -> Iterator[tuple[int, list[Feedback]]]:
             yield from ((source, [part for _, part in parts]) for parts in decided[run])
             if group is not None:
                 yield source, group.parts
-
-
-def _read_pieces(task: ReduceTask, n_pieces: int) -> Iterator[tuple[int, SourceGroups]]:
-    """Splits a bucket into files by prompt, and yields the groups of one after the other."""
-    pieces = task.folder / f"{FEEDBACK_FOLDER}-{task.bucket:05d}"
-    decoder = msgspec.msgpack.Decoder(GroupEntry)
-    with BucketWriter(pieces, n_pieces, 0) as writer:
-        for record in read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket):
-            writer.write(_hash_again(decoder.decode(record).key), record)
-        for source, table in read_tables(task.folder, task.bucket).items():
-            for place, key, feedback in iterate_feedback(table, tuple(task.sources[source].projection.axes)):
-                writer.write(_hash_again(key), pack(GroupEntry(source, key, place, feedback)))
-    for piece in range(n_pieces):
-        entries = _collect_entries(read_bucket(pieces, piece))
-        for source in sorted(entries):
-            yield source, SourceGroups(others=_order_groups(entries.pop(source)))
-    shutil.rmtree(pieces)
-
-
-def _hash_again(key: str) -> int:
-    """Hashes a key with another seed than for the bucket: all keys here have the same remainder with that one."""
-    return int(xxhash.xxh3_64_intdigest(key.encode(), seed=1))
 
 
 def _collect_entries(records: Iterator[bytes]) -> dict[int, dict[str, list[tuple[int, Feedback]]]]:

@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 
 FOLDER = "rated"
 """Folder of the buckets of such rows, beside those of feedback."""
-BLOCK_BYTES = 16 << 20
-"""Bytes of texts that a map task gathers before it writes them, a block of columns for each bucket."""
+ROW_MEMORY = 900
+"""About how many bytes of memory a row takes besides its texts."""
+BLOCK_BYTES = 64 << 20
+"""Bytes of rows that a map task gathers before it writes them, a block of columns for each bucket."""
 KEY_BYTES = 16
+BATCH_ROWS = 1024
+"""Most rows whose columns are turned into values at once."""
 REASONING_MARKS = ("think>", 'type="reasoning"')
 """Parts of the marks of reasoning in an answer."""
 TRANSCRIPT_END = "Assistant:"
@@ -190,23 +194,28 @@ class RatedWriter:
             origin: its origin.
         """
         self._rows.setdefault(row.bucket % self._n_buckets, []).append((row, place, origin))
-        self._size += len(row.prompt) + len(row.answer)
+        self._size += len(row.prompt) + len(row.answer) + ROW_MEMORY
         if self._size >= BLOCK_BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        import pyarrow as pa
-
         for bucket, rows in self._rows.items():
-            batch = _to_batch(rows, self._source, self._n_axes)
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, batch.schema) as stream:
-                stream.write_batch(batch)
-            self._buckets.write(bucket, sink.getvalue())
+            self._buckets.write(bucket, pack_batch(_to_batch(rows, self._n_axes), self._source))
         self._rows, self._size = {}, 0
 
 
-def _to_batch(rows: Sequence[tuple[RatedRow, int, str]], source: int, n_axes: int) -> "pa.RecordBatch":
+def pack_batch(batch: "pa.RecordBatch", source: int) -> "pa.Buffer":
+    """Returns rated rows of one source as a record of a bucket."""
+    import pyarrow as pa
+
+    batch = batch.replace_schema_metadata({"source": str(source)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return sink.getvalue()
+
+
+def _to_batch(rows: Sequence[tuple[RatedRow, int, str]], n_axes: int) -> "pa.RecordBatch":
     import pyarrow as pa
 
     plain, places, origins = zip(*rows, strict=True)
@@ -223,8 +232,7 @@ def _to_batch(rows: Sequence[tuple[RatedRow, int, str]], source: int, n_axes: in
         "answer": _join_texts([row.answer for row in plain]),
         "origin": pa.array(origins, pa.string()),
     }
-    fields = [pa.field(name, column.type) for name, column in arrays.items()]
-    return pa.RecordBatch.from_arrays([*arrays.values()], schema=pa.schema(fields, {"source": str(source)}))
+    return pa.RecordBatch.from_pydict(arrays)
 
 
 def _join_texts(texts: Sequence[bytes]) -> "pa.Array":
@@ -242,23 +250,36 @@ def _pack_keys(keys: Sequence[str]) -> "pa.Array":
     return pa.Array.from_buffers(pa.binary(KEY_BYTES), len(keys), [None, packed])
 
 
+def read_batches(folder: Path, bucket: int) -> "Iterator[tuple[int, pa.RecordBatch]]":
+    """Yields source and batch of the rated rows of a bucket, as they were written."""
+    import pyarrow as pa
+
+    for record in read_bucket(folder / FOLDER, bucket):
+        with pa.ipc.open_stream(record) as stream:
+            source = int(stream.schema.metadata[b"source"])
+            for batch in stream:
+                yield source, batch.replace_schema_metadata(None)
+
+
 def read_tables(folder: Path, bucket: int) -> dict[int, "pa.Table"]:
     """Returns the rated rows of a bucket by source, each in one chunk."""
     import pyarrow as pa
 
     batches: dict[int, list[pa.RecordBatch]] = {}
-    for record in read_bucket(folder / FOLDER, bucket):
-        with pa.ipc.open_stream(record) as stream:
-            source = int(stream.schema.metadata[b"source"])
-            batches.setdefault(source, []).extend(batch.replace_schema_metadata(None) for batch in stream)
+    for source, batch in read_batches(folder, bucket):
+        batches.setdefault(source, []).append(batch)
     return {source: pa.Table.from_batches(of_source).combine_chunks() for source, of_source in batches.items()}
 
 
 def iterate_feedback(table: "pa.Table", axes: Sequence[str]) -> Iterator[tuple[int, str, Feedback]]:
     """Yields place, key and feedback of each row of a table."""
     names = ("place", "key", "answer", "prompt", "scores", "judge", "origin")
-    for place, key, answer, prompt, scores, judge, origin in zip(*(table[n].to_pylist() for n in names), strict=True):
-        yield place, key.hex(), make_feedback(prompt, answer, dict(zip(axes, scores, strict=True)), judge.hex(), origin)
+    for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+        for place, key, answer, prompt, scores, judge, origin in zip(
+            *(batch[name].to_pylist() for name in names), strict=True
+        ):
+            rated = dict(zip(axes, scores, strict=True))
+            yield place, key.hex(), make_feedback(prompt, answer, rated, judge.hex(), origin)
 
 
 def make_feedback(prompt: str, answer: str, scores: dict[str, float], judge: str, origin: str) -> Feedback:
