@@ -98,8 +98,8 @@ def test_columns_give_the_files_of_the_general_way(
     name: str, group_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In many small buckets, which are split or not."""
-    monkeypatch.setattr(stage, "BUCKET_BYTES", 5000)
-    monkeypatch.setattr(stage, "TASK_BYTES", 1000)
+    monkeypatch.setattr(stage, "BUCKET_BYTES", 40_000)
+    monkeypatch.setattr(stage, "TASK_BYTES", 10_000)
     whole = run_study(RATED_STUDIES[name], tmp_path / "whole")
     monkeypatch.setattr(bucket_groups, "GROUP_BYTES", group_bytes)
     by_columns = run_study(RATED_STUDIES[name], tmp_path / "columns")
