@@ -113,18 +113,8 @@ def _take_common(statistics: Sequence[Statistic]) -> list[Statistic]:
     first, *others = statistics
     if all(list(one.units) == list(first.units) for one in others):
         return list(statistics)
-    common = set(first.units).intersection(*(one.units for one in others))
-    return [_take(one, [at for at, unit in enumerate(one.units) if unit in common]) for one in statistics if common]
-
-
-def _take(statistic: Statistic, places: Sequence[int]) -> Statistic:
-    """A statistic over some of its units, in the order of their names."""
-    ordered = sorted(places, key=lambda at: statistic.units[at])
-    clusters, crossed = (
-        None if labels is None else [labels[at] for at in ordered] for labels in (statistic.clusters, statistic.crossed)
-    )
-    units, values = [statistic.units[at] for at in ordered], statistic.values[ordered]
-    return replace(statistic, units=units, values=values, clusters=clusters, crossed=crossed, trials=None)
+    common = sorted(set(first.units).intersection(*(one.units for one in others)))
+    return [replace(one.take(common), trials=None) for one in statistics if common]
 
 
 def _spread(statistics: Sequence[Statistic]) -> Statistic:
