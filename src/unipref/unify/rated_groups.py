@@ -72,35 +72,26 @@ class RatedGroups:
 
     def take(self, wanted: Bools) -> "RatedGroups":
         """Returns some of the groups."""
-        sizes = np.diff(self.starts)
-        rows = np.flatnonzero(np.repeat(wanted, sizes))
-        starts = np.concatenate([[0], np.cumsum(sizes[wanted])])
-        shift = starts[:-1] - self.starts[:-1][wanted]
-        return RatedGroups(
-            self.projection,
-            self.table.take(rows),
-            starts,
-            self.first[wanted],
-            self.is_decided[wanted],
-            self.best[wanted] + shift,
-            self.worst[wanted] + shift,
-        )
+        return self._pick(np.flatnonzero(wanted))
 
     def sort_by_place(self) -> "RatedGroups":
         """Returns the groups in the order of their first rows."""
-        order = np.argsort(self.first, kind="stable")
-        sizes = np.diff(self.starts)[order]
+        return self._pick(np.argsort(self.first, kind="stable"))
+
+    def _pick(self, places: Ints) -> "RatedGroups":
+        """Returns the groups at some places, in this order."""
+        sizes = np.diff(self.starts)[places]
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        rows = np.repeat(self.starts[:-1][order] - starts[:-1], sizes) + np.arange(starts[-1])
-        shift = starts[:-1] - self.starts[:-1][order]
+        rows = np.repeat(self.starts[:-1][places] - starts[:-1], sizes) + np.arange(starts[-1])
+        shift = starts[:-1] - self.starts[:-1][places]
         return RatedGroups(
             self.projection,
             self.table.take(rows),
             starts,
-            self.first[order],
-            self.is_decided[order],
-            self.best[order] + shift,
-            self.worst[order] + shift,
+            self.first[places],
+            self.is_decided[places],
+            self.best[places] + shift,
+            self.worst[places] + shift,
         )
 
     def list_feedback(self) -> dict[str, list[tuple[int, Feedback]]]:
