@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unipref import cli
+from unipref.core import yaml_files
 from unipref.core.progress import ProgressListener
 from unipref.demo import BenchmarkSizes, FeedbackSizes, Pretraining, World, full, reproduction_page, write_data
 from unipref.demo.tuning import Limits, Point, Search
@@ -39,7 +40,7 @@ def test_each_demo_study_is_valid(study: full.DemoStudy, world: Path) -> None:
     loaded = load(full.build_study(study, world, world / "model", tuned()), [])
     assert [source.name for source in loaded.study.sources] == ["dialogues", "choices", "ratings", "trees", "thumbs"]
     assert loaded.study.train == []
-    assert len(loaded.study.seeds) == 5
+    assert len(loaded.study.seeds) == 3
     variants = set(loaded.variants)
     assert study.arms
     assert variants == {"main", *study.arms}
@@ -81,7 +82,7 @@ SMALL = World(
 
 @pytest.mark.slow
 def test_a_tiny_plan_runs_from_tuning_to_the_page_and_resumes(tmp_path: Path) -> None:
-    arms = ("combined", "source-thumbs")
+    arms = ("combined", "source-trees", "source-thumbs")
     plan = full.Plan(
         studies=(
             full.DemoStudy("careless", "The paper's table", arms=arms, seeds=2),
@@ -92,14 +93,20 @@ def test_a_tiny_plan_runs_from_tuning_to_the_page_and_resumes(tmp_path: Path) ->
         sizes={"1M": TINY},
         search=Search({"sft": Point(2, 1e-3), "dpo": Point(2, 1e-3)}, Limits((2, 4), (1e-3, 1e-3))),
         arms=arms,
+        tuned_like={"source-trees": "combined"},
     )
     full.run(tmp_path, 1, ProgressListener(), plan)
     chosen = json.loads((tmp_path / "tuning" / "tuning.json").read_text(encoding="utf-8"))
-    assert set(chosen) == set(arms)
+    assert set(chosen) == {"combined", "source-thumbs"}
     assert set(chosen["combined"]) == {"sft", "dpo"}
     assert set(chosen["source-thumbs"]) == {"sft"}
     tried = json.loads((tmp_path / "tuning" / "sft-tried.json").read_text(encoding="utf-8"))
     assert {(row["steps"], row["rate"]) for row in tried} == {(2, 1e-3), (4, 1e-3)}
+    study = yaml_files.parse((tmp_path / "careless.yaml").read_text(encoding="utf-8"), "careless.yaml")
+    trees = study["variants"]["source-trees"]["train"]
+    assert [next(iter(step.values()))["max_steps"] for step in trees] == [
+        chosen["combined"][trainer]["max_steps"] for trainer in ("sft", "dpo")
+    ]
     text = reproduction_page.write_page(tmp_path).read_text(encoding="utf-8")
     assert text.count("Baseline, nearest prompt of the feedback, no model") == 2
     assert "| `source-thumbs`" in text
@@ -147,7 +154,7 @@ def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> N
     assert "| `combined` ◆ | 1,001 | sft | 0.500 | 0.250† | 0.750 | 1.500 |" in text
     assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | +0.100 [+0.010, +0.200] |" in text
     assert "| 2 selected | careless | **shown** | So it is. |" in text
-    assert "Not run: competing, gaussian, adversarial, rl, 0.25M, 3M, twice." in text
+    assert "Not run: adversarial, gaussian, competing, rl, 0.25M, 3M, twice." in text
     assert [claim for _, claim, _, _ in reproduction_page.read_claims(tmp_path)] == list(
         reproduction_page.SHORT_CLAIMS.values()
     )

@@ -1,10 +1,10 @@
 """`unipref demo --full`: the paper's table on the built-in world, as studies that share worlds and models.
 
-First the steps and rates of every arm are tuned on the dev parts of the world of seed 7. Then each study runs on the
-world of seed 11, which is used for nothing else. `docs/reproduction.md` has the protocol.
+First the steps and rates of every kind of arm are tuned on the dev parts of the world of seed 7. Then each study runs
+on the world of seed 11, which is used for nothing else. `docs/reproduction.md` has the protocol.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ class DemoStudy(NamedTuple):
     title: str
     noise: Noise = "careless"
     arms: tuple[str, ...] | None = None
-    seeds: int = 5
+    seeds: int = 3
     size: str = "1M"
     twice: bool = False
     competing: float = 0.0
@@ -87,6 +87,7 @@ class Plan(NamedTuple):
         tuning_world: of the tuning.
         search: for steps and rates.
         arms: the arms that there are; None: all of the paper's grid.
+        tuned_like: arm -> the arm whose steps and rates it uses; an arm that is not named is tuned itself.
     """
 
     studies: tuple[DemoStudy, ...]
@@ -95,6 +96,7 @@ class Plan(NamedTuple):
     sizes: Mapping[str, Pretraining] = SIZES
     search: tuning.Search = tuning.SEARCH
     arms: tuple[str, ...] | None = None
+    tuned_like: Mapping[str, str] = {}
 
 
 SOURCE_ARMS = ("source-dialogues", "source-choices", "source-ratings", "source-trees", "source-thumbs")
@@ -102,19 +104,26 @@ OBJECTIVE_ARMS = ("objective-bias", "objective-instruction")
 PARTS_OF_DATA = tuple(f"{how}-{fraction}" for fraction in (0.2, 0.4, 0.6) for how in ("selected", "random"))
 MAIN_ARMS = ("combined", *SOURCE_ARMS, *OBJECTIVE_ARMS, *PARTS_OF_DATA)
 """What the verdicts are about: all data, each source and each objective alone, selected parts and random ones."""
+NOISE_ARMS = (*FEW, "random-0.6", "selected-0.4", "random-0.4")
 COMPETING_ARMS = (*FEW, "random-0.6", *OBJECTIVE_ARMS)
 STUDIES = (
     DemoStudy("careless", "The paper's table, careless raters", arms=MAIN_ARMS),
+    DemoStudy("adversarial", "The paper's table, adversarial raters", "adversarial", arms=NOISE_ARMS),
+    DemoStudy("gaussian", "The paper's table, plain noise", "gaussian", arms=NOISE_ARMS),
     DemoStudy("competing", "Objectives that compete", arms=COMPETING_ARMS, competing=COMPETING),
-    DemoStudy("gaussian", "The paper's table, plain noise", "gaussian", arms=MAIN_ARMS),
-    DemoStudy("adversarial", "The paper's table, adversarial raters", "adversarial", arms=MAIN_ARMS),
     DemoStudy("rl", "RL beside DPO, on everything", arms=("combined",), has_rl=True),
     DemoStudy("0.25M", "A smaller model", arms=FEW, size="0.25M"),
     DemoStudy("3M", "A larger model", arms=FEW, size="3M"),
     DemoStudy("twice", "Twice the feedback", arms=FEW, twice=True),
 )
 """All studies, the most important first."""
-PLAN = Plan(STUDIES, arms=MAIN_ARMS)
+TUNED_LIKE = {
+    **{f"source-{name}": "objective-bias" for name in ("dialogues", "choices")},
+    **{f"source-{name}": "objective-instruction" for name in ("ratings", "trees", "thumbs")},
+    **dict.fromkeys(PARTS_OF_DATA, "combined"),
+}
+"""A source trains like all feedback of its objective, and a part like all data, so parts are compared at equal steps."""
+PLAN = Plan(STUDIES, arms=MAIN_ARMS, tuned_like=TUNED_LIKE)
 
 
 def list_demo_studies() -> Iterator[DemoStudy]:
@@ -172,10 +181,24 @@ def prepare_world(
 
 
 def tune(folder: Path, plan: Plan, jobs: int, listener: ProgressListener) -> dict[str, dict[str, dict[str, Any]]]:
-    """Tunes each arm on the dev parts of the tuning world, or reads what was tuned before."""
-    tuned = tuning.read_tuning(folder / "tuning")
-    if tuned is not None:
-        return tuned
+    """Tunes each kind of arm on the dev parts of the tuning world, or reads what was tuned before.
+
+    Returns:
+        Arm -> trainer -> its tuned settings; the arm without pairs has none for DPO.
+    """
+    arms = list_arms(read_demo_study(), plan.arms)
+    like = {arm: plan.tuned_like.get(arm, arm) for arm in arms}
+    tuned = tuning.read_tuning(folder / "tuning") or _search(folder, plan, set(like.values()), jobs, listener)
+    return {
+        arm: {name: settings for name, settings in tuned[like[arm]].items() if name == "sft" or arm != NO_PAIRS}
+        for arm in arms
+    }
+
+
+def _search(
+    folder: Path, plan: Plan, tuned_arms: Collection[str], jobs: int, listener: ProgressListener
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Searches steps and rates of these arms."""
     size = ("1M", plan.sizes["1M"])
     world, model = prepare_world(folder, "tuning", plan.tuning_world, size, listener.progress)
     study = read_demo_study()
@@ -188,7 +211,7 @@ def tune(folder: Path, plan: Plan, jobs: int, listener: ProgressListener) -> dic
     study |= {"data_root": str(world.resolve()), "model": str(model.resolve()), "evaluate": evaluate}
     return tuning.tune(
         study,
-        list_arms(study, plan.arms),
+        list_arms(study, tuple(tuned_arms)),
         read_settings(read_demo_study()),
         folder / "tuning",
         jobs,
