@@ -122,7 +122,7 @@ TUNED_LIKE = {
     **{f"source-{name}": "objective-instruction" for name in ("ratings", "trees", "thumbs")},
     **dict.fromkeys(PARTS_OF_DATA, "combined"),
 }
-"""A source trains like all feedback of its objective, and a part like all data, so parts are compared at equal steps."""
+"""A source trains like all feedback of its objective, a part like all data: parts are compared at equal steps."""
 PLAN = Plan(STUDIES, arms=MAIN_ARMS, tuned_like=TUNED_LIKE)
 
 
