@@ -287,7 +287,7 @@ def demo(
     full: Annotated[
         bool,
         typer.Option(
-            "--full", help="Tune every arm and run the paper's whole table, half a day on two cores; can be resumed."
+            "--full", help="Tune all kinds of arms and run the paper's whole table, hours on two cores; can be resumed."
         ),
     ] = False,
     real: Annotated[
