@@ -74,9 +74,11 @@ def _read_whole(task: ReduceTask, folder: Path, bucket: int) -> Iterator[tuple[i
         if source in tables:
             rated = group_rows(tables.pop(source), task.sources[source].projection, keys.keys())
             groups.decided = rated.take(rated.is_decided).sort_by_place()
-            for key, parts in rated.take(~rated.is_decided).list_feedback().items():
-                keys.setdefault(key, []).extend(parts)
-            del rated  # a second copy of all texts
+            if not rated.is_decided.all():
+                for key, parts in rated.take(~rated.is_decided).list_feedback().items():
+                    keys.setdefault(key, []).extend(parts)
+                groups.decided = groups.decided.drop_other_rows()
+            del rated
         groups.others = _order_groups(keys)
         yield source, groups
 

@@ -8,7 +8,7 @@ through `project`. `tests/unify/test_rated_rows.py` checks that both give the sa
 import itertools
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,15 +43,17 @@ class RatedGroups:
 
     Attributes:
         projection: of the source.
-        table: its rows, group by group, in each group by place.
-        starts: (g + 1,) first row of each group.
+        table: all its rows, in no order, and with those of groups that were not taken: to move texts is expensive.
+        rows: (n,) rows of the table, group by group, in each group by place.
+        starts: (g + 1,) where each group begins in `rows`.
         first: (g,) place of the first row of each group.
         is_decided: (g,) whether the numbers decide.
-        best, worst: (g,) rows of the best and the worst answer of decided groups.
+        best, worst: (g,) where in `rows` the best and the worst answer of decided groups are.
     """
 
     projection: Projection
     table: "pa.Table"
+    rows: Ints
     starts: Ints
     first: Ints
     is_decided: Bools
@@ -63,7 +65,7 @@ class RatedGroups:
         sizes = np.diff(self.starts)
         group = np.repeat(np.arange(len(sizes)), sizes)
         axes = list(self.projection.axes)
-        score = _read_scores(self.table, self.projection)[:, axes.index(str(self.projection.axis))]
+        score = _read_scores(self.table, self.projection)[self.rows, axes.index(str(self.projection.axis))]
         order = np.lexsort((score, group))
         is_new = np.ones(len(group), dtype=bool)
         is_new[1:] = (group[order][1:] != group[order][:-1]) | (score[order][1:] != score[order][:-1])
@@ -78,15 +80,20 @@ class RatedGroups:
         """Returns the groups in the order of their first rows."""
         return self._pick(np.argsort(self.first, kind="stable"))
 
+    def drop_other_rows(self) -> "RatedGroups":
+        """Returns the groups with a table of their rows alone."""
+        return replace(self, table=self.table.take(self.rows), rows=np.arange(len(self.rows)))
+
     def _pick(self, places: Ints) -> "RatedGroups":
         """Returns the groups at some places, in this order."""
         sizes = np.diff(self.starts)[places]
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        rows = np.repeat(self.starts[:-1][places] - starts[:-1], sizes) + np.arange(starts[-1])
+        kept = np.repeat(self.starts[:-1][places] - starts[:-1], sizes) + np.arange(starts[-1])
         shift = starts[:-1] - self.starts[:-1][places]
         return RatedGroups(
             self.projection,
-            self.table.take(rows),
+            self.table,
+            self.rows[kept],
             starts,
             self.first[places],
             self.is_decided[places],
@@ -97,7 +104,7 @@ class RatedGroups:
     def list_feedback(self) -> dict[str, list[tuple[int, Feedback]]]:
         """Returns key -> places and feedback of the rows of each group."""
         groups: dict[str, list[tuple[int, Feedback]]] = {}
-        for place, key, feedback in iterate_feedback(self.table, tuple(self.projection.axes)):
+        for place, key, feedback in iterate_feedback(self.table.take(self.rows), tuple(self.projection.axes)):
             groups.setdefault(key, []).append((place, feedback))
         return groups
 
@@ -112,14 +119,14 @@ def group_rows(table: "pa.Table", projection: Projection, also_elsewhere: Collec
     """
     keys, place = _read_keys(table, "key"), table["place"].to_numpy()
     order = np.lexsort((place, keys[:, 1], keys[:, 0]))
-    keys, table = keys[order], table.take(order)
+    keys = keys[order]
     is_start = np.ones(len(keys), dtype=bool)
     is_start[1:] = (keys[1:] != keys[:-1]).any(axis=1)
     starts = np.append(np.flatnonzero(is_start), len(keys))
     group = np.cumsum(is_start) - 1
-    answers = _read_keys(table, "answer_key")
+    answers = _read_keys(table, "answer_key")[order]
     axis = projection.axes[str(projection.axis)]
-    height = axis.sign * _read_scores(table, projection)[:, list(projection.axes).index(str(projection.axis))]
+    height = axis.sign * _read_scores(table, projection)[order, list(projection.axes).index(str(projection.axis))]
     # The answers of each group, the best first, equal ones by content; the first of the lowest is the worst.
     ranked = np.lexsort((answers[:, 1], answers[:, 0], -height, group))
     ordered, is_same_group = height[ranked], group[ranked][1:] == group[ranked][:-1]
@@ -134,9 +141,9 @@ def group_rows(table: "pa.Table", projection: Projection, also_elsewhere: Collec
     best = ranked[starts[:-1]]
     worst = ranked[level_starts[np.searchsorted(level_starts, starts[1:] - 1, side="right") - 1]]
     origin = table["origin"]
-    is_one_origin = np.asarray(_are_equal(origin.take(best), origin.take(worst)))
+    is_one_origin = np.asarray(_are_equal(origin.take(order[best]), origin.take(order[worst])))
     is_decided = (np.diff(starts) > 1) & ~is_unclear & (height[best] - height[worst] > EPSILON) & ~is_one_origin
-    return RatedGroups(projection, table, starts, place[order][starts[:-1]], is_decided, best, worst)
+    return RatedGroups(projection, table, order, starts, place[order][starts[:-1]], is_decided, best, worst)
 
 
 def _are_equal(one: "pa.ChunkedArray", other: "pa.ChunkedArray") -> "pa.Array":
@@ -194,8 +201,8 @@ def make_judgements(groups: RatedGroups) -> "pa.Table":
     import pyarrow as pa
 
     projection, table = groups.projection, groups.table
-    names, count = list(projection.axes), len(table)
-    rows = np.repeat(np.arange(count), len(names))
+    names, count = list(projection.axes), len(groups.rows)
+    rows = np.repeat(groups.rows, len(names))
     total = len(rows)
     labels = [
         projection.objective if name == projection.axis else name_axis(name, projection.objective, projection.weights)
@@ -209,7 +216,7 @@ def make_judgements(groups: RatedGroups) -> "pa.Table":
         "answers": _wrap(_to_hex(table, "answer_key", rows)),
         "axis": pa.DictionaryArray.from_arrays(codes, labels).dictionary_decode(),
         "kind": _repeat(RATING, total),
-        "value": pa.array((_read_scores(table, projection) * signs + 0.0).reshape(-1)),
+        "value": pa.array((_read_scores(table, projection)[groups.rows] * signs + 0.0).reshape(-1)),
         "source": _repeat(projection.source, total),
         "count": pa.array(np.ones(total, dtype=np.int32)),
         "origin": table["origin"].combine_chunks().take(pa.array(rows)),
@@ -238,7 +245,7 @@ def make_preferences(groups: RatedGroups, numbers: Ints, schema: "pa.Schema") ->
     import pyarrow as pa
 
     projection, table, count = groups.projection, groups.table, len(groups.first)
-    best, worst = groups.best, groups.worst
+    best, worst, starts = groups.rows[groups.best], groups.rows[groups.worst], groups.rows[groups.starts[:-1]]
     rows_of = {"prompt": _choose_prompts(groups), "chosen": best, "rejected": worst}
     texts = {side: table[TEXTS[side]].combine_chunks().take(pa.array(rows)) for side, rows in rows_of.items()}
     ids = map(plain_preference_id(projection.source), *(_split_texts(column) for column in texts.values()))
@@ -257,10 +264,10 @@ def make_preferences(groups: RatedGroups, numbers: Ints, schema: "pa.Schema") ->
         "axes": _make_axes(scores[best], scores[worst], projection, schema.field("axes").type.value_type),
         "n_judgements": pa.array(np.ones(count, dtype=np.int32)),
         "n_responses": pa.array(np.diff(groups.starts).astype(np.int32)),
-        "group": _to_hex(table, "root", groups.starts[:-1]),
+        "group": _to_hex(table, "root", starts),
         "origin": _wrap(table["origin"].combine_chunks().take(pa.array(sides)), 2),
         "extra": pa.array(_describe_others(groups, scores), pa.string()),
-        GROUP_KEY: _to_hex(table, "key", groups.starts[:-1]),
+        GROUP_KEY: _to_hex(table, "key", starts),
         CHOSEN_KEY: _to_hex(table, "answer_key", best),
         REJECTED_KEY: _to_hex(table, "answer_key", worst),
         NUMBER: pa.array(numbers),
@@ -306,14 +313,14 @@ def _make_axes(
 
 def _choose_prompts(groups: RatedGroups) -> Ints:
     """Returns the row of each group's prompt: the first in sort order, where only what `prompt_key` ignores differs."""
-    prompts, starts = groups.table["prompt"], groups.starts
-    chosen = starts[:-1].copy()
+    prompts, rows, starts = groups.table["prompt"], groups.rows, groups.starts
+    chosen = rows[starts[:-1]]
     first = np.repeat(chosen, np.diff(starts))
-    differs = ~np.asarray(_are_equal(prompts, prompts.take(first)))
+    differs = ~np.asarray(_are_equal(prompts.take(rows), prompts.take(first)))
     for group in np.unique(np.searchsorted(starts, np.flatnonzero(differs), side="right") - 1):
-        start, end = starts[group], starts[group + 1]
-        texts = prompts.slice(start, end - start).to_pylist()
-        chosen[group] = start + min(range(len(texts)), key=texts.__getitem__)
+        of_group = rows[starts[group] : starts[group + 1]]
+        texts = prompts.take(of_group).to_pylist()
+        chosen[group] = of_group[min(range(len(texts)), key=texts.__getitem__)]
     return chosen
 
 
@@ -333,13 +340,14 @@ def _describe_others(groups: RatedGroups, scores: "npt.NDArray[np.float64]") -> 
     labels = [encode(names[place]).replace("%", "%%") for place in order]
     rated = ", ".join(f"{label}: %r" for label in labels)
     template = f'{{"origin": [%s], "scores": {{{rated}}}}}'
-    is_other = np.ones(len(groups.table), dtype=bool)
+    is_other = np.ones(len(groups.rows), dtype=bool)
     is_other[groups.best] = is_other[groups.worst] = False
-    rows = np.flatnonzero(is_other)
+    others = np.flatnonzero(is_other)
+    rows = groups.rows[others]
     origins = groups.table["origin"].take(rows).to_pylist()
     values = scores[rows][:, order].tolist()
     texts = [template % (encode(origin), *of_row) for origin, of_row in zip(origins, values, strict=True)]
-    ends = np.searchsorted(rows, groups.starts).tolist()
+    ends = np.searchsorted(others, groups.starts).tolist()
     extras = [
         f'{{"others": [{", ".join(texts[start:end])}]}}' if end > start else "{}"
         for start, end in itertools.pairwise(ends)
