@@ -171,6 +171,7 @@ def test_a_prompt_that_the_template_refuses_has_no_answer_and_the_others_have(ti
 def test_settings_are_checked(tmp_path: Path, tiny_model: Path) -> None:
     write_sources(tmp_path)
     study = study_of(tmp_path, tiny_model)
+    del study["report"]
     assert load(study).study.report.examples == 8
     with pytest.raises(UserError, match=r"report\.examples"):
         load(study | {"report": {"examples": -1}})

@@ -13,7 +13,8 @@ from unipref import cli
 from unipref.core import hashing, json_files, stage_cache, yaml_files
 from unipref.core.errors import UserError
 from unipref.core.stage_cache import PendingStage
-from unipref.pipeline import dry_run
+from unipref.core.workers.pool import Pool
+from unipref.pipeline import dry_run, scheduler
 from unipref.pipeline.scheduler import Job, find_predecessors
 
 DATA = ("selected", "evaluated", "train")
@@ -31,7 +32,6 @@ def small(folder: Path, model: Path) -> dict[str, Any]:
             # Its SFT is that of the study as written.
             "longer": {"train": [{"sft": sft}, {"dpo": {**sft, "from": "sft"}}]},
         },
-        "report": {"examples": 2, "new_tokens": 4},
         "seeds": [0, 1],
         "workers": 1,
     }
@@ -95,7 +95,11 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_job_that_fails_ends_the_run_with_its_reason(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_job_that_fails_ends_the_run_with_its_reason(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One process, which imports the libraries, has four jobs: three wait.
+    monkeypatch.setattr(scheduler, "Pool", lambda processes, *given: Pool(1, *given))
     study = small(tmp_path, tiny_model)
     study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
     del study["variants"]["longer"]
