@@ -1,9 +1,6 @@
 """Training in several processes: what is handed over, what comes back, and that two do the work of one."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +13,7 @@ from typer.testing import CliRunner
 
 import unipref
 from support import forked_launch
+from support.preloaded import PreloadedProcess
 from support.study_files import study_of, write_sources
 from unipref import cli
 from unipref.core import registry, yaml_files
@@ -209,14 +207,15 @@ unipref.train_models(sys.argv[1], sys.argv[2], listener=Telling(), accelerate=sy
 def test_the_processes_end_with_the_run_that_is_killed(study: dict[str, Any], two: Any, tmp_path: Path) -> None:
     study["train"] = [{"sft": {**FEW, "max_steps": 5000, "per_device_train_batch_size": 2}}]
     (tmp_path / "study.yaml").write_text(yaml_files.write(study))
-    given = [sys.executable, "-c", KILLED, str(tmp_path / "study.yaml"), str(tmp_path / "run"), str(two())]
-    run = subprocess.Popen(given, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert run.stdout is not None
-    assert run.stdout.readline() == "training\n"
+    given, log = [str(tmp_path / "study.yaml"), str(tmp_path / "run"), str(two())], tmp_path / "log"
+    run = PreloadedProcess(given, log, {"OMP_NUM_THREADS": "1"}, KILLED)
+    while "training\n" not in (log.read_text(encoding="utf-8") if log.is_file() else ""):
+        assert run.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.2)
     started = psutil.Process(run.pid).children(recursive=True)
     # The one that starts the others, and both of them.
     assert len(started) == 3
-    os.kill(run.pid, signal.SIGKILL)
+    run.kill()
     run.wait()
     deadline = time.monotonic() + 60
     while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started):
