@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TypeGuard
@@ -50,7 +51,8 @@ def imported_by(folder: str) -> dict[str, set[str]]:
     distributions = packages_distributions()
     files: dict[str, set[str]] = defaultdict(set)
     for path in sorted((ROOT / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        code = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(code)) if "importorskip" in code else walk_statements(ast.parse(code)):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -64,6 +66,14 @@ def imported_by(folder: str) -> dict[str, set[str]]:
                 own = IMPORTED_AS.get(top, top)
                 files[canonical(distributions.get(top, [own])[0])].add(str(path.relative_to(ROOT)))
     return files
+
+
+def walk_statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yields what is no expression: expressions are most of a file, and hold no import."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from walk_statements(child)
 
 
 def is_import_or_skip(node: ast.AST) -> TypeGuard[ast.Call]:

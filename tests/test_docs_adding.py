@@ -28,7 +28,8 @@ def keys_before() -> dict[str, str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the files of all pages."""
     folder = tmp_path_factory.mktemp("project")
-    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".hypothesis")
+    # With the compiled code, which is valid for a copy; the files with longer names are being written.
+    ignored = shutil.ignore_patterns("*.pyc.*", ".hypothesis")
     for name in ("src", "tests", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)

@@ -1,10 +1,12 @@
 """Code keys change with the code that a stage runs, and with nothing else."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from unipref.core import hashing
+from unipref.core.import_closure import PACKAGE, find_imports, read_imports
 
 
 @pytest.fixture
@@ -62,3 +64,18 @@ def test_a_code_key_does_not_depend_on_where_a_file_lies(package: Path) -> None:
 def test_a_code_key_of_a_module_that_does_not_exist_is_an_error(package: Path) -> None:
     with pytest.raises(LookupError, match=r"pack\.stage\.four"):
         hashing.code_key("pack.stage.four", package=package)
+
+
+@pytest.mark.slow
+def test_the_statements_of_a_file_are_found_as_python_finds_them() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        code = path.read_text(encoding="utf-8")
+        imports = [
+            (module, name) for module, name in find_imports(ast.parse(code)) if module.split(".")[0] == "unipref"
+        ]
+        assert sorted(read_imports(code, "unipref"), key=str) == sorted(imports, key=str), path
+
+
+def test_words_in_a_text_are_no_import() -> None:
+    code = '"""\nfrom pack import a\n"""\nfrom pack import (  # why\n    b as c,\n    d,\n)\nimport os, pack.e as f\n'
+    assert list(read_imports(code, "pack")) == [("pack", "b"), ("pack", "d"), ("pack.e", None)]

@@ -1,9 +1,6 @@
 """Training in several processes: what is handed over, what comes back, and that two do the work of one."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 import unipref
+from support import forked_launch
+from support.preloaded import PreloadedProcess
 from support.study_files import study_of, write_sources
 from unipref import cli
 from unipref.core import registry, yaml_files
@@ -121,7 +120,9 @@ def test_a_trainer_is_the_same_after_it_was_handed_over(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_the_same_batch_in_all(study: dict[str, Any], two: Any, tmp_path: Path) -> None:
+def test_two_processes_are_one_with_the_same_batch_in_all(
+    study: dict[str, Any], two: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # 13 rows and 8 pairs: three steps of 4 with no batch unfilled, which accelerate would fill up with rows again.
     def steps(size: int) -> list[dict[str, Any]]:
         own = {**FEW, "per_device_train_batch_size": size}
@@ -130,10 +131,17 @@ def test_two_processes_are_one_with_the_same_batch_in_all(study: dict[str, Any],
     study["evaluate"] = {"every": 2, "benchmarks": [{"preference_accuracy": {"split": "dev"}}]}
     alone = unipref.train_models(study | {"train": steps(4)}, tmp_path / "alone").parent
     file = tmp_path / "study.yaml"
-    file.write_text(yaml_files.write(study | {"train": steps(2)}))
+    by_rloo = {"from": "sft", "max_steps": 2, "num_generations": 4, "max_completion_length": 8}
+    rloo = {"rloo": {**by_rloo, "per_device_train_batch_size": 2}}
+    with pytest.raises(UserError, match=r"2 answers generated at once .* are not a multiple"):
+        unipref.train_models(study | {"train": [*steps(4), rloo]}, tmp_path / "alone")
+    rloo = {"rloo": {**by_rloo, "per_device_train_batch_size": 4}}
+    file.write_text(yaml_files.write(study | {"train": [*steps(2), rloo]}))
     command = ["train", str(file), "-o", str(tmp_path / "together"), "--accelerate", str(two())]
+    by_torchrun = start_all_but_the_first_as_forks(monkeypatch)
     shown = CliRunner().invoke(cli.app, command)
     assert shown.exit_code == 0, shown.output
+    assert by_torchrun == [True, False, False, False]
 
     one, both = (json.loads((run / "manifest.json").read_text()) for run in (alone, tmp_path / "together"))
     for name in ("sft", "reward", "dpo"):
@@ -145,24 +153,27 @@ def test_two_processes_are_one_with_the_same_batch_in_all(study: dict[str, Any],
         for expected, point in zip(first["dev"], second["dev"], strict=True):
             for label, score in expected["scores"].items():
                 assert point["scores"][label]["value"] == pytest.approx(score["value"], abs=0.26)
+    assert both["train"]["main"]["0"]["rloo"]["steps"] == 2
     # The checks before training count the rows of both.
     assert both["preflight"]["main"]["0"]["steps"]["sft"]["schedule"]["batch"] == 4
-    assert sorted(path.name for path in (tmp_path / "together/train/main/0").iterdir()) == ["dpo", "reward", "sft"]
+    trained = tmp_path / "together/train/main/0"
+    assert sorted(path.name for path in trained.iterdir()) == ["dpo", "reward", "rloo", "sft"]
+    assert (trained / "rloo/model.safetensors").is_file()
 
 
-@pytest.mark.slow
-def test_reinforcement_in_two_processes(study: dict[str, Any], two: Any, tmp_path: Path) -> None:
-    study["train"] = [
-        {"reward": {**FEW, "max_steps": 2, "per_device_train_batch_size": 2}},
-        {"rloo": {"max_steps": 2, "per_device_train_batch_size": 2, "num_generations": 4, "max_completion_length": 8}},
-    ]
-    with pytest.raises(UserError, match=r"2 answers generated at once .* are not a multiple"):
-        unipref.train_models(study, tmp_path / "alone")
-    study["train"][1]["rloo"]["per_device_train_batch_size"] = 4
-    run = unipref.train_models(study, tmp_path / "run", accelerate=two()).parent
-    done = json.loads((run / "manifest.json").read_text())["train"]["main"]["0"]["rloo"]
-    assert done["steps"] == 2
-    assert (run / "train/main/0/rloo/model.safetensors").is_file()
+def start_all_but_the_first_as_forks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Most of what a step takes are the imports of torchrun and its processes; returns which were started by it."""
+    by_torchrun: list[bool] = []
+    build_command = Launch.build_command
+
+    def build(self: Launch, module: str, job: Path) -> list[str]:
+        by_torchrun.append(not by_torchrun)
+        if by_torchrun[-1]:
+            return build_command(self, module, job)
+        return [sys.executable, forked_launch.__file__, str(self.processes), module, str(job)]
+
+    monkeypatch.setattr(Launch, "build_command", build)
+    return by_torchrun
 
 
 @pytest.mark.slow
@@ -196,14 +207,15 @@ unipref.train_models(sys.argv[1], sys.argv[2], listener=Telling(), accelerate=sy
 def test_the_processes_end_with_the_run_that_is_killed(study: dict[str, Any], two: Any, tmp_path: Path) -> None:
     study["train"] = [{"sft": {**FEW, "max_steps": 5000, "per_device_train_batch_size": 2}}]
     (tmp_path / "study.yaml").write_text(yaml_files.write(study))
-    given = [sys.executable, "-c", KILLED, str(tmp_path / "study.yaml"), str(tmp_path / "run"), str(two())]
-    run = subprocess.Popen(given, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert run.stdout is not None
-    assert run.stdout.readline() == "training\n"
+    given, log = [str(tmp_path / "study.yaml"), str(tmp_path / "run"), str(two())], tmp_path / "log"
+    run = PreloadedProcess(given, log, {"OMP_NUM_THREADS": "1"}, KILLED)
+    while "training\n" not in (log.read_text(encoding="utf-8") if log.is_file() else ""):
+        assert run.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.2)
     started = psutil.Process(run.pid).children(recursive=True)
     # The one that starts the others, and both of them.
     assert len(started) == 3
-    os.kill(run.pid, signal.SIGKILL)
+    run.kill()
     run.wait()
     deadline = time.monotonic() + 60
     while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started):

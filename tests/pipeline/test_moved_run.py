@@ -42,17 +42,18 @@ def test_a_run_goes_on_in_another_place(tiny_model: Path, tmp_path: Path) -> Non
         for name, objective in (("a", "instruction"), ("b", "bias"))
     ]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, answers)))
-    only = {name: {"select": {"only": {"sources": [name]}}} for name in ("a", "b")}
+    first: list[dict[str, Any]] = [{"sft": {"name": "one", **LORA}}]
+    only = {name: {"select": {"only": {"sources": [name]}}, "train": first} for name in ("a", "b")}
     study = {
         "model": str(tiny_model),
         "data_root": str(tmp_path),
         "sources": sources,
         "clean": {"duplicates": "keep"},
         "split": {"dev": 0.0, "test": 0.2},
-        "train": [{"sft": {"name": "one", **LORA}}, {"dpo": {"name": "two", **LORA}}],
+        "train": [*first, {"dpo": {"name": "two", **LORA}}],
         "evaluate": ["preference_accuracy"],
         "variants": only,
-        "report": {"examples": 1},
+        "report": {"examples": 0},
     }
     run = unipref.run(study, tmp_path / "run")
     two = json.loads((run / "train/main/0/two/adapter_config.json").read_text())

@@ -13,7 +13,8 @@ from unipref import cli
 from unipref.core import hashing, json_files, stage_cache, yaml_files
 from unipref.core.errors import UserError
 from unipref.core.stage_cache import PendingStage
-from unipref.pipeline import dry_run
+from unipref.core.workers.pool import Pool
+from unipref.pipeline import dry_run, scheduler
 from unipref.pipeline.scheduler import Job, find_predecessors
 
 DATA = ("selected", "evaluated", "train")
@@ -24,12 +25,12 @@ def small(folder: Path, model: Path) -> dict[str, Any]:
     sft = {"max_steps": 1, "per_device_train_batch_size": 4}
     return study_of(folder, model) | {
         "select": "all",
-        "train": [{"sft": sft}, {"dpo": {**sft, "from": "sft"}}],
+        "train": [{"sft": sft}],
         "variants": {
             "combined": {"select": {"cluster_quality": {"fraction": 1.0}}},
             "pairs": {"select": {"only": {"sources": ["pairs"]}}},
             # Its SFT is that of the study as written.
-            "longer": {"train": [{"sft": sft}, {"dpo": {**sft, "from": "sft", "max_steps": 2}}]},
+            "longer": {"train": [{"sft": sft}, {"dpo": {**sft, "from": "sft"}}]},
         },
         "seeds": [0, 1],
         "workers": 1,
@@ -61,6 +62,8 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_pat
     assert [place for place in files[0] if files[0][place] != files[1][place]] == []
     scores = [json.loads((run / "scores.json").read_text()) for run in (one, two)]
     assert scores[0] == scores[1]
+    examples = [(run / "examples" / "examples.json").read_bytes() for run in (one, two)]
+    assert examples[0] == examples[1]
     assert (one / "verdicts.json").read_text() == (two / "verdicts.json").read_text()
     stages = [[s["folder"] for s in manifest_of(run)["stages"]] for run in (one, two)]
     assert stages[0] == stages[1]
@@ -73,12 +76,7 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_pat
         "selected/combined/1",
     }
     assert {place for place in made if place.startswith("train")} == {
-        *(
-            f"train/{variant}/{seed}/{step}"
-            for variant in ("main", "pairs")
-            for seed in (0, 1)
-            for step in ("sft", "dpo")
-        ),
+        *(f"train/{variant}/{seed}/sft" for variant in ("main", "pairs") for seed in (0, 1)),
         "train/longer/0/dpo",
         "train/longer/1/dpo",
     }
@@ -90,14 +88,18 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_pat
         cli.app, ["run", str(tmp_path / "study.yaml"), "-o", str(one), "--dry-run", "--set", "seeds=[2]"]
     )
     assert shown.exit_code == 0, shown.output
-    assert "train/pairs/2/dpo" in shown.stdout
+    assert "train/pairs/2/sft" in shown.stdout
     assert "without an estimate" not in shown.stdout
     assert " of disk." in shown.stdout
     assert not (one / "train" / "pairs" / "2").exists()
 
 
 @pytest.mark.slow
-def test_a_job_that_fails_ends_the_run_with_its_reason(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_job_that_fails_ends_the_run_with_its_reason(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One process, which imports the libraries, has four jobs: three wait.
+    monkeypatch.setattr(scheduler, "Pool", lambda processes, *given: Pool(1, *given))
     study = small(tmp_path, tiny_model)
     study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
     del study["variants"]["longer"]

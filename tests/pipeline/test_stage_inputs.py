@@ -137,7 +137,7 @@ def test_a_change_voids_the_stages_that_depend_on_it(
     if case.file:
         file.write_text(content + "\n", encoding="utf-8")
     if case.module:
-        monkeypatch.setattr(hashing, "file_hash", changed(hashing.file_hash, PACKAGE / case.module))
+        monkeypatch.setattr(hashing, "_hash_code_file", changed(hashing._hash_code_file, PACKAGE / case.module))
     if case.package:
         versions = hashing.find_versions
         monkeypatch.setattr(
@@ -152,10 +152,10 @@ def test_a_change_voids_the_stages_that_depend_on_it(
     assert {stage for stage in ALL if before[stage] != after[stage]} == case.voids
 
 
-def changed(file_hash: Callable[[Path], str], file: Path) -> Callable[[Path], str]:
-    """`file_hash` as if one file had other content."""
+def changed(hash_code_file: Callable[..., str], file: Path) -> Callable[..., str]:
+    """`_hash_code_file` as if one file had other content."""
     assert file.is_file()
-    return lambda path: file_hash(path) + ("changed" if path == file else "")
+    return lambda path, *state: hash_code_file(path, *state) + ("changed" if path == file else "")
 
 
 def test_a_mixture_depends_on_its_models_its_recipe_and_its_benchmark(folder: Path) -> None:

@@ -54,10 +54,18 @@ def study_of(folder: Path, model: Path) -> dict[str, Any]:
         "train": [
             {"sft": {"max_steps": 2, "per_device_train_batch_size": 4}},
             {"reward": {"max_steps": 2, "per_device_train_batch_size": 4}},
-            {"rloo": {"max_steps": 1, "per_device_train_batch_size": 4, "max_completion_length": 8}},
+            {
+                "rloo": {
+                    "max_steps": 1,
+                    "per_device_train_batch_size": 4,
+                    "max_completion_length": 8,
+                    "probe_prompts": 2,
+                }
+            },
             {"dpo": {"from": "sft", "max_steps": 2, "per_device_train_batch_size": 4}},
         ],
         "evaluate": [{"preference_accuracy": {"split": "test"}}],
+        "report": {"examples": 2, "new_tokens": 4},
         "seeds": [0],
     }
 

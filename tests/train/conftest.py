@@ -13,6 +13,7 @@ from unipref.core.contracts import TrainJob
 from unipref.core.messages import have_parts
 from unipref.core.records import preference_schema
 from unipref.train.trainers.reward import Reward
+from unipref.train.trainers.sft import Sft
 
 LONG = "word " * 200
 """Longer than the tiny model's 256 positions."""
@@ -104,3 +105,11 @@ def reward_folder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
         TrainJob(policy=tiny_model, preferences=data, held_out=data, out=root / "out")
     )
     return root / "out"
+
+
+@pytest.fixture(scope="session")
+def ending(tiny_model: Path, reward_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy that ends some of its answers, which the untrained model never does: without that, nothing is learnt."""
+    out, data = tmp_path_factory.mktemp("ending"), reward_folder.parent / "train.parquet"
+    Sft(max_steps=60, learning_rate=1e-2).fit(TrainJob(policy=tiny_model, preferences=data, held_out=data, out=out))
+    return out

@@ -84,10 +84,14 @@ def neutral(value: Any, names: dict[str, str]) -> Any:
 def test_every_file_is_recognised_and_its_entry_runs_with_the_questions_answered(
     shared: Path, here: Path, folder: str
 ) -> None:
+    entries: list[dict[str, Any]] = []
     for number, file in enumerate(files(shared, folder)):
         (found,) = inspection.inspect([copied(file, here)])
         assert found.format == RIGHT[folder], file
         assert len(found.examples) == 3
+        if found.map in entries:
+            continue  # a file of another name whose entry runs already
+        entries.append(found.map)
         asked = open_questions(found.map, "sources.0 (x).map")
         study: dict[str, Any] = {"sources": yaml_files.parse(yaml_files.write([found.source]), "pasted")}
         if asked:

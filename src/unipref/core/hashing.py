@@ -59,7 +59,14 @@ def code_key(*modules: str, package: Path = PACKAGE) -> str:
         modules: dotted names, such as `unipref.unify`.
         package: folder of the package that they are in.
     """
-    return json_hash(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
+    files = [(file, file.stat()) for file in import_closure(*modules, package=package)]
+    return json_hash(sorted(_hash_code_file(file, state.st_mtime_ns, state.st_size) for file, state in files))
+
+
+@functools.cache
+def _hash_code_file(file: Path, modified: int, size: int) -> str:
+    """Hashes a file of code; `modified` and `size` are part of the cache's key only."""
+    return file_hash(file)
 
 
 def find_versions(*packages: str) -> dict[str, str]:

@@ -265,16 +265,17 @@ def measure_peak_memory(every_seconds: float = 0.05) -> Iterator[list[float]]:
 
     process, peak, stop = psutil.Process(), [0.0], threading.Event()
 
-    def sample() -> None:
+    def sample(*children: psutil.Process) -> None:
         total = 0
-        for member in (process, *process.children(recursive=True)):
+        for member in (process, *children):
             with contextlib.suppress(psutil.NoSuchProcess):
                 total += member.memory_info().rss
         peak[0] = max(peak[0], round(total / 2**20, 1))
 
     def sample_repeatedly() -> None:
+        # To find the children, psutil reads a file of every process of the machine: many stages end before that.
         while not stop.wait(every_seconds):
-            sample()
+            sample(*process.children(recursive=True))
 
     sample()
     thread = threading.Thread(target=sample_repeatedly, daemon=True)

@@ -20,6 +20,8 @@ PROBES = (
     [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
 )
 """Dialogues that are rendered; a template that loops without end does so for short ones too."""
+_within_bounds: set[str] = set()
+"""Templates, with the special tokens that they render, that this process has found to end: a fork takes long."""
 
 
 def check_template_bounds(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
@@ -36,6 +38,9 @@ def check_template_bounds(tokenizer: "PreTrainedTokenizerBase", name: str) -> No
     """
     if not sys.platform.startswith("linux") or not tokenizer.chat_template:
         return
+    template = repr((tokenizer.chat_template, tokenizer.special_tokens_map))
+    if template in _within_bounds:
+        return
     child = os.fork()
     if child == 0:
         _render_within_limits(tokenizer)
@@ -45,6 +50,7 @@ def check_template_bounds(tokenizer: "PreTrainedTokenizerBase", name: str) -> No
             where=f"{name}: chat_template",
             mend="Correct the chat template, or remove it to use unipref's own.",
         )
+    _within_bounds.add(template)
 
 
 def _render_within_limits(tokenizer: "PreTrainedTokenizerBase") -> None:

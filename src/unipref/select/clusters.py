@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unipref.core.one_thread import limit_to_one_thread
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -24,7 +26,6 @@ def cluster(
         (n,) labels from 0.
     """
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     labels = np.zeros(len(vectors), dtype=np.int64)
     count = _count_distinct(vectors, clusters)
@@ -33,7 +34,7 @@ def cluster(
     order = np.argsort(ids, kind="stable")
     means = KMeans(n_clusters=count, n_init=restarts, random_state=seed, copy_x=False)
     # With several threads, the centres would be summed in the order in which the threads finish.
-    with threadpool_limits(limits=1):
+    with limit_to_one_thread():
         labels[order] = means.fit(vectors[order]).labels_
     return labels
 
@@ -56,14 +57,13 @@ def partition(
         (n,) labels from 0; all 0 if there are few enough rows.
     """
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     labels = np.zeros(len(vectors), dtype=np.int64)
     count = _count_distinct(vectors, -(-len(vectors) // size))
     if count < 2:
         return labels
     order = np.argsort(ids, kind="stable")[: count * FIT_ROWS_PER_CLUSTER]
-    with threadpool_limits(limits=1):
+    with limit_to_one_thread():
         means = KMeans(n_clusters=count, n_init=1, random_state=seed).fit(vectors[order])
         for start in range(0, len(vectors), 2**14):
             labels[start : start + 2**14] = means.predict(vectors[start : start + 2**14])

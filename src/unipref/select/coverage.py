@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unipref.core.one_thread import limit_to_one_thread
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -38,14 +40,13 @@ def build_graph(vectors: "npt.NDArray[np.float32]", neighbours: int) -> Graph:
         neighbours: number of nearest members that a member is joined with, not counting itself.
     """
     from scipy.sparse import csr_array
-    from threadpoolctl import threadpool_limits
 
     n = len(vectors)
     count = min(neighbours + 1, n)
     near = np.empty((n, count), dtype=np.int64)
     similarities = np.empty((n, count))
     # One thread: with several, the last bits of sums differ from run to run.
-    with threadpool_limits(limits=1):
+    with limit_to_one_thread():
         for start in range(0, n, ROWS_AT_ONCE):
             block = vectors[start : start + ROWS_AT_ONCE] @ vectors.T
             mine = np.arange(len(block))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from unipref.core.one_thread import limit_to_one_thread
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -47,14 +49,13 @@ def assign_clusters(vectors: "npt.NDArray[np.float32]", ids: "npt.NDArray[np.str
         ids: (n,) ids.
     """
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     n = len(vectors)
     fitted = vectors[np.argsort(ids, kind="stable")[:FIT_ROWS]]
     count = min(CLUSTERS, n // PER_CLUSTER, len(np.unique(fitted, axis=0)))
     if count < 2:
         return np.zeros(n, dtype=np.int64)
-    with threadpool_limits(limits=1):
+    with limit_to_one_thread():
         means = KMeans(n_clusters=count, n_init=RESTARTS, random_state=0).fit(fitted)
         parts = [means.predict(vectors[start : start + BLOCK_ROWS]) for start in range(0, n, BLOCK_ROWS)]
     return np.concatenate(parts).astype(np.int64)
@@ -88,14 +89,12 @@ def _mean_nearest_distance(vectors: "npt.NDArray[np.float32]") -> float | None:
 
     Rows of zeros, in which the embedder found nothing, are left out.
     """
-    from threadpoolctl import threadpool_limits
-
     non_zero = vectors[np.any(vectors != 0, axis=1)]
     if len(non_zero) < 2:
         return None
     queries = non_zero[:QUERIES]
     best = np.full(len(queries), -1.0, dtype=np.float32)
-    with threadpool_limits(limits=1):
+    with limit_to_one_thread():
         for start in range(0, len(non_zero), BLOCK_ROWS):
             likeness = queries @ non_zero[start : start + BLOCK_ROWS].T
             own = np.arange(start, min(start + BLOCK_ROWS, len(queries)))
@@ -134,13 +133,11 @@ def project_to_map(
         prompt and '0' for each other; `of`, the number of all prompts; and `variance`, the share of the variance on
         each axis. Empty if `find_map_obstacle` names one.
     """
-    from threadpoolctl import threadpool_limits
-
     if find_map_obstacle(vectors, order):
         return {}
     fitted = vectors[order[:FIT_ROWS]].astype(np.float64)
     centre = fitted.mean(axis=0)
-    with threadpool_limits(limits=1):
+    with limit_to_one_thread():
         values, axes = np.linalg.eigh(np.cov(fitted - centre, rowvar=False, bias=True).reshape(len(centre), -1))
     leading = axes[:, ::-1][:, :2]
     largest = leading[np.argmax(np.abs(leading), axis=0), np.arange(leading.shape[1])]

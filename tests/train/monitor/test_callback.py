@@ -56,14 +56,6 @@ class Reckless:
         return {"skill": score(value, value - 0.1)}
 
 
-@pytest.fixture(scope="module")
-def policy(tiny_model: Path, reward_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy that ends some of its answers."""
-    out, data = tmp_path_factory.mktemp("ending"), reward_folder.parent / "train.parquet"
-    Sft(max_steps=60, learning_rate=1e-2).fit(TrainJob(policy=tiny_model, preferences=data, held_out=data, out=out))
-    return out
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "trainer",
@@ -76,10 +68,10 @@ def policy(tiny_model: Path, reward_folder: Path, tmp_path_factory: pytest.TempP
     ids=["sft", "dpo", "reward", "rloo"],
 )
 def test_a_run_that_is_measured_is_the_run_that_is_not(
-    trainer: Trainer, job: Job, policy: Path, reward_folder: Path
+    trainer: Trainer, job: Job, ending: Path, reward_folder: Path
 ) -> None:
-    plain = job(to="plain", policy=policy, reward_model=reward_folder)
-    watched = job(to="watched", policy=policy, reward_model=reward_folder)
+    plain = job(to="plain", policy=ending, reward_model=reward_folder)
+    watched = job(to="watched", policy=ending, reward_model=reward_folder)
     without = train(trainer, plain)
     measured = Reckless()
     done = train(trainer, watched, meter=Meter(measured, 3))
@@ -190,9 +182,9 @@ def test_a_collapse_is_an_error_where_it_is_to_stop_or_nothing_can_be_kept(
 
 @pytest.mark.slow
 def test_reinforcement_that_leaves_its_bounds_goes_back_to_before(
-    job: Job, policy: Path, reward_folder: Path, tmp_path: Path
+    job: Job, ending: Path, reward_folder: Path, tmp_path: Path
 ) -> None:
-    given = job(policy=policy, reward_model=reward_folder, checkpoint_dir=tmp_path / "checkpoints")
+    given = job(policy=ending, reward_model=reward_folder, checkpoint_dir=tmp_path / "checkpoints")
     settings = FEW | {"checkpoint": {"every": 1}, "learning_rate": 1e-2, "bounds": {"kl": 1e-6, "patience": 3}}
     done = train(Rloo(**settings, max_completion_length=48, probe_prompts=0), given)
     kl = {point["step"]: point["kl"] for point in done["curve"]}

@@ -56,14 +56,6 @@ def cut_at(last: int) -> Callable[..., None]:
     return progress
 
 
-@pytest.fixture(scope="module")
-def policy(tiny_model: Path, reward_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy that ends some of its answers, which the untrained model never does: without that, nothing is learnt."""
-    out, data = tmp_path_factory.mktemp("ending"), reward_folder.parent / "train.parquet"
-    Sft(max_steps=60, learning_rate=1e-2).fit(TrainJob(policy=tiny_model, preferences=data, held_out=data, out=out))
-    return out
-
-
 def timeless(curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in point.items() if key != "step_time"} for point in curve]
 
@@ -72,25 +64,25 @@ def weights_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.rglob("*.safetensors"))}
 
 
+# Within an epoch (5), and for one of each way of training at a checkpoint as well (6).
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [5, 6], ids=["within an epoch", "at a checkpoint"])
 @pytest.mark.parametrize(
-    "trainer",
+    ("trainer", "ats"),
     [
-        Sft(**FEW),
-        Sft(**FEW, lora=LORA),
+        (Sft(**FEW), (5, 6)),
+        (Sft(**FEW, lora=LORA), (5,)),
         # 18 rows are 5 forward passes: the cut is in the second epoch.
-        Sft(**FEW, gradient_accumulation_steps=2),
-        Dpo(**FEW),
-        Dpo(**FEW, lora=LORA, merge_adapter=False),
-        Reward(**FEW),
-        Reward(**FEW, lora=LORA),
-        Kto(**FEW),
-        Rloo(**FEW, max_completion_length=48),
-        Grpo(**FEW, num_generations=4, max_completion_length=48),
+        (Sft(**FEW, gradient_accumulation_steps=2), (5,)),
+        (Dpo(**FEW), (5,)),
+        (Dpo(**FEW, lora=LORA, merge_adapter=False), (5, 6)),
+        (Reward(**FEW), (5,)),
+        (Reward(**FEW, lora=LORA), (5,)),
+        (Kto(**FEW), (5,)),
+        (Rloo(**FEW, max_completion_length=48), (5, 6)),
+        (Grpo(**FEW, num_generations=4, max_completion_length=48), (5,)),
         # 18 prompts, six or nine at a time: the checkpoint is within the second pass, and at its end.
-        Rloo(**{**FEW, "per_device_train_batch_size": 24}, max_completion_length=24),
-        Rloo(**{**FEW, "per_device_train_batch_size": 36}, max_completion_length=24),
+        (Rloo(**{**FEW, "per_device_train_batch_size": 24}, max_completion_length=24), (5,)),
+        (Rloo(**{**FEW, "per_device_train_batch_size": 36}, max_completion_length=24), (5,)),
     ],
     ids=[
         *("sft", "sft lora", "sft accumulated", "dpo", "dpo lora", "reward", "reward lora", "kto"),
@@ -98,30 +90,31 @@ def weights_of(folder: Path) -> dict[str, bytes]:
     ],
 )
 def test_a_resumed_step_equals_an_uninterrupted_one(
-    trainer: Trainer, at: int, job: Job, policy: Path, reward_folder: Path, tmp_path: Path
+    trainer: Trainer, ats: tuple[int, ...], job: Job, ending: Path, reward_folder: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "checkpoints"
-    unbroken = job(to="unbroken", policy=policy, reward_model=reward_folder)
-    cut = job(to="cut", policy=policy, reward_model=reward_folder, checkpoint_dir=folder)
+    unbroken = job(to="unbroken", policy=ending, reward_model=reward_folder)
     whole = train(trainer, unbroken)
-    with pytest.raises(Cut):
-        train(trainer, cut, progress=cut_at(at))
-    assert [path.name for path in cut.out.iterdir()] == [CURVE]  # what `unipref watch` showed
-    # The step at which it was cut had not been saved yet.
-    assert [parse_step(path) for path in list_checkpoints(folder)] == [2, 4]
-    again = train(trainer, cut)
-    assert again["resumed_at"] == 4
     assert whole["resumed_at"] is None
-    assert weights_of(cut.out) == weights_of(unbroken.out) != {}
-    assert timeless(again["curve"]) == timeless(whole["curve"])
     # Reinforcement is also probed, before the first step and at five others.
-    assert {2, 3, 4, 6, 7} <= {point["step"] for point in again["curve"]}
-    assert any(point.get("grad_norm", 0) > 0 for point in again["curve"])
-    assert {key: again[key] for key in ("used", "left_out", "tokens", "steps")} == {
-        key: whole[key] for key in ("used", "left_out", "tokens", "steps")
-    }
-    lines = [json.loads(line) for line in (cut.out / "curve.jsonl").read_text().splitlines()]
-    assert lines == again["curve"]
+    assert {2, 3, 4, 6, 7} <= {point["step"] for point in whole["curve"]}
+    assert any(point.get("grad_norm", 0) > 0 for point in whole["curve"])
+    for at in ats:
+        folder = tmp_path / f"checkpoints {at}"
+        cut = job(to=f"cut {at}", policy=ending, reward_model=reward_folder, checkpoint_dir=folder)
+        with pytest.raises(Cut):
+            train(trainer, cut, progress=cut_at(at))
+        assert [path.name for path in cut.out.iterdir()] == [CURVE]  # what `unipref watch` showed
+        # The step at which it was cut had not been saved yet.
+        assert [parse_step(path) for path in list_checkpoints(folder)] == [2, 4]
+        again = train(trainer, cut)
+        assert again["resumed_at"] == 4
+        assert weights_of(cut.out) == weights_of(unbroken.out) != {}
+        assert timeless(again["curve"]) == timeless(whole["curve"])
+        assert {key: again[key] for key in ("used", "left_out", "tokens", "steps")} == {
+            key: whole[key] for key in ("used", "left_out", "tokens", "steps")
+        }
+        lines = [json.loads(line) for line in (cut.out / "curve.jsonl").read_text().splitlines()]
+        assert lines == again["curve"]
 
 
 @pytest.mark.slow

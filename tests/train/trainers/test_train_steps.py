@@ -232,12 +232,12 @@ def test_the_head_of_a_reward_model_comes_back_bit_for_bit(
     assert trainers[0].args.seed == 0
 
 
-@pytest.fixture
-def ending(job: Job) -> Path:
+@pytest.fixture(scope="module")
+def ending(tiny_model: Path, reward_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy that ends its answers; an untrained model hardly ever does."""
-    given = job(to="ending")
-    Sft(max_steps=40, learning_rate=1e-2).fit(given)
-    return given.out
+    out, data = tmp_path_factory.mktemp("ending"), reward_folder.parent / "train.parquet"
+    Sft(max_steps=40, learning_rate=1e-2).fit(TrainJob(policy=tiny_model, preferences=data, held_out=data, out=out))
+    return out
 
 
 def test_rloo_sees_the_rewards_that_the_reward_model_gives(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unipref.core.one_thread import limit_to_one_thread
 from unipref.select.text_cache import Texts
 
 if TYPE_CHECKING:
@@ -46,14 +47,13 @@ def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDA
         (n, d) float32 with d <= DIMENSIONS; unit rows, zero if a text has no part in the leading directions.
     """
     from sklearn.feature_extraction.text import HashingVectorizer
-    from threadpoolctl import threadpool_limits
 
     n = len(ids)
     if n == 0:
         return np.zeros((0, 1), dtype=np.float32)
     counter = HashingVectorizer(analyzer=split_words, n_features=BUCKETS, norm=None, alternate_sign=False)
     # Sums over several threads differ in their last bits from run to run, and clusters would differ with them.
-    with threadpool_limits(limits=1):
+    with limit_to_one_thread():
         idf, fit_rows = _count_frequencies(counter, texts, ids)
         directions = _fit_directions(_apply_weights(fit_rows, idf))
         out = np.zeros((n, directions.shape[1]), dtype=np.float32)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
+from unipref.core.one_thread import limit_to_one_thread
 from unipref.select.allocation import Allocation
 from unipref.select.combined_quality import Grades, QualityStrategy
 from unipref.select.embedding.embed import EmbedsPrompts
@@ -89,12 +90,10 @@ class GreedyFilter:
             parts: (n,) the part whose budget a candidate costs.
             limits: the budget of each part, in costs.
         """
-        from threadpoolctl import threadpool_limits
-
         left = np.atleast_1d(limits).astype(np.float64) + 1e-6
         kept = np.flatnonzero(self.kept).tolist()
         # One thread: with several, the last bits of sums differ from run to run.
-        with threadpool_limits(limits=1):
+        with limit_to_one_thread():
             for start in range(0, len(ranked), ROWS_AT_ONCE):
                 block = ranked[start : start + ROWS_AT_ONCE]
                 block = block[self.costs[block] <= left[parts[block]]]

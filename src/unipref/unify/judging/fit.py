@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from unipref.core.aggregation import MOST_TOGETHER, Convergence
 from unipref.core.contracts.judging import StepListener
 from unipref.core.judgements import RANKING, Floats, Ints, Judgements
+from unipref.core.one_thread import limit_to_one_thread
 from unipref.unify.judging import chunks, manners, profiles, ranking_terms
 from unipref.unify.judging.gaussians import Gaussians
 from unipref.unify.judging.layout import Factors, group_places, lay_out
@@ -90,7 +90,7 @@ class Fitter:
 
     def run(self, most_steps: int, tolerance: float, on_step: StepListener | None = None) -> Fit:
         """Runs steps until the utilities hardly change, or the most steps are reached."""
-        with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+        with limit_to_one_thread(), ThreadPoolExecutor(THREADS) as pool:
             self._combine()
             change, step = np.inf, 0
             self._cut()
