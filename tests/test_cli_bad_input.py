@@ -122,12 +122,12 @@ FAULTS: dict[str, tuple[bytes, int, tuple[int, str, str]]] = {
     "short_record.csv": (
         b"prompt,chosen,rejected\nQ1,A,B\nQ2,A\nQ3,A,B\n",
         2,
-        (2, "wrong_type", "the row has 2 cells, the header 3"),
+        (3, "wrong_type", "the row has 2 cells, the header 3"),
     ),
     "open_quote.csv": (
         b'prompt,chosen,rejected\nQ1,A,B\nQ2,"A,B\nQ3,A,B\n',
         2,
-        (2, "wrong_type", "a quote is never closed"),
+        (3, "wrong_type", "a quote is never closed"),
     ),
 }
 
