@@ -115,8 +115,12 @@ FAULTS: dict[str, tuple[bytes, int, tuple[int, str, str]]] = {
         4,
         (3, "missing_field", "the field is missing; found the fields prompt, chosen"),
     ),
-    "a_number.jsonl": (with_gap({**GOOD[0], "chosen": 5}), 4, (3, "wrong_type", "found int '5'")),
-    "not_finite.jsonl": (with_gap('{"prompt": NaN, "chosen": "A", "rejected": "B"}'), 4, (3, "wrong_type", "float")),
+    "a_number.jsonl": (with_gap({**GOOD[0], "chosen": 5}), 4, (3, "wrong_type", "found the number 5")),
+    "not_finite.jsonl": (
+        with_gap('{"prompt": NaN, "chosen": "A", "rejected": "B"}'),
+        4,
+        (3, "wrong_type", "the number nan"),
+    ),
     "malformed.json": (array('{"prompt": "x" "y"}', json.dumps(GOOD[2])), 2, (3, "unreadable", "after row 2")),
     "cut_off.json": (array(json.dumps(GOOD[2]))[:-30], 2, (3, "unreadable", "after row 2")),
     "short_record.csv": (

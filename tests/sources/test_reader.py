@@ -124,14 +124,14 @@ def test_bad_lines_are_rejects_and_the_rest_is_read(tmp_path: Path) -> None:
     assert {row: (r.reason, r.detail) for row, r in found.items() if isinstance(r, Reject)} == {
         2: (
             Reason.NOT_JSON,
-            "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1); found '{oops'.",
+            "not JSON: Expecting property name enclosed in double quotes at character 2 of the row; found '{oops'.",
         ),
         3: (Reason.NOT_AN_OBJECT, "a row is an object of named fields, this one is an array: '[1, 2]'."),
         5: (Reason.NOT_JSON, "byte 8 of the row (0xff) is not UTF-8."),
         6: (Reason.NOT_JSON, "an escape such as \\ud83d without its other half: not a character."),
         7: (Reason.NOT_AN_OBJECT, "a row is an object of named fields, this one is null: 'None'."),
         8: (Reason.NOT_JSON, "the values are nested too deeply."),
-        11: (Reason.NOT_JSON, "not JSON: Expecting ',' delimiter: line 1 column 9 (char 8); found '{\"ok\": 2'."),
+        11: (Reason.NOT_JSON, "not JSON: Expecting ',' delimiter at character 9 of the row; found '{\"ok\": 2'."),
     }
     assert math.isnan(found[9]["a"])
     assert found[9]["b"] == -math.inf
