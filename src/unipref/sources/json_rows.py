@@ -115,7 +115,7 @@ def _decode_by_standard_library(text: str) -> Row | Reject:
         return Reject(Reason.NOT_JSON, "the values are nested too deeply.")
     except ValueError as error:
         is_placed = isinstance(error, json.JSONDecodeError)
-        place = f"{error.msg} at character {error.pos + 1} of the row" if is_placed else str(error)
+        place = f"{error.msg.removesuffix(' at')} at character {error.pos + 1} of the row" if is_placed else str(error)
         return Reject(Reason.NOT_JSON, f"not JSON: {place}; found {excerpt(text)}.")
     return as_row(value, text)
 

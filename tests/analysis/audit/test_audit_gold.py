@@ -158,7 +158,7 @@ def test_every_row_of_the_shipped_files_is_judged_or_a_middle_answer():
     assert len(judged) == 44  # two entries are on one tree
     counts = {path.name: sum(1 for _ in path.open()) for path in EXAMPLE.glob("*.jsonl")}
     asked = {f"{name}:{row}" for name, n in counts.items() for row in range(1, n + 1)}
-    asked |= {f"votes.csv:{row}" for row in range(2, 8)} | {f"ratings.csv:{row}" for row in range(2, 11)}
+    asked |= {f"votes.csv:{row}" for row in (2, 3, 4, 5, 6, 8)} | {f"ratings.csv:{row}" for row in range(2, 11)}
     assert asked - judged == {"ratings.csv:4"}
 
 
