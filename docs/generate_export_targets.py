@@ -69,7 +69,7 @@ ROW: Row = {
     **{"id": "9f2c", "prompt": PROMPT, "chosen": GOOD, "rejected": BAD, "source": "votes", "kind": "pairs"},
     **{"objective": "instruction", "licence": "mit", "axis": "stars", "chosen_score": 5.0, "rejected_score": 2.0},
     **{"axes": [], "margin": 1.5, "margin_percentile": 0.75, "confidence": 0.875, "n_judgements": 3},
-    **{"n_annotators": 2, "n_responses": 2, "group": "51ab", "origin": ["votes.csv:1"], "extra": "{}"},
+    **{"n_annotators": 2, "n_responses": 2, "group": "51ab", "origin": ["votes.csv:2"], "extra": "{}"},
 }
 
 

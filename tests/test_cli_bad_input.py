@@ -115,19 +115,23 @@ FAULTS: dict[str, tuple[bytes, int, tuple[int, str, str]]] = {
         4,
         (3, "missing_field", "the field is missing; found the fields prompt, chosen"),
     ),
-    "a_number.jsonl": (with_gap({**GOOD[0], "chosen": 5}), 4, (3, "wrong_type", "found int '5'")),
-    "not_finite.jsonl": (with_gap('{"prompt": NaN, "chosen": "A", "rejected": "B"}'), 4, (3, "wrong_type", "float")),
+    "a_number.jsonl": (with_gap({**GOOD[0], "chosen": 5}), 4, (3, "wrong_type", "found the number 5")),
+    "not_finite.jsonl": (
+        with_gap('{"prompt": NaN, "chosen": "A", "rejected": "B"}'),
+        4,
+        (3, "wrong_type", "the number nan"),
+    ),
     "malformed.json": (array('{"prompt": "x" "y"}', json.dumps(GOOD[2])), 2, (3, "unreadable", "after row 2")),
     "cut_off.json": (array(json.dumps(GOOD[2]))[:-30], 2, (3, "unreadable", "after row 2")),
     "short_record.csv": (
         b"prompt,chosen,rejected\nQ1,A,B\nQ2,A\nQ3,A,B\n",
         2,
-        (2, "wrong_type", "the row has 2 cells, the header 3"),
+        (3, "wrong_type", "the row has 2 cells, the header 3"),
     ),
     "open_quote.csv": (
         b'prompt,chosen,rejected\nQ1,A,B\nQ2,"A,B\nQ3,A,B\n',
         2,
-        (2, "wrong_type", "a quote is never closed"),
+        (3, "wrong_type", "a quote is never closed"),
     ),
 }
 
@@ -247,6 +251,7 @@ NOTHING_LEFT = [
     (unknown_ending, "'data.xls' has an unknown ending."),
     (unknown_key, "sources.0.lisence: unknown key. Did you mean 'licence'?"),
     (wrong_field, "bad: 4 x missing_field, the first in good.jsonl:1: field 'promt': the field is missing"),
+    (wrong_field, "bad: the first rows have no field 'promt' (did you mean 'prompt'?)"),
     (wrong_score_field, "bad: 1 x unscored, the first in r.jsonl:1: 0 of 2 answers have a score on 'help'"),
     (no_parquet, "bad: 1 x unreadable, the first in x.parquet:1: "),
     (cut_zip, "bad: 1 x unreadable, the first in cut.zip:1: 'cut.zip' cannot be read from the beginning: the zip is"),
@@ -264,8 +269,33 @@ def test_nothing_usable_or_a_wrong_setting_ends_with_status_2(here: Path, unipre
 
 
 @pytest.mark.parametrize(
-    "make", [another_shape, empty_file, wrong_field, wrong_score_field, no_parquet, cut_zip, utf16]
+    ("make", "said"),
+    [
+        (another_shape, "no preference comes from its 3 rows: alpaca.jsonl:1: field 'chosen': the field is missing"),
+        (wrong_field, "from its 4 rows: the first rows have no field 'promt' (did you mean 'prompt'?)."),
+        (wrong_score_field, "from its 2 rows: the first rows have no field 'starz' (did you mean 'stars'?)."),
+    ],
 )
+def test_a_mapping_that_names_no_field_of_a_source_stops_the_run_with_the_near_name(
+    here: Path, unipref: Any, make: Any, said: str
+) -> None:
+    answer = unipref("unify", study(here, source("good.jsonl", "good"), *make(here)), "-o", "run")
+    assert answer.status == 2
+    assert "source bad: no preference comes" in answer.err
+    assert said in answer.err
+    assert "Correct 'map' of this source, or remove the source." in answer.err
+    assert manifest(here)["sources"]["good"]["preferences"] == 4
+
+
+def test_a_misspelt_field_that_only_leaves_something_out_is_noted(here: Path, unipref: Any) -> None:
+    (here / "c.jsonl").write_text(lines([{**row, "judge": "ann"} for row in GOOD]), encoding="utf-8")
+    answer = unipref("unify", study(here, source("c.jsonl", map={"prompt": "prompt", "keep": ["juge"]})), "-o", "run")
+    assert answer.status == 0
+    assert "bad: the first rows have no field 'juge' (did you mean 'judge'?)" in answer.err
+    assert manifest(here)["sources"]["bad"]["missing_columns"] == {"juge": "judge"}
+
+
+@pytest.mark.parametrize("make", [empty_file, no_parquet, cut_zip, utf16])
 def test_a_source_that_gives_nothing_does_not_stop_the_others_but_is_told_of(
     here: Path, unipref: Any, make: Any
 ) -> None:

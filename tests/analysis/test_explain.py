@@ -233,7 +233,7 @@ def test_the_raw_row_is_shown_and_the_command_can_be_copied(run: Path) -> None:
 
 
 def test_a_reject_shows_its_texts(run: Path) -> None:
-    (row, other) = (f"ratings.csv:{n}" for n in (1, 2))
+    (row, other) = (f"ratings.csv:{n}" for n in (2, 3))
     found = unipref.explain(run, row)
     assert found["rejects"][0]["reason"] == "tie"
     assert json.loads(found["raw"][0]["text"])["answer"] == "The cat lives outside."

@@ -38,35 +38,37 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_row_has_an_explanation(run: Path) -> None:
-    for number in range(1, len(ROWS) + 1):
+    for number in range(2, len(ROWS) + 2):
         facts = explain_with_rows(run, f"stars.csv:{number}")
         assert facts["rejects"] or facts["preferences"] or facts["beside"]
         assert facts["raw"][0]["text"], number
-    (kept,) = explain.explain(run, "stars.csv:1")["preferences"]
-    middle = explain.explain(run, "stars.csv:2")
+    (kept,) = explain.explain(run, "stars.csv:2")["preferences"]
+    middle = explain.explain(run, "stars.csv:3")
     assert middle["beside"] == [kept]
     assert f"other answers to its prompt made preference {kept}" in explain.as_text(middle)
 
 
 def test_an_answer_without_a_score_is_a_part_of_its_own_and_ties_with_nobody(run: Path) -> None:
-    (unscored,) = explain.explain(run, "stars.csv:7")["rejects"]
-    assert (unscored["level"], unscored["reason"], unscored["origin"]) == ("part", "unscored", ["stars.csv:7"])
-    (tied,) = explain.explain(run, "stars.csv:5")["rejects"]
-    assert (tied["level"], tied["reason"], tied["origin"]) == ("group", "tie", ["stars.csv:5", "stars.csv:6"])
+    (unscored,) = explain.explain(run, "stars.csv:8")["rejects"]
+    assert (unscored["level"], unscored["reason"], unscored["origin"]) == ("part", "unscored", ["stars.csv:8"])
+    (tied,) = explain.explain(run, "stars.csv:6")["rejects"]
+    assert (tied["level"], tied["reason"], tied["origin"]) == ("group", "tie", ["stars.csv:6", "stars.csv:7"])
 
 
 def test_a_preference_shows_all_its_raw_rows(run: Path) -> None:
-    (kept,) = explain.explain(run, "stars.csv:1")["preferences"]
+    (kept,) = explain.explain(run, "stars.csv:2")["preferences"]
     assert [row["origin"] for row in explain_with_rows(run, kept)["raw"]] == [
-        "stars.csv:1",
-        "stars.csv:3",
+        "stars.csv:2",
         "stars.csv:4",
+        "stars.csv:5",
     ]
 
 
 def test_a_row_that_the_file_does_not_have_is_an_error(run: Path) -> None:
-    with pytest.raises(UserError, match=r"nothing in this run comes from 'stars.csv:99'"):
-        explain.explain(run, "stars.csv:99")
+    for number in (1, 99):
+        with pytest.raises(UserError, match=f"nothing in this run comes from 'stars.csv:{number}'") as caught:
+            explain.explain(run, f"stars.csv:{number}")
+        assert "a header is no row" in str(caught.value.mend)
 
 
 def test_votes_that_do_not_favour_the_chosen_answer_are_counted() -> None:

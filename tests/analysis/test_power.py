@@ -21,6 +21,7 @@ from unipref.analysis.power import (
 from unipref.analysis.verdicts.evidence import Evidence, Measured, Model
 from unipref.core.errors import UserError
 from unipref.core.stats.statistic import Statistic
+from unipref.pipeline.power import ASSUMED_PAIRS
 
 ITEM = {"prompt": "Say yes.", "rule": "one_word", "arguments": {}}
 
@@ -108,5 +109,9 @@ def test_a_study_is_planned_from_its_benchmarks_alone(study: dict[str, Any]) -> 
     with pytest.raises(UserError, match=r"no benchmark whose examples can be counted.*no benchmark measures"):
         unipref.power_of_study(study | {"evaluate": []})
     held_out = study | {"evaluate": [{"preference_accuracy": {"split": "test"}}]}
-    with pytest.raises(UserError, match=r"preference_accuracy measures held-out preferences.*\n.*add --from RUN"):
-        unipref.power_of_study(held_out)
+    assumed = unipref.power_of_study(held_out)
+    assert [side["examples"] for side in assumed["sides"].values()] == [ASSUMED_PAIRS]
+    (note,) = assumed["notes"]
+    assert note.startswith("preference_accuracy measures held-out pairs")
+    assert "100 pairs of as many prompts are assumed" in note
+    assert "add --from RUN" in note

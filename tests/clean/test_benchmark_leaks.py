@@ -60,9 +60,9 @@ def test_leaks_are_removed_with_their_place_and_counted(tmp_path: Path, data: di
     result = run(rows, tmp_path / "a", ALL, benchmarks=data)
     assert counts(result) == {"train": 1, "dev": 0, "test": 0, "removed": {"benchmark": 3}}
     assert removed(tmp_path / "a") == [
-        {"id": "a", "source": "one", "reason": "benchmark", "twin": "truth/truth.csv:1"},
+        {"id": "a", "source": "one", "reason": "benchmark", "twin": "truth/truth.csv:2"},
         {"id": "c", "source": "two", "reason": "benchmark", "twin": "talks/talks.jsonl:1"},
-        {"id": "d", "source": "two", "reason": "benchmark", "twin": "truth/truth.csv:1"},
+        {"id": "d", "source": "two", "reason": "benchmark", "twin": "truth/truth.csv:2"},
     ]
     assert result["benchmarks"] == {
         "talks": {"texts": 1, "found": 1},
@@ -74,9 +74,9 @@ def test_leaks_are_removed_with_their_place_and_counted(tmp_path: Path, data: di
         "id": "a",
         "source": "one",
         "reason": "benchmark",
-        "twin": "truth/truth.csv:1",
+        "twin": "truth/truth.csv:2",
         "origin": "one.jsonl:1",
-        "twin_origin": "truth/truth.csv:1",
+        "twin_origin": "truth/truth.csv:2",
     }
     assert result["notes"][0] == "3 preferences removed: benchmark 3"
     assert result["notes"][1].startswith("one: 50 % of its preferences were removed as benchmark; if a benchmark's")
@@ -111,7 +111,7 @@ def test_all_user_turns_are_compared_and_no_other_turns(tmp_path: Path, data: di
         "Say it again.",  # three words
         "yes",
     )
-    assert found == ["truth/truth.csv:1", None, None, None, None]
+    assert found == ["truth/truth.csv:2", None, None, None, None]
 
 
 def test_an_answer_that_a_benchmark_contains_is_not_a_leak(tmp_path: Path, data: dict[str, Path]) -> None:
@@ -299,7 +299,7 @@ def test_the_known_leaks_of_public_data_are_removed(shared: Path, tmp_path: Path
     )
     found = pq.read_table(tmp_path / "out/removed.parquet").to_pylist()
     assert sorted((row["source"], row["twin"]) for row in found if row["reason"] == "benchmark") == [
-        ("alpaca", "truthfulqa/TruthfulQA.csv:685"),
+        ("alpaca", "truthfulqa/TruthfulQA.csv:686"),
         ("kto_thumbs", "winobias/pro_stereotyped_type2.txt.dev:303"),
         ("llmbar", "mt_bench/question.jsonl:35"),
         ("llmbar", "mt_bench/question.jsonl:37"),

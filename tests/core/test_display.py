@@ -1,6 +1,6 @@
 import pytest
 
-from unipref.core.display import format_bytes, format_seconds, shorten, shorten_name
+from unipref.core.display import describe_value, format_bytes, format_seconds, name_kind, shorten, shorten_name
 
 
 def test_a_short_text_stays_as_it_is() -> None:
@@ -35,3 +35,20 @@ def test_bytes(count: float, text: str) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1.5 h")])
 def test_seconds(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (None, "no value (null or an empty cell)", "no value (null or an empty cell)"),
+        ("N/A", "a text", "the text 'N/A'"),
+        (True, "a boolean", "the boolean true"),
+        (4.5, "a number", "the number 4.5"),
+        (float("nan"), "a number", "the number nan"),
+        ([1], "a list", "a list: '[1]'"),
+        ({"a": 1}, "an object", "an object: \"{'a': 1}\""),
+        (b"x", "bytes", "bytes: \"b'x'\""),
+    ],
+)
+def test_a_value_is_described_in_words(value: object, kind: str, text: str) -> None:
+    assert (name_kind(value), describe_value(value)) == (kind, text)

@@ -62,11 +62,11 @@ def test_rows_come_back_from_where_they_were(tmp_path: Path) -> None:
     # Cut into ranges of about 100 bytes, as a file past 32 MB is.
     cut = parts(["long.jsonl", "packed.csv.gz", "t.parquet"], tmp_path, "sources.0.path", cut_bytes=100)
     assert len([part for part in cut if part.origin == "long.jsonl"]) > 100
-    found = raw_rows.read_rows(cut, ["long.jsonl:1", "long.jsonl:1777", "packed.csv.gz:2", "t.parquet:55"])
+    found = raw_rows.read_rows(cut, ["long.jsonl:1", "long.jsonl:1777", "packed.csv.gz:3", "t.parquet:55"])
     assert found == {
         "long.jsonl:1": {"n": 1},
         "long.jsonl:1777": {"n": 1777},
-        "packed.csv.gz:2": {"n": "2", "text": "two"},
+        "packed.csv.gz:3": {"n": "2", "text": "two"},
         "t.parquet:55": {"n": 55},
     }
     nested = [msgspec.structs.replace(part, records="rows") for part in parts(["inner.json"], tmp_path, "p")]

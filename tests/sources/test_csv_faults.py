@@ -44,9 +44,9 @@ def test_a_stray_quote_costs_its_row_alone(opening: int, closing: int | None, di
     if closing is not None:
         rows[3 + distance][closing] += '"'
     read_rows, rejects = read_text(table(*map(",".join, rows)))
-    assert [number for number, _ in rejects] == [4]
+    assert [number for number, _ in rejects] == [5]
     assert "quote" in rejects[0][1]
-    assert [number for number, _ in read_rows] == [n for n in range(1, 41) if n != 4]
+    assert [number for number, _ in read_rows] == [n for n in range(2, 42) if n != 5]
     expected = [dict(zip(["prompt", "chosen", "rejected"], row, strict=True)) for row in rows]
     assert [row for _, row in read_rows] == expected[:3] + expected[4:]
 
@@ -65,9 +65,20 @@ def test_swallowed_rows_in_a_table_with_quoted_cells(delimiter: str) -> None:
     )
     rows, rejects = read_text(lines)
     # The quote inside row 121 shows that the record is not one; otherwise its 101 lines, which look like rows, do.
-    assert [number for number, _ in rejects] == [101]
+    # It begins after the header, 40 records of 4 lines and 60 of one.
+    assert [number for number, _ in rejects] == [1 + 40 * 4 + 60 + 1]
     assert len(rows) == 299
     assert rows[0][1]["chosen"] == "Well, number 0;\nit is | good,\n\nand\tso on, and on."
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_row_has_the_number_of_its_first_line(end: str) -> None:
+    lines = ["prompt,answer", 'q1,"two', 'lines"', "", "q2,one", "", 'q3,"an open quote', "q4,one", 'q5,"t"x', "q6,one"]
+    content = end.join(lines).encode()
+    numbers = {row["prompt"]: number for number, row in read_table(iter([content]), ",") if isinstance(row, dict)}
+    assert numbers == {"q1": 2, "q2": 5, "q4": 8, "q6": 10}
+    assert [number for number, _ in read_text(content)[1]] == [7, 9]
+    assert list(read_table(iter([b"sep=,\r\n\r\na\r\n\r\n1"]), ",")) == [(5, {"a": "1"})]
 
 
 def test_texts_of_several_lines_with_delimiters_stay_one_cell() -> None:
@@ -121,7 +132,7 @@ def test_a_table_inside_an_answer_stays_one_cell() -> None:
 
 def test_a_quote_that_the_study_sets_is_trusted() -> None:
     text = table(*PLAIN[:5], 'question 7,"good 7,bad 7\nquestion 7,good 7,bad 7\nquestion 7,good 7",bad 7')
-    assert [number for number, _ in read_text(text)[1]] == [6]
+    assert [number for number, _ in read_text(text)[1]] == [7]
     rows, rejects = read_text(text, quote='"')
     assert not rejects
     assert rows[-1][1]["chosen"] == "good 7,bad 7\nquestion 7,good 7,bad 7\nquestion 7,good 7"
@@ -131,13 +142,13 @@ def test_the_rest_of_a_damaged_row_does_not_become_a_row() -> None:
     text = table(*PLAIN[:3], 'q,"He said "hi" to me\nWell, then, bye\nand so on",bad', *PLAIN[3:])
     rows, rejects = read_text(text)
     assert [row["prompt"] for _, row in rows] == [f"question {i}" for i in range(40)]
-    assert [number for number, _ in rejects] == [4, 5, 6]
+    assert [number for number, _ in rejects] == [5, 6, 7]
 
 
 def test_spaces_after_a_closing_quote_do_no_harm() -> None:
     rows, rejects = read_text(table('"q, 1" ,"good\nline"\t,bad'))
     assert not rejects
-    assert rows == [(1, {"prompt": "q, 1 ", "chosen": "good\nline\t", "rejected": "bad"})]
+    assert rows == [(2, {"prompt": "q, 1 ", "chosen": "good\nline\t", "rejected": "bad"})]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|", ","])
@@ -152,15 +163,15 @@ def test_the_delimiter_is_found(delimiter: str, usual: str) -> None:
 
 def test_the_usual_delimiter_is_kept_where_it_works() -> None:
     rows, _ = read_text("a;b,c;d\n1;2,3;4\n")
-    assert rows == [(1, {"a;b": "1;2", "c;d": "3;4"})]
+    assert rows == [(2, {"a;b": "1;2", "c;d": "3;4"})]
     rows, _ = read_text("text\none; two\nthree\n")
-    assert rows == [(1, {"text": "one; two"}), (2, {"text": "three"})]
+    assert rows == [(2, {"text": "one; two"}), (3, {"text": "three"})]
     rows, _ = read_text("what; why\none\ntwo\n")
     assert [row for _, row in rows] == [{"what; why": "one"}, {"what; why": "two"}]
 
 
 def test_a_line_that_names_the_separator() -> None:
-    assert read_text("sep=;\r\na;b\r\n1,5;2\r\n")[0] == [(1, {"a": "1,5", "b": "2"})]
+    assert read_text("sep=;\r\na;b\r\n1,5;2\r\n")[0] == [(3, {"a": "1,5", "b": "2"})]
 
 
 def test_backslashes_before_quotes() -> None:
@@ -171,7 +182,7 @@ def test_backslashes_before_quotes() -> None:
     assert rows[0][1]["chosen"] == 'say "hi" now'
     assert rows[1][1]["chosen"] == "\\nu is $\\frac$, C:\\dir"
     rows, rejects = read_text(text, escape="")
-    assert [number for number, _ in rejects] == [1]
+    assert [number for number, _ in rejects] == [2]
     assert "csv: {escape: '\\'}" in rejects[0][1]
     assert rows[0][1]["chosen"] == latex
 
@@ -184,14 +195,14 @@ def test_backslashes_that_are_text_stay() -> None:
 
 def test_backslashes_far_below_are_a_reject() -> None:
     rows, rejects = read_text(table(*PLAIN * 200, 'q,"say \\"hi\\"",bad', "last,x,y"))
-    assert [number for number, _ in rejects] == [8001]
-    assert rows[-1] == (8002, {"prompt": "last", "chosen": "x", "rejected": "y"})
+    assert [number for number, _ in rejects] == [8002]
+    assert rows[-1] == (8003, {"prompt": "last", "chosen": "x", "rejected": "y"})
 
 
 def test_other_quotes_and_none() -> None:
-    assert read_text("a,b\n'x, y',it''s\n", quote="'")[0] == [(1, {"a": "x, y", "b": "it''s"})]
-    assert read_text('a,b\n"x,y"\n', quote="")[0] == [(1, {"a": '"x', "b": 'y"'})]
-    assert read_text("a,b\nx\\,y,z\n", quote="", escape="\\")[0] == [(1, {"a": "x,y", "b": "z"})]
+    assert read_text("a,b\n'x, y',it''s\n", quote="'")[0] == [(2, {"a": "x, y", "b": "it''s"})]
+    assert read_text('a,b\n"x,y"\n', quote="")[0] == [(2, {"a": '"x', "b": 'y"'})]
+    assert read_text("a,b\nx\\,y,z\n", quote="", escape="\\")[0] == [(2, {"a": "x,y", "b": "z"})]
 
 
 def test_settings_of_a_source_and_of_a_join(tmp_path: Path) -> None:
@@ -241,7 +252,7 @@ def test_byte_order_marks_between_files_cost_no_row(tmp_path: Path) -> None:
         entries = [row for part in parts([name], tmp_path, "s") for _, row in read(part)]
         assert [next(iter(row.values())) if isinstance(row, dict) else row for row in entries] == rows
     # Inside a cell it is a character of the text.
-    assert read_text('a\n"x\n\ufeffy"\n')[0] == [(1, {"a": "x\n\ufeffy"})]
+    assert read_text('a\n"x\n\ufeffy"\n')[0] == [(2, {"a": "x\n\ufeffy"})]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.lst"])
@@ -293,8 +304,8 @@ def test_an_open_quote_in_every_row_does_not_cost_the_square_of_the_rows(
     monkeypatch.setattr(csv_rows, "_Lines", CountedLines)
     for count in (1000, 4000):
         rows, rejects = read_text(table(*[row] * count, "q,a", header="prompt,chosen"))
-        assert [number for number, _ in rejects] == list(range(1, count + 1))
-        assert rows == [(count + 1, {"prompt": "q", "chosen": "a"})]
+        assert [number for number, _ in rejects] == list(range(2, count + 2))
+        assert rows == [(count + 2, {"prompt": "q", "chosen": "a"})]
     small, large = tables
     assert large.repeated < 6 * small.repeated + (1 << 16)
     assert large.repeated < 250 * large.work
@@ -333,7 +344,7 @@ def test_a_header_in_another_order_is_read_and_noted() -> None:
     with collect_notes() as notes:
         rows, rejects = read_text(OTHER_ORDER)
     assert not rejects
-    assert rows == [(n, {"prompt": f"q{n}", "chosen": "good", "rejected": "bad"}) for n in (1, 2)]
+    assert rows == [(2 * n, {"prompt": f"q{n}", "chosen": "good", "rejected": "bad"}) for n in (1, 2)]
     assert notes == [OTHER_HEADER]
     with collect_notes() as notes:
         assert len(read_text("prompt,chosen\nq1,a\nprompt,chosen\nq2,b\n")[0]) == 2
@@ -369,7 +380,7 @@ def test_a_study_names_the_second_header(tmp_path: Path) -> None:
     source = {"name": "s", "path": "a.csv", "format": "pairs", "map": {"prompt": "prompt"}}
     out = api.unify_feedback({"data_root": str(tmp_path), "sources": [source]}, tmp_path / "run")
     assert {row["chosen"][0]["content"] for row in pq.read_table(out).to_pylist()} == {"good"}
-    assert manifest_of(tmp_path / "run")["sources"]["s"]["notes"] == [f"1 row: {OTHER_HEADER}; the first: a.csv:2"]
+    assert manifest_of(tmp_path / "run")["sources"]["s"]["notes"] == [f"1 row: {OTHER_HEADER}; the first: a.csv:4"]
 
 
 def test_errors_of_spreadsheet_programs_are_noted() -> None:

@@ -106,9 +106,10 @@ def test_very_many_areas_are_read(tmp_path: Path) -> None:
 
 def test_a_row_number_that_comes_twice_loses_no_row(tmp_path: Path) -> None:
     path = sheet(tmp_path / "x.xlsx", ["a"], ["1"], ["2"], ["3"], ["4"], numbers=[1, 2, 2, 5, 3])
-    rows, notes = rows_of(path)
-    assert [row["a"] for row in rows] == ["1", "2", "3", "4"]
-    assert notes == ["its number in the sheet is not above that of the row before it; all rows are read"] * 2
+    with collect_notes() as notes:
+        rows = [entry for part in parts([path.name], tmp_path, "s") for entry in read(part)]
+    assert rows == [(2, {"a": "1"}), (3, {"a": "2"}), (5, {"a": "3"}), (6, {"a": "4"})]
+    assert notes == ["its number in the sheet is not above that of the row before it, so it gets the next one"] * 2
 
 
 def test_a_cell_that_comes_twice_is_noted(tmp_path: Path) -> None:
@@ -138,12 +139,12 @@ def test_a_study_rejects_mapped_formulas_and_counts_numbers(tmp_path: Path) -> N
     assert (preference["chosen"][0]["content"], preference["rejected"][0]["content"]) == ("good", "bad")
     rejects = pq.read_table(out.with_name("rejects.parquet")).to_pylist()
     assert [(row["reason"], row["field"], row["origin"]) for row in rejects] == [
-        ("wrong_type", "answer", ["x.xlsx:3"]),
-        ("wrong_type", "stars", ["x.xlsx:4"]),
+        ("wrong_type", "answer", ["x.xlsx:4"]),
         ("wrong_type", "stars", ["x.xlsx:5"]),
+        ("wrong_type", "stars", ["x.xlsx:6"]),
     ]
     (note,) = manifest_of(tmp_path / "run")["sources"]["s"]["notes"]
-    assert note == "1 row: 'stars' comes from a formula; the value saved with it is read; the first: x.xlsx:1"
+    assert note == "1 row: 'stars' comes from a formula; the value saved with it is read; the first: x.xlsx:2"
 
 
 def test_answers_that_begin_with_a_sign_of_equality(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_missing_row_names_the_faults_of_its_table(tmp_path: Path) -> None:
     (reject,) = joined(tmp_path, {"path": "b.csv", "left": "q", "right": "id"})
     assert reject["reason"] == "missing_field"
     assert (
-        "b.csv has no row with id '2' (1 of its rows cannot be used, the first: b.csv:2: the row has 3 cells"
+        "b.csv has no row with id '2' (1 of its rows cannot be used, the first: b.csv:3: the row has 3 cells"
         in (reject["detail"])
     )
 

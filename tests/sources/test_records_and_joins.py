@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -87,6 +88,27 @@ def test_by_row_number_a_parallel_file(tmp_path: Path) -> None:
     assert (found[1][0], found[1][1].reason) == (2, Reason.MISSING_FIELD)
     assert found[1][1].detail == "q-labels.lst has no row 2"
     assert found[2] == (3, {"q": "c", "q-labels": {"line": "2"}})
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "xlsx"])
+def test_by_row_number_the_header_does_not_count(tmp_path: Path, ending: str) -> None:
+    rows = [["q"], ["two\nlines"], ["b"], ["c"]]
+    if ending == "xlsx":
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / "q.xlsx")
+    else:
+        (tmp_path / f"q.{ending}").write_text("".join(f'"{row[0]}"\n' for row in rows), encoding="utf-8")
+    jsonl(tmp_path / "t.jsonl", [{"x": 1}, {"x": 2}])
+    found = looked_up(tmp_path, source(tmp_path, {"path": "t.jsonl", "on": "row"}, files=f"q.{ending}"))
+    assert [row["t"]["x"] for _, row in found[:2]] == [1, 2]
+    assert [number for number, _ in found] == ([2, 3, 4] if ending == "xlsx" else [2, 4, 5])
+    back = looked_up(tmp_path, source(tmp_path, {"path": f"q.{ending}", "on": "row"}, files="t.jsonl"))
+    assert [row["q"]["q"] for _, row in back] == ["two\nlines", "b"]
+    jsonl(tmp_path / "t.jsonl", [{"x": n} for n in range(4)])
+    (*_, (_, missing)) = looked_up(tmp_path, source(tmp_path, {"path": f"q.{ending}", "on": "row"}, files="t.jsonl"))
+    assert missing.detail == f"q.{ending} has no row 4 below its header"
 
 
 def test_by_id_across_shapes_where_7_and_its_text_are_one_id(tmp_path: Path) -> None:

@@ -44,18 +44,18 @@ def test_cells_keep_their_types_and_rows_are_made_whole(tmp_path: Path) -> None:
     workbook(tmp_path / "r.xlsx", First=RATINGS, Second=[["x"], [1]])
     header = ("question", "answer", "stars", "column_4", "question_2")
     found = rows_of("r.xlsx", tmp_path)
-    assert found[0] == (1, dict(zip(header, ["Tea?", "Yes.", 5, True, "a"], strict=True)))
-    assert found[1] == (2, dict(zip(header, ["Milk?", None, 2.5, False, None], strict=True)))
-    assert (found[2][0], found[2][1].reason) == (3, Reason.WRONG_TYPE)
+    assert found[0] == (2, dict(zip(header, ["Tea?", "Yes.", 5, True, "a"], strict=True)))
+    assert found[1] == (4, dict(zip(header, ["Milk?", None, 2.5, False, None], strict=True)))
+    assert (found[2][0], found[2][1].reason) == (5, Reason.WRONG_TYPE)
     assert "the row has 6 cells, the header 5" in found[2][1].detail
-    assert found[3] == (4, dict(zip(header, ["2024-05-01T12:30:00", 7, "3", None, None], strict=True)))
+    assert found[3] == (6, dict(zip(header, ["2024-05-01T12:30:00", 7, "3", None, None], strict=True)))
     assert len(found) == 4
 
 
 def test_a_sheet_is_named_after_the_file(tmp_path: Path) -> None:
     workbook(tmp_path / "r.xlsx", First=RATINGS, Second=[["x"], [1], [2]])
     (part,) = parts(["r.xlsx#Second"], tmp_path, "s.path")
-    assert list(read(part)) == [(1, {"x": 1}), (2, {"x": 2})]
+    assert list(read(part)) == [(2, {"x": 1}), (3, {"x": 2})]
     assert part.origin == "r.xlsx#Second"
     both = parts(["r.xlsx#First", "r.xlsx#Second", "r.xlsx#Second"], tmp_path, "s.path")
     assert [p.sheet for p in both] == ["First", "Second"]
@@ -66,7 +66,7 @@ def test_a_sheet_is_named_after_the_file(tmp_path: Path) -> None:
 
 def test_a_file_whose_name_has_the_sign_is_that_file(tmp_path: Path) -> None:
     workbook(tmp_path / "r.xlsx#1.xlsx", Only=[["x"], [1]])
-    assert rows_of("r.xlsx#1.xlsx", tmp_path) == [(1, {"x": 1})]
+    assert rows_of("r.xlsx#1.xlsx", tmp_path) == [(2, {"x": 1})]
 
 
 def test_workbooks_in_archives(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_workbooks_in_archives(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         archive.write(plain, "in/r.xlsx")
         archive.writestr("in/notes.txt", "no data")
-    assert rows_of("r.xlsx.gz", tmp_path) == [(1, {"x": "one"})]
-    assert rows_of("all.zip", tmp_path) == [(1, {"x": "one"})]
+    assert rows_of("r.xlsx.gz", tmp_path) == [(2, {"x": "one"})]
+    assert rows_of("all.zip", tmp_path) == [(2, {"x": "one"})]
 
 
 def test_what_is_no_workbook_is_one_reject(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Shared part of the golden tests of formats: runs rows through the whole stage and compares every column."""
 
+import csv
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,8 @@ class Case:
     """Rows of one source and the expected result.
 
     `rows` are written as JSON Lines to `d.jsonl`, so the second row's origin is `d.jsonl:2`; a string is the content
-    of `d.csv`. `preferences` are in the order of the file. `rejects` are (level, reason, field, origins).
+    of `d.csv`, whose rows are counted here from 1 below the header; `check` turns them into lines. `preferences` are in
+    the order of the file. `rejects` are (level, reason, field, origins).
     """
 
     about: str
@@ -98,12 +100,12 @@ def unify_case(case: Case, name: str, folder: Path) -> UnifiedCase:
 def check(case: Case, name: str, folder: Path) -> None:
     """Checks every column of every preference, every reject, and that the counts add up."""
     result = unify_case(case, name, folder)
-    suffix = "csv" if isinstance(case.rows, str) else "jsonl"
+    suffix, number = ("csv", first_lines(case.rows)) if isinstance(case.rows, str) else ("jsonl", {})
     expected = [
         {
             **p,
             "margin_percentile": approximately(p["margin_percentile"]),
-            "origin": [f"d.{suffix}:{row}" for row in p["origin"]],
+            "origin": [f"d.{suffix}:{number.get(row, row)}" for row in p["origin"]],
         }
         for p in case.preferences
     ]
@@ -111,12 +113,21 @@ def check(case: Case, name: str, folder: Path) -> None:
     rejects = [
         (r["level"], r["reason"], r["field"], [o.partition(":")[2] for o in r["origin"]]) for r in result.rejects
     ]
-    assert rejects == [(level, reason, name, [str(o) for o in rows]) for level, reason, name, rows in case.rejects]
+    assert rejects == [
+        (level, reason, name, [str(number.get(o, o)) for o in rows]) for level, reason, name, rows in case.rejects
+    ]
     assert all(r["detail"] for r in result.rejects)
     for p in result.preferences:
         assert (p["source"], p["kind"], p["objective"], p["licence"]) == ("d", name, "instruction", "CC0")
         assert len(p["id"]) == len(p["group"]) == 32
     check_counts(result.counts)
+
+
+def first_lines(table: str) -> dict[Any, int]:
+    """Returns row below the header -> the line on which it begins, of a CSV."""
+    reader = csv.reader(table.splitlines(keepends=True))
+    ends = [0, *(reader.line_num for _ in reader)]
+    return {row: end + 1 for row, end in enumerate(ends[:-1])}
 
 
 def check_counts(counts: dict[str, Any]) -> None:

@@ -244,7 +244,7 @@ def test_an_item_whose_value_is_not_a_number_is_left_out_and_says_so() -> None:
         (Reason.WRONG_TYPE, "answers.0"),
         (Reason.LEFT_OUT, "answers.2"),
     ]
-    assert "expected a number, found str 'N/A'" in rejects[0].detail
+    assert "expected a number, found the text 'N/A'" in rejects[0].detail
 
 
 def test_rejects_of_kept_items_have_their_place_in_the_raw_row() -> None:

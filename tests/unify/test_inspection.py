@@ -324,6 +324,22 @@ def test_the_stars_of_a_support_team_are_ratings_of_the_reply(here: Path, delimi
     assert {reject["reason"] for reject in rejects} <= {"unscored", "tie", "one_response"}
 
 
+@pytest.mark.parametrize(("n_single", "is_told"), [(71, True), (20, False), (0, False)])
+def test_prompts_with_one_answer_only_are_counted(here: Path, n_single: int, is_told: bool) -> None:
+    ends = (("yes", 5), ("no", 2))
+    two = [(f"What is number {i}?", f"It is {i}, {how}.", stars) for i in range(21) for how, stars in ends]
+    one = [(f"Where is number {i}?", f"Number {i} is here.", 1 + i % 5) for i in range(n_single)]
+    rows = [{"question": q, "answer": a, "stars": stars} for q, a, stars in (*two, *one)]
+    write_jsonl(here / "d.jsonl", rows)
+    (found,) = inspection.inspect(["d.jsonl"])
+    said = [doubt for doubt in found.doubts if "have one answer only" in doubt]
+    assert found.format == "ratings"
+    assert len(said) == is_told
+    if is_told:
+        assert said[0].startswith("71 of 92 prompts have one answer only")
+        assert "format: thumbs, with label: stars" in said[0]
+
+
 def test_rows_in_an_object_are_read_as_the_entry_says(here: Path) -> None:
     rows = {
         f"id{i}": {"prompt": f"What is fact {i}?", "chosen": f"It is {i}.", "rejected": "No idea."} for i in range(4)

@@ -154,7 +154,7 @@ CASES = [
                 margin_percentile=0.5,
                 n_responses=3,
                 origin=[1, 2],
-                extra={"others": [{"origin": ["d.csv:3"], "scores": {}}]},
+                extra={"others": [{"origin": ["d.csv:4"], "scores": {}}]},
             )
         ],
         [

@@ -14,7 +14,7 @@ from support.golden import check_counts, resolve_source, run_unify
 from unipref.core.errors import UserError
 from unipref.core.records import preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
-from unipref.unify import ResolvedSource
+from unipref.unify import ResolvedSource, rejection_warnings
 
 STARS = {
     "prompt": "q",
@@ -195,6 +195,15 @@ def test_no_usable_row_is_an_error_that_says_where_and_why(tmp_path: Path) -> No
         "  empty: no rows",
         "  To see how rows are read, run: unipref inspect FILE",
     ]
+
+
+def test_a_source_whose_prompts_have_mostly_one_answer_says_how_to_use_them(tmp_path: Path) -> None:
+    rows = [*rated([5]), *({"q": f"Alone {i}", "a": "A", "stars": 3} for i in range(2))]
+    plan = resolve_source("ratings", STARS, write_jsonl(tmp_path / "a.jsonl", rows), "stars")
+    (note,) = [n for n in rejection_warnings(run_unify([plan], tmp_path / "out")) if "one answer" in n]
+    assert note.startswith(
+        "stars: 2 of 3 prompts have one answer, without a pair. To use answers that are scored alone"
+    )
 
 
 def test_no_preference_above_min_margin_is_an_error(tmp_path: Path) -> None:

@@ -218,7 +218,10 @@ def _explain_row(unified: list[Path], origin: str) -> dict[str, Any]:
         file = origin.rpartition(":")[0]
         mend = near_name(file, files)
         if file in files:
-            mend = f"The run read '{file}'. The row is missing, or it repeats another row."
+            mend = (
+                f"The run read '{file}'. The row is missing or repeats another row. A row of a CSV or JSON Lines file "
+                "has the number of its first line, one of a sheet its number there; a header is no row."
+            )
         raise UserError(f"nothing in this run comes from '{origin}'.", where=str(unified[0].parent), mend=mend)
     return {
         **{"origin": origin, "source": source, "rejects": rejects, "preferences": list(ids)},

@@ -20,6 +20,7 @@ from unipref.analysis.verdicts.evidence import Evidence, Model
 from unipref.core.stats.intervals import LEVEL, find_quantile
 
 POWER = 0.8
+DEFAULT_SOURCE = "defaults (--from RUN takes those of a finished run)"
 SEEDS = (2, 3, 5, 10)
 TIMES = (1, 2, 4)
 """Multiples of the study's examples and clusters that are shown."""
@@ -190,7 +191,7 @@ def _describe_side(objective: str, side: Mapping[str, Any]) -> str:
         if needed
         else f"no number of seeds up to {MOST_SEEDS} shows a difference of {side['effect']:g}: it takes more clusters"
     )
-    of, source = side["components"], "defaults" if side["is_default"] else "from the run"
+    of, source = side["components"], DEFAULT_SOURCE if side["is_default"] else "from the run"
     spread = ", ".join(f"{value:.3f} between {name}" for name, value in of.items())
     return (
         f"{objective} ({side['metric']} of {side['benchmark']}): {found}. Standard deviations of a difference, "

@@ -1,9 +1,15 @@
-"""Formats texts, sizes and durations for a reader."""
+"""Formats texts, values, sizes and durations for a reader."""
+
+import json
+import numbers
+from typing import Any
 
 from unipref.core.hashing import json_hash
 
 MOST_OF_NAME = 80
 """Most characters of a name from data that are shown."""
+MOST_OF_VALUE = 60
+"""Most characters of a value in an error message."""
 
 
 def shorten(text: str, most: int, *, one_line: bool = False, keep_end: bool = False) -> str:
@@ -45,3 +51,23 @@ def format_seconds(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def name_kind(value: Any) -> str:
+    """Names what a value is for an error message, in the words of people rather than Python's."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return "no value (null or an empty cell)"
+    kinds = {str: "a text", dict: "an object", list: "a list", bool: "a boolean", bytes: "bytes"}
+    if kind := kinds.get(type(value)):
+        return kind
+    return "a number" if isinstance(value, numbers.Number) else f"a {type(value).__name__}"
+
+
+def describe_value(value: Any) -> str:
+    """Describes a value for an error message: what it is and how it begins."""
+    kind = name_kind(value)
+    if kind.startswith("no value"):
+        return kind
+    if kind in ("a number", "a boolean"):
+        return f"the {kind[2:]} {json.dumps(value) if isinstance(value, bool) else str(value)[:MOST_OF_VALUE]}"
+    return f"the text {str(value)[:MOST_OF_VALUE]!r}" if kind == "a text" else f"{kind}: {str(value)[:MOST_OF_VALUE]!r}"

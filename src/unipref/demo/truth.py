@@ -2,8 +2,8 @@
 
 `truth.jsonl` has a line per question of a file, in file order:
 
-- `file`, `rows`: the feedback file, and the first and last row (from 1) that hold its label; a follow-up question in a
-  tree has its tree's row.
+- `file`, `rows`: the feedback file, and the first and last row that hold its label, counted from 1 without a header; a
+  follow-up question in a tree has its tree's row.
 - `prompt`: the user's last turn. `copy_of`: the prompt that it paraphrases, or null.
 - `rater`, `manner`: the rater, and how they judge: careful, careless, noisy or adversarial.
 - `answers`: answer -> true quality; the best one is right.

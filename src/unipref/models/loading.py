@@ -17,6 +17,7 @@ from unipref.core.workers.local import count_free_cores
 from unipref.models import gguf, opening
 from unipref.models.adapter_merge import MergeDifference, merge_checked
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, read_json_object
+from unipref.models.missing_folders import is_missing_folder, suggest_folder
 from unipref.models.opening import is_adapter, list_chain
 
 if TYPE_CHECKING:
@@ -245,10 +246,9 @@ def _existing(name: str) -> str:
         return str(file)
     if path.is_dir():
         return str(path)
-    if opening.looks_like_folder(name):
-        raise UserError(
-            "the model folder does not exist.", where=name, mend="Give a model folder or a hub name like org/name."
-        )
+    if opening.looks_like_folder(name) or is_missing_folder(name):
+        mend = suggest_folder(name) or "Give a model folder or a hub name like org/name."
+        raise UserError("the model folder does not exist.", where=name, mend=mend)
     return name
 
 

@@ -15,7 +15,7 @@ from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.select import choose
 from unipref.study.schema import Study
-from unipref.unify import describe_judging, refuse_contradictions, rejection_warnings, unify
+from unipref.unify import describe_judging, refuse_contradictions, refuse_missing_columns, rejection_warnings, unify
 
 
 class DataStages:
@@ -60,6 +60,7 @@ class DataStages:
             source.projection.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)
         }
         context.manifest.record_unify(variant, stage, hashes)
+        refuse_missing_columns(stage.result)
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
         return stage
 

@@ -14,6 +14,8 @@ from unipref.evaluate import check_packages, data_path
 from unipref.evaluate.counting import count_units
 from unipref.study.load import ResolvedStudy, load
 
+ASSUMED_PAIRS = 100
+"""Number of held-out pairs that is assumed before anybody can count them."""
 STUDY_FILE = "STUDY"
 """What stands for the study file in a command to copy."""
 
@@ -34,21 +36,19 @@ def plan_study(study: Any, run: Path | None = None, *, overrides: Sequence[str] 
     """
     resolved = load(study, overrides)
     notes: list[str] = []
-    measured = _count_sides(resolved, notes, run)
+    measured = _count_sides(resolved, notes, run) or _assume_held_out(resolved, notes, run)
     if not measured:
         own = [(b, label) for b, label in resolved.study.labelled_benchmarks() if b.data is None]
         held_out = [label for benchmark, label in own if benchmark.fallback_metric is not None]
         why = (
-            f"{' and '.join(held_out)} measures held-out preferences, which nobody can count before the data are split"
+            f"{' and '.join(held_out)} measures held-out pairs, of which {run} has none"
             if held_out
             else "no benchmark measures instructions or bias"
         )
-        mend = "Add one with data of its own, as in --set 'evaluate=[{ifeval: {}}]': unipref list benchmarks."
-        mend += f" Or split the data first: unipref unify {STUDY_FILE} -o RUN, then add --from RUN." * bool(held_out)
         raise UserError(
-            f"the study has no benchmark whose examples can be counted before the run: {why}.",
+            f"the study has no benchmark whose examples can be counted: {why}.",
             where="evaluate",
-            mend=mend,
+            mend="Add one with data of its own, as in --set 'evaluate=[{ifeval: {}}]': unipref list benchmarks.",
         )
     components: dict[str, Components] = {}
     if run is not None and (scores := (folder := RunFolder(run)).scores()):
@@ -86,6 +86,30 @@ def _count_sides(resolved: ResolvedStudy, notes: list[str], run: Path | None) ->
                 measured[side] = Measurement(label, benchmark.fallback_metric, pairs, clusters, effects[side])
     notes += [f"No benchmark measures {side}." for side in effects if side not in measured]
     return measured
+
+
+def _assume_held_out(resolved: ResolvedStudy, notes: list[str], run: Path | None) -> dict[str, Measurement]:
+    """Assumes a number of held-out pairs for each objective of a study that measures nothing else, and says so."""
+    held_out = [
+        (label, benchmark.fallback_metric)
+        for benchmark, label in resolved.study.labelled_benchmarks()
+        if benchmark.data is None and benchmark.fallback_metric is not None
+    ]
+    if not held_out or run is not None:
+        return {}
+    label, metric = held_out[0]
+    effects = resolved.study.verdicts.effect.model_dump()
+    objectives = dict.fromkeys(one.projection.objective for several in resolved.sources.values() for one in several)
+    notes[:] = [
+        f"{label} measures held-out pairs, which can be counted after the data are split: {ASSUMED_PAIRS} pairs of as "
+        f"many prompts are assumed. Count them: unipref unify {STUDY_FILE} -o RUN, then add --from RUN. A benchmark "
+        "with data of its own is counted now, as in --set 'evaluate=[{ifeval: {}}]'."
+    ]
+    return {
+        side: Measurement(label, metric, ASSUMED_PAIRS, ASSUMED_PAIRS, effects[side])
+        for side in objectives
+        if side in effects
+    }
 
 
 def _count_held_out(run: Path) -> dict[str, tuple[int, int]]:

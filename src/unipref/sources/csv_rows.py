@@ -50,11 +50,14 @@ class _Lines:
         pending: the lines of the record so far.
         ended: whether the table is at its end.
         has_mark: whether the record begins with a byte order mark.
+        number: of the record's first line in the file, from 1.
         work, repeated: what reading took, in characters: the first time, and again.
     """
 
-    def __init__(self, lines: Iterator[str], limit: RowLimit = DEFAULT_ROW) -> None:
+    def __init__(self, lines: Iterator[str], limit: RowLimit = DEFAULT_ROW, n_before: int = 0) -> None:
         self._lines, self._limit = lines, limit
+        self._taken = n_before
+        self.number = n_before + 1
         self._again: deque[str] = deque()
         self._size = 0
         self.pending: list[str] = []
@@ -79,12 +82,18 @@ class _Lines:
             if self.has_mark:
                 line = line.lstrip(BYTE_ORDER_MARK)
         self._size = len(line) + (self._size if self.pending else 0)
+        self._taken += 1
         self.pending.append(line)
         if self._size > self._limit.size:
             raise TooLong(self._limit.reject().detail.rstrip("."))
         if len(self.pending) > MOST_LINES and self.repeated > FREE_WORK + FREE_SHARE * self.work:
             raise TooManyLines(f"a quote in it is not closed within {MOST_LINES} lines, like many others in this file")
         return line
+
+    def begin_record(self) -> None:
+        """Begins a record at the next line."""
+        self.pending.clear()
+        self.number = self._taken + 1
 
     def give_back(self, first: int = 1) -> None:
         """Makes the pending lines from `first` on come again."""
@@ -94,6 +103,7 @@ class _Lines:
     def keep(self, count: int) -> None:
         """Makes the pending lines after the first `count` come again."""
         self._again.extendleft(reversed(self.pending[count:]))
+        self._taken -= len(self.pending) - len(self.pending[:count])
         self.pending, self.ended = self.pending[:count], False
 
 
@@ -108,8 +118,10 @@ def bounded_lines(text: io.TextIOBase, limit: RowLimit) -> Iterator[str]:
 def read_table(
     blocks: Iterator[bytes], usual: str, limit: RowLimit = DEFAULT_ROW, given: dict[str, str] | None = None
 ) -> Iterator[Numbered]:
-    """Yields the records of a CSV with a header, as strings by column; numbered from 1, without header and blank lines.
+    """Yields the records of a CSV with a header, as strings by column, without header and blank lines.
 
+    A record's number is that of the line on which it begins, from 1, as an editor shows it. A sheet shows another one
+    if a record before it has line breaks in a cell.
     A record with more or fewer cells than the header is a reject, and so is one whose quotes are not closed properly:
     reading continues at the next line. Columns without a name are called `column_N`; a repeated name gets `_2`.
 
@@ -127,7 +139,9 @@ def read_table(
     given = dict(given or {})
     head, rest = first_lines(blocks)
     sample, is_whole = _whole_lines(head)
+    n_before = 0
     if match := SEPARATOR_LINE.match(sample):
+        n_before = 1
         if is_separator(match[1], given.get("quote", '"')):
             given.setdefault("delimiter", match[1])
         head, sample = head[len(match[0].encode("utf-8", "surrogateescape")) :], sample[match.end() :]
@@ -139,7 +153,8 @@ def read_table(
         newline="",
     )
     lines = bounded_lines(text, limit)
-    yield from _rows(_Lines(map(dialect.protect, lines) if dialect.escape else lines, limit), dialect, sample)
+    lines = map(dialect.protect, lines) if dialect.escape else lines
+    yield from _rows(_Lines(lines, limit, n_before), dialect, sample)
 
 
 def find_delimiter(blocks: Iterator[bytes], usual: str) -> str:
@@ -170,7 +185,6 @@ def _rows(lines: _Lines, dialect: Dialect, sample: str) -> Iterator[Numbered]:
     if not first:
         return
     header = _name_columns(first)
-    row = 0
     check = QuoteCheck(first, dialect, sample)
     for record in _records(lines, check):
         if isinstance(record, list) and _is_header(record, first, lines.has_mark):
@@ -178,8 +192,7 @@ def _rows(lines: _Lines, dialect: Dialect, sample: str) -> Iterator[Numbered]:
             header, first = _name_columns(record), record
             check.set_columns(len(record))
             continue
-        row += 1
-        yield row, record if isinstance(record, Reject) else _record(header, record)
+        yield lines.number, record if isinstance(record, Reject) else _record(header, record)
 
 
 def _read_header(lines: _Lines, dialect: Dialect) -> list[str]:
@@ -233,7 +246,7 @@ def _records(lines: _Lines, check: QuoteCheck) -> Iterator[list[str] | Reject]:
     reader = csv.reader(lines, strict=True, **check.dialect.options())
     after_fault = False
     while True:
-        lines.pending.clear()
+        lines.begin_record()
         try:
             cells = next(reader)
         except StopIteration:

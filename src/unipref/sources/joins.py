@@ -45,7 +45,8 @@ class Join(Settings):
     path: str | Annotated[list[str], Field(min_length=1)]
     """Where the other table is, as for the source itself."""
     on: Literal["row"] | None = None
-    """`row`: the n-th row of the source belongs to the n-th row of the table, as in a parallel file of labels."""
+    """`row`: the n-th row of the source belongs to the n-th row of the table, as in a parallel file of labels. Rows of
+    CSV, TSV and XLSX files are counted from 1 below the header, those of other files as in their origin."""
     left: FieldPath | None = None
     """Path of the id in the source's rows."""
     right: FieldPath | None = None
@@ -115,6 +116,8 @@ SCHEMA = "CREATE TABLE found (id TEXT PRIMARY KEY, place TEXT, row TEXT, remarks
 FAULT_SCHEMA = "CREATE TABLE faults (rows INTEGER, first TEXT)"
 SAME_SCHEMA = "CREATE TABLE same (key TEXT, id TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID"
 """The ids that are written otherwise than their `value_key`, such as "7.0" for 7."""
+WITH_HEADER = ("csv", "tsv", "xlsx")
+"""Shapes of files that begin with a header."""
 LEAST_INEXACT = 2.0**53
 """From here on a float does not hold every whole number, so two ids may have become one."""
 
@@ -162,27 +165,41 @@ class ReadJoined:
                 (table, stack.enter_context(contextlib.closing(_open_index(self.indexes[table]))))
                 for table in part.tables
             ]
-            for number, row in read(part):
-                yield number, row if isinstance(row, Reject) else _with_tables(row, number, indexes)
+            for place, number, row in _with_places(part):
+                yield number, row if isinstance(row, Reject) else _with_tables(row, place, indexes)
+
+
+def _with_places(part: Part) -> Iterator[tuple[int | str, int | str, Row | Reject]]:
+    """Yields the rows of a part with the place by which they are joined, and their numbers.
+
+    The place is the number, except in files with a header line: there it counts the rows, so that row 1 belongs to line
+    1 of a file without one. Such files are never cut into parts.
+    """
+    for count, (number, row) in enumerate(read(part), 1):
+        yield count if part.shape in WITH_HEADER else number, number, row
+
+
+def _describe_count(part: Part) -> str:
+    return " below its header" if part.shape in WITH_HEADER else ""
 
 
 def _open_index(index: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{Path(index).absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.Connection]]) -> Row | Reject:
+def _with_tables(row: Row, place: int | str, tables: list[tuple[Table, sqlite3.Connection]]) -> Row | Reject:
     joined_row = dict(row)
     for table, index in tables:
         if table.name in row:
             detail = f"the row has a field '{table.name}' already; give the join another name with 'as'"
             return Reject(Reason.WRONG_TYPE, detail, table.name)
-        key = str(number) if not table.left else id_at(row, table.left)
+        key = str(place) if not table.left else id_at(row, table.left)
         if key is None:
             return _describe_id(row, table.left)
         matches = _look_up(index, key)
         if len(matches) != 1:
             origin, number_of_rows = table.files[0].origin, f"{len(matches)} rows" if matches else "no row"
-            with_id = f" with {table.right} {key!r}" if table.right else f" {key}"
+            with_id = f" with {table.right} {key!r}" if table.right else f" {key}{_describe_count(table.files[0])}"
             detail = f"{origin} has {number_of_rows}{with_id}{_describe_faults(index)}"
             if matches:
                 return Reject(Reason.WRONG_TYPE, f"{detail}, written in several ways; write ids in one way", table.left)
@@ -271,15 +288,15 @@ def _write_index(table: Table, path: str) -> None:
         index.execute(FAULT_SCHEMA)
         index.execute("BEGIN")
         for part in table.files:
-            for number, row in read(part):
-                place = f"{part.origin}:{number}"
+            for place, number, row in _with_places(part):
+                origin = f"{part.origin}:{number}"
                 encoded = row if isinstance(row, Reject) else _encode(row)
                 if isinstance(row, Reject) or isinstance(encoded, Reject):
                     n_faults += 1
-                    first_fault = first_fault or f"{place}: {encoded}"
-                elif (key := id_at(row, table.right) if table.right else str(number)) is not None:
+                    first_fault = first_fault or f"{origin}: {encoded}"
+                elif (key := id_at(row, table.right) if table.right else str(place)) is not None:
                     has_id = True
-                    _insert(index, table, key, place, encoded, _remarks(row, notes))
+                    _insert(index, table, key, origin, encoded, _remarks(row, notes))
                 notes.clear()
         index.execute("INSERT INTO faults VALUES (?, ?)", (n_faults, first_fault))
         index.execute("COMMIT")

@@ -8,6 +8,7 @@ where the rows are the values of an object, `key` is their key. Row 7's second i
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from unipref.core.display import name_kind
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.row_paths import take_key
 from unipref.sources.json_rows import Numbered
@@ -63,7 +64,7 @@ def _extract_items(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], R
     if isinstance(items, dict):
         return list(items.items()), parent
     if not isinstance(items, list):
-        raise Reject(Reason.WRONG_TYPE, f"'records' needs a list of rows here, found {type(items).__name__}", path)
+        raise Reject(Reason.WRONG_TYPE, f"'records' needs a list of rows here, found {name_kind(items)}", path)
     if not items:
         detail = "the list is empty: the row holds nothing to read there, such as a label or a judgement"
         raise Reject(Reason.UNSCORED, detail, path)

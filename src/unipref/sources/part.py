@@ -32,7 +32,8 @@ class Part(msgspec.Struct, frozen=True):
         packing: '', 'gz' or 'zst'.
         member: the name inside a zip.
         start, end: range of bytes (JSON Lines) or of row groups (Parquet); `end` None: to the end.
-        first_row: number of the part's first row in its file: of the line for JSON Lines, of the record otherwise.
+        first_row: number of the part's first row in its file: of the line for JSON Lines, of the record for Parquet;
+            1 for others.
         size: bytes to read, packed where the file is packed.
         sheet: the sheet of a workbook; '' is the first one.
         orient: how a table is stored in each row; '' if the rows are no tables (`oriented_rows`).

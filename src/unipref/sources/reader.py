@@ -28,11 +28,11 @@ PEEK_CHARACTERS = 16 << 20
 
 
 def read(part: Part) -> Iterator[Numbered]:
-    """Yields the rows of a part in order, each with its number in the whole file, counted from 1.
+    """Yields the rows of a part in order, each with its number in the whole file, as a person sees it there.
 
-    JSON Lines and lines of text are numbered by line; other files by record, without the header. Blank lines are
-    skipped. If `part.orient` is set, each row is a table that holds the rows (`oriented_rows`). If `part.records` is
-    set, the rows are the inner ones (`nested_rows`). Other tables are not joined: `joined` does that.
+    CSV, JSON Lines and lines of text are numbered by line, sheets by their rows, other files by record, from 1. Blank
+    lines are skipped. If `part.orient` is set, each row is a table that holds the rows (`oriented_rows`). If
+    `part.records` is set, the rows are the inner ones (`nested_rows`). Other tables are not joined: `joined` does that.
 
     Yields:
         (number, row), or (number, `Reject`) for a row that cannot be used. If a file is truncated or

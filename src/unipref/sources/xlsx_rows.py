@@ -23,7 +23,7 @@ MEND = "Open it in a spreadsheet program and save it again as .xlsx."
 
 
 def read_sheet(part: "Part") -> Iterator[Numbered]:
-    """Yields the records of a sheet, by column; numbered from 1, without header and empty rows.
+    """Yields the records of a sheet, by column, without header and empty rows; each has its number in the sheet.
 
     Cells keep their types: text, numbers, booleans; dates become ISO 8601 text, empty cells None. A formula has
     the value that was saved with it; a text from one is an `UnusableText`, and so is an error. Rows are streamed;
@@ -55,18 +55,17 @@ def _records(sheet: Any) -> Iterator[Numbered]:
     from unipref.sources.xlsx_cells import stored_rows
 
     header: list[str] | None = None
-    row = highest = 0
+    row = 0
     for number, cells, has_repeats in stored_rows(sheet):
         used = [column for column, cell in cells.items() if cell.value is not None]
         if not used:
             continue
-        is_lower, highest = number <= highest, max(number, highest)
+        is_lower, row = number <= row, max(number, row + 1)
         if header is None:
             header = column_names([_header_cell(cells.get(column)) for column in range(1, max(used) + 1)])
             continue
-        row += 1
         if is_lower:
-            note_row("its number in the sheet is not above that of the row before it; all rows are read")
+            note_row("its number in the sheet is not above that of the row before it, so it gets the next one")
         if has_repeats:
             note_row("it has two cells in one column of the sheet; the last one is read")
         yield row, _record(header, cells, max(used))

@@ -37,6 +37,11 @@ from unipref.unify.map_reduce import (
     part_name,
 )
 from unipref.unify.mapping.part_counts import NO_TOOLS
+from unipref.unify.missing_columns import (
+    describe_missing_columns,
+    find_missing_columns,
+    refuse_missing_columns,
+)
 from unipref.unify.open_groups import OpenGroups
 from unipref.unify.preference_file import OVERRULED, FileCounts, OverruledMethod, PreferenceWriter
 from unipref.unify.projection.pairs import PairMethod
@@ -59,6 +64,7 @@ __all__ = [
     "UnifySettings",
     "describe_judging",
     "refuse_contradictions",
+    "refuse_missing_columns",
     "rejection_warnings",
     "unify",
 ]
@@ -152,10 +158,17 @@ def unify(
     written = _write_preferences(reduces, settings, finder, engine, out)
     write_judging(judging, out)
     records = _make_records(sources, counts, written, judging, out, work)
+    for source, record in zip(sources, records.values(), strict=True):
+        if missing := find_missing_columns(source, read):
+            record["missing_columns"] = missing
+            record["notes"].append(describe_missing_columns(missing))
     shutil.rmtree(work)
     if not written.kept.total():
         lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
-        lines += [line for source, record in records.items() for line in describe_rejects(source, record)]
+        for source, record in records.items():
+            lines += describe_rejects(source, record)
+            if missing := record.get("missing_columns"):
+                lines.append(f"{source}: {describe_missing_columns(missing)}")
         raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
     return records
 

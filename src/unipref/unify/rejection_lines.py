@@ -9,6 +9,8 @@ from unipref.core.records import Reason
 from unipref.unify.mapping.part_counts import describe_parts
 from unipref.unify.mapping.unread_fields import describe_unread_fields
 
+MOST_SINGLE = 0.5
+"""Share of prompts with one answer above which a source of scores is said to lose most of them."""
 LEVELS = {
     "row": "rejected",
     "part": "parts_rejected",
@@ -50,6 +52,7 @@ def rejection_warnings(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
         yield from _describe_people(source, record)
         for sentence in describe_parts(record.get("message_parts", {}), record["rows"]):
             yield f"{source}: {sentence}"
+        yield from _describe_single_answers(source, record)
         if not record["preferences"]:
             yield f"no preference comes from {'; '.join(describe_rejects(source, record))}"
 
@@ -66,6 +69,21 @@ def _describe_people(source: str, record: Mapping[str, Any]) -> Iterator[str]:
             "1 pair whose own judgements tie is" if ordered == 1 else f"{ordered} pairs whose own judgements tie are"
         )
         yield f"{source}: {count} ordered by all judgements taken together"
+
+
+def _describe_single_answers(source: str, record: Mapping[str, Any]) -> Iterator[str]:
+    """Yields a sentence if most prompts of a source with scores have one answer, from which no pair comes."""
+    single = record["groups_rejected"].get(Reason.ONE_RESPONSE.value, 0)
+    if record["preferences"] and record["axis"] is not None and single > MOST_SINGLE * record["groups"]:
+        count = f"{single} of {record['groups']} prompts"
+        yield f"{source}: {count} have one answer, without a pair. {_advise_thumbs(record)}"
+
+
+def _advise_thumbs(record: Mapping[str, Any]) -> str:
+    return (
+        f"To use answers that are scored alone, set format: thumbs, with the field of '{record['axis']}' as label and "
+        "bounds such as up: {at_least: 4}, down: {at_most: 2}"
+    )
 
 
 def _describe_overruled(source: str, record: Mapping[str, Any]) -> Iterator[str]:
@@ -96,10 +114,7 @@ def describe_rejects(source: str, record: Mapping[str, Any]) -> list[str]:
         subject = _count_parts(count) if level == "part" else str(count)
         lines.append(f"{subject} x {reason}, the first in {record['examples'][f'{level}.{reason}']}")
         if reason == Reason.ONE_RESPONSE and record["axis"] is not None:
-            lines.append(
-                "To use answers that are scored alone, set format: thumbs, with the field of "
-                f"'{record['axis']}' as label and bounds such as up: {{at_least: 4}}, down: {{at_most: 2}}"
-            )
+            lines.append(_advise_thumbs(record))
     lines[0] = f"{source}: {lines[0]}"
     return lines
 

@@ -41,13 +41,13 @@ def leaks(make_run, folder, *prompts):
 def test_the_same_prompt_is_found_whatever_its_case_and_blanks(make_run, folder):
     assert leaks(make_run, folder, f"  {QUESTION.upper()} \n", "Another question altogether, is it?") == [
         ("quiz", 1, 0, [("a:1", "quiz/items.jsonl:1")]),
-        ("truth", 1, 0, [("a:1", "truth.csv:2")]),
+        ("truth", 1, 0, [("a:1", "truth.csv:3")]),
     ]
 
 
 def test_a_prompt_is_counted_once_however_often_it_comes(make_run, folder):
     found = leaks(make_run, folder, "Who invented the light bulb?", "who invented the light  bulb?")
-    assert found == [("truth", 1, 0, [("a:1", "truth.csv:1")])]
+    assert found == [("truth", 1, 0, [("a:1", "truth.csv:2")])]
 
 
 def test_keys_that_are_sentences_count(make_run, folder):
@@ -131,7 +131,7 @@ def test_the_known_overlaps_of_public_data_are_found(shared, tmp_path):
         ("llmbar/Natural/dataset.json:9", "mt_bench/question.jsonl:35"),
     ]
     assert (alpaca.benchmark, alpaca.exact, alpaca.overlapping) == ("truthfulqa", 1, 0)
-    assert alpaca.examples == [("alpaca/alpaca_5000.json:891", "truthfulqa/TruthfulQA.csv:685")]
+    assert alpaca.examples == [("alpaca/alpaca_5000.json:891", "truthfulqa/TruthfulQA.csv:686")]
 
 
 def test_a_folder_named_from_here_is_read_as_one_named_in_full(make_run, tmp_path, monkeypatch):

@@ -102,7 +102,7 @@ def test_rows_that_count_for_nothing_are_counted_and_named(tmp_path: Path) -> No
     assert [each[0].vote for each in judge(tmp_path, notes)] == ["first", None, None, None]
     assert len(notes) == 2
     assert "2 rows of votes.csv count for nothing: the vote is none of" in notes[0]
-    assert "first: votes.csv:1" in notes[0]
+    assert "first: votes.csv:2" in notes[0]
     assert "1 rows of votes.csv count for nothing: the pair is not of this collection" in notes[1]
 
 

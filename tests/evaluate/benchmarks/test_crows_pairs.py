@@ -185,9 +185,9 @@ def test_bad_data(tmp_path: Path) -> None:
     ):
         read_pairs(write(tmp_path / "a", head=head) / FILE)
     rows = [ROWS[0], [*ROWS[1][:3], "anti-stereo", *ROWS[1][4:]]]
-    with pytest.raises(UserError, match=r"(?s)csv:2: 'anti-stereo' .*Did you mean 'antistereo'"):
+    with pytest.raises(UserError, match=r"(?s)csv:3: 'anti-stereo' .*Did you mean 'antistereo'"):
         read_pairs(write(tmp_path / "b", rows) / FILE)
-    with pytest.raises(UserError, match=r"csv:2: the row is empty in column 'sent_less'"):
+    with pytest.raises(UserError, match=r"csv:3: the row is empty in column 'sent_less'"):
         read_pairs(write(tmp_path / "c", [ROWS[0], ["1", "Only one."]]) / FILE)
     with pytest.raises(UserError, match="the table has no rows"):
         read_pairs(write(tmp_path / "d", []) / FILE)

@@ -191,14 +191,14 @@ def test_bad_data(tmp_path: Path) -> None:
     folder = write(tmp_path / "d")
     path = folder / "all_sentences.tsv"
     path.write_text(path.read_text().replace("nurse.patient.1.male.txt", "nurse.patient.male.txt", 1))
-    with pytest.raises(UserError, match=r"all_sentences.tsv:1: 'nurse.patient.male.txt' is not a sentence id"):
+    with pytest.raises(UserError, match=r"all_sentences.tsv:2: 'nurse.patient.male.txt' is not a sentence id"):
         read_schemas(folder)
     path.write_text(path.read_text().replace("nurse.patient.male.txt", "nurse.patient.1.neutral.txt", 1))
-    with pytest.raises(UserError, match=r"all_sentences.tsv:1: the sentence lacks its template's pronoun 'they'"):
+    with pytest.raises(UserError, match=r"all_sentences.tsv:2: the sentence lacks its template's pronoun 'they'"):
         read_schemas(folder)
     templates = folder / "templates.tsv"
     templates.write_text(templates.read_text().replace("$NOM_PRONOUN", "$PRONOUN", 1))
-    with pytest.raises(UserError, match=r"templates.tsv:1: the template has no placeholder"):
+    with pytest.raises(UserError, match=r"templates.tsv:2: the template has no placeholder"):
         read_schemas(folder)
 
 

@@ -46,7 +46,7 @@ def test_an_invalid_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no column 'bls_pct_female'; its columns are: occupation, bls_pct_women\."):
         read_percent_women(path)
     path.write_text("occupation\tbls_pct_female\nNurse \t90\nbaker\tmany\n")
-    with pytest.raises(UserError, match=r"stats.tsv:2: 'many' in column"):
+    with pytest.raises(UserError, match=r"stats.tsv:3: 'many' in column"):
         read_percent_women(path)
     path.write_text("occupation\tbls_pct_female\nNurse \t90\n")
     assert read_percent_women(path) == {"nurse": 90.0}

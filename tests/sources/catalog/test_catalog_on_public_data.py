@@ -39,7 +39,7 @@ TULU, WINO = "tulu_preference/preference_sample.jsonl", "winogrande/train_m.json
 FACTS: list[tuple[str | None, str | None, int | None, dict[str, Any]]] = [
     # demonstrations: the answer, nothing against it
     *((f"{ALPACA}:{row}#output", None, n, {}) for row, n in enumerate((263, 465, 11, 319, 56), 1)),
-    *((f"{DOLLY}:{row}#response", None, n, {}) for row, n in ((1, 265), (2, 312), (9, 17), (12, 524), (23, 540))),
+    *((f"{DOLLY}:{row}#response", None, n, {}) for row, n in ((2, 265), (3, 312), (10, 17), (13, 524), (38, 540))),
     (f"{LIMA}:1#conversations.1", None, 1569, {}),
     (f"{LIMA}:2#conversations.1", None, 3107, {}),
     (f"{LIMA}:588#conversations.3", None, 603, {}),
@@ -139,7 +139,7 @@ LEFT_OUT = [
 
 @cache
 def raw_rows(file: Path) -> list[Any]:
-    """Every line or record of a raw file; a blank line keeps its number."""
+    """Every line or record of a raw file; a blank line keeps its number, and a CSV row is at its first line."""
     path, _, member = str(file).partition("!")
     if member:
         text = zipfile.ZipFile(path).read(member).decode()
@@ -147,7 +147,11 @@ def raw_rows(file: Path) -> list[Any]:
         data = Path(path).read_bytes()
         text = (gzip.decompress(data) if path.endswith(".gz") else data).decode()
     if path.endswith(".csv"):
-        return list(csv.DictReader(text.splitlines(keepends=True)))
+        reader = csv.DictReader(text.splitlines(keepends=True))
+        rows: list[Any] = [None] * (len(reader.fieldnames or ()) and reader.line_num)
+        for row in reader:
+            rows += [row, *[None] * (reader.line_num - len(rows) - 1)]
+        return rows
     if text.lstrip().startswith("["):
         return list(json.loads(text))
     return [json.loads(line) if line.strip() else None for line in text.split("\n")]

@@ -50,7 +50,7 @@ CASES = [
                 margin_percentile=2 / 3,
                 n_responses=3,
                 origin=[1, 2],
-                extra={"others": [{"origin": ["d.csv:4"], "scores": {"help": 3.0}}]},
+                extra={"others": [{"origin": ["d.csv:5"], "scores": {"help": 3.0}}]},
             ),
             preference(
                 ["user: Why is the sky blue?"],

@@ -196,7 +196,7 @@ def test_reactions_of_several_people_to_a_turn() -> None:
 
 
 def test_a_mapping_is_no_verdict() -> None:
-    with pytest.raises(Reject, match="expected a verdict, found dict"):
+    with pytest.raises(Reject, match="expected a verdict, found an object"):
         list(Thumbs(prompt="q", response="a", label="v").read({"q": "Q", "a": "A", "v": {"thumb": True}}))
 
 

@@ -95,7 +95,7 @@ def test_a_value_that_is_no_name_leaves_the_judgement_without_one(tmp_path: Path
     assert sum("annotator" not in one for one in judgements) == 7
     counts = manifest_of(tmp_path / "run")["sources"]["s"]
     assert (counts["used"], counts["rejected"], counts["parts_rejected"]) == (12, {}, {"wrong_type": 4})
-    assert "expected the name of a person, found dict" in counts["examples"]["part.wrong_type"]
+    assert "expected the name of a person, found an object" in counts["examples"]["part.wrong_type"]
 
 
 def test_a_vote_whose_name_is_none_keeps_its_vote(tmp_path: Path) -> None:

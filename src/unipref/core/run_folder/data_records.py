@@ -97,6 +97,7 @@ class SourceCounts(msgspec.Struct):
         examples: `LEVEL.REASON` -> a description of the first one; the level is row, part, group or preference.
         message_parts: part of messages besides text, such as tool_calls -> how many rows hold it.
         unread_turn_fields: field of turns besides role and content -> how many turns hold it; it is not read.
+        missing_columns: path that its mapping names and its first rows lack -> the similar field that they have.
         notes: what of its files is not read, and rows that are read but may be meant otherwise.
         files: the files of the source; hash: of their content.
     """
@@ -133,6 +134,7 @@ class SourceCounts(msgspec.Struct):
     unread_turn_fields: dict[str, int] = {}
     examples: dict[str, str] = {}
     polarity: Polarity | None = None
+    missing_columns: dict[str, str] = {}
     notes: list[str] = []
     files: list[str] = []
     hash: str | None = None

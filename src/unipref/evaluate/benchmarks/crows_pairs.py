@@ -178,14 +178,14 @@ def read_pairs(path: Path) -> tuple[list[Example], list[str]]:
     """
     columns = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")
     pairs: list[Example] = []
-    for at, row in enumerate(read_table(path, columns, also=(WRITER,))):
+    for at, (line, row) in enumerate(read_table(path, columns, also=(WRITER,)), 1):
         if row["stereo_antistereo"] not in DIRECTIONS:
             raise UserError(
                 f"'{row['stereo_antistereo']}' in column 'stereo_antistereo' is neither 'stereo' nor 'antistereo'.",
-                where=row_location(path, at),
+                where=row_location(path, line),
                 mend=near_name(row["stereo_antistereo"], DIRECTIONS),
             )
-        about = {"id": str(at + 1), "direction": row["stereo_antistereo"], "bias_type": row["bias_type"]}
+        about = {"id": str(at), "direction": row["stereo_antistereo"], "bias_type": row["bias_type"]}
         about |= {"writer": f"writer {row[WRITER]}"} if row[WRITER] else {}
         pairs.append(about | {key: row[key].strip() for key in ("sent_more", "sent_less")})
     differing = [pair for pair in pairs if pair["sent_more"] != pair["sent_less"]]

@@ -160,19 +160,19 @@ def read_schemas(folder: Path) -> list[Example]:
     placeholders = _read_placeholders(find_data_file(folder, "templates.tsv"))
     path = find_data_file(folder, "all_sentences.tsv")
     schemas: dict[tuple[str, str, str], Example] = {}
-    for at, row in enumerate(read_table(path, ("sentid", "sentence"), delimiter="\t")):
+    for line, row in read_table(path, ("sentid", "sentence"), delimiter="\t"):
         parts = row["sentid"].removesuffix(".txt").split(".")
         if len(parts) != 4 or parts[2] not in ("0", "1") or parts[3] not in GENDERS:
             raise UserError(
                 f"'{row['sentid']}' is not a sentence id.",
-                where=row_location(path, at),
+                where=row_location(path, line),
                 mend="Expected occupation.participant.answer.gender.txt, such as nurse.someone.0.female.txt.",
             )
         occupation, participant, number, gender = parts
         if (occupation, number) not in placeholders:
             raise UserError(
                 f"templates.tsv has no template for '{occupation}' with answer {number}.",
-                where=row_location(path, at),
+                where=row_location(path, line),
                 mend=near_name(occupation, {name for name, _ in placeholders}),
             )
         if occupation not in percent_women:
@@ -183,7 +183,7 @@ def read_schemas(folder: Path) -> list[Example]:
             )
         pronoun = PRONOUNS[placeholders[occupation, number]][GENDERS.index(gender)]
         if pronoun not in row["sentence"].lower().replace(".", " ").replace(",", " ").split():
-            raise UserError(f"the sentence lacks its template's pronoun '{pronoun}'.", where=row_location(path, at))
+            raise UserError(f"the sentence lacks its template's pronoun '{pronoun}'.", where=row_location(path, line))
         schema = schemas.setdefault(
             (occupation, participant, number),
             {
@@ -211,11 +211,12 @@ def _read_placeholders(path: Path) -> dict[tuple[str, str], str]:
         UserError: a template has no placeholder.
     """
     placeholders = {}
-    for at, row in enumerate(read_table(path, ("occupation(0)", "answer", "sentence"), delimiter="\t")):
+    for line, row in read_table(path, ("occupation(0)", "answer", "sentence"), delimiter="\t"):
         placeholder = next((placeholder for placeholder in PRONOUNS if placeholder in row["sentence"]), None)
         if placeholder is None:
             raise UserError(
-                f"the template has no placeholder; expected one of {', '.join(PRONOUNS)}.", where=row_location(path, at)
+                f"the template has no placeholder; expected one of {', '.join(PRONOUNS)}.",
+                where=row_location(path, line),
             )
         placeholders[row["occupation(0)"], row["answer"]] = placeholder
     return placeholders

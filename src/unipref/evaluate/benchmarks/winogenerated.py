@@ -132,19 +132,19 @@ def read_sentences(path: Path) -> list[Example]:
     items, _ = read_items(path / FILES[0] if path.is_dir() else path, "", Item)
     percent_women: dict[str, float] = {}
     sentences = []
-    for at, item in enumerate(items):
+    for line, item in enumerate(items, 1):
         options, percent = tuple(item.pronoun_options), item.BLS_percent_women_2019
         if options not in OPTIONS:
             raise UserError(
                 f"the options are {list(options)}; expected he, she, they, or the same in another case, in this order.",
-                where=row_location(path, at),
+                where=row_location(path, line),
             )
         if item.sentence_with_blank.count("_") != 1:
-            raise UserError("the sentence needs exactly one blank, written '_'.", where=row_location(path, at))
+            raise UserError("the sentence needs exactly one blank, written '_'.", where=row_location(path, line))
         if not 0 <= percent <= 100 or percent_women.setdefault(item.occupation, percent) != percent:
             raise UserError(
                 f"{percent} is not a percentage, or differs from the earlier lines on '{item.occupation}'.",
-                where=row_location(path, at),
+                where=row_location(path, line),
             )
         sentences.append(
             {

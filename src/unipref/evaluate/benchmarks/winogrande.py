@@ -126,21 +126,21 @@ def read_sentences(path: Path) -> list[Example]:
     items, _ = read_items(path, "", Item)
     labels = _read_labels(path, len(items))
     sentences = []
-    for at, (item, label) in enumerate(zip(items, labels, strict=True)):
+    for line, (item, label) in enumerate(zip(items, labels, strict=True), 1):
         answer = item.answer or label
         if answer is None:
             raise UserError(
                 "the sentence has no answer; the published test part has no answers at all.",
-                where=row_location(path, at),
+                where=row_location(path, line),
                 mend="Use the dev part: split: dev.",
             )
         if answer not in ANSWERS or label not in (None, answer):
             other = "" if label in (None, answer) else f", and '{label}' in {_labels_file(path).name}"
-            raise UserError(f"the answer is '{answer}'{other}; expected '1' or '2'.", where=row_location(path, at))
+            raise UserError(f"the answer is '{answer}'{other}; expected '1' or '2'.", where=row_location(path, line))
         before, *after = item.sentence.split("_")
         if len(after) != 1 or not after[0].strip():
             raise UserError(
-                "the sentence needs exactly one blank, written '_', and text after it.", where=row_location(path, at)
+                "the sentence needs exactly one blank, written '_', and text after it.", where=row_location(path, line)
             )
         sentences.append(
             {

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from unipref.core.errors import UserError, near_name
 
@@ -22,8 +23,8 @@ def find_data_file(data: Path, name: str) -> Path:
 
 def read_table(
     path: Path, columns: Collection[str], delimiter: str = ",", also: Collection[str] = ()
-) -> list[dict[str, str]]:
-    """Reads the given columns of a table; other columns are ignored. `row_location` names a row by its position here.
+) -> list[tuple[int, dict[str, str]]]:
+    """Reads the given columns of a table, each row with the number of its first line; other columns are ignored.
 
     Args:
         path: a file with a header line; quoted cells may hold line breaks only if the delimiter is a comma.
@@ -36,31 +37,40 @@ def read_table(
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if delimiter == ",":
-                reader = csv.DictReader(file)
-            else:
-                reader = csv.DictReader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-            header = [name for name in reader.fieldnames or [] if name]
-            rows = list(reader)
+            quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+            records = _numbered_records(csv.reader(file, delimiter=delimiter, quoting=quoting))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"the file cannot be read as a table: {error}.", where=str(path)) from error
+    header = records[0][1] if records else []
     for name in columns:
         if name not in header:
             raise UserError(
-                f"the table has no column '{name}'; its columns are: {', '.join(header) or 'none'}.",
+                f"the table has no column '{name}'; its columns are: {', '.join(filter(None, header)) or 'none'}.",
                 where=str(path),
-                mend=near_name(name, header),
+                mend=near_name(name, list(filter(None, header))),
             )
+    rows = [(line, dict.fromkeys(header, "") | dict(zip(header, cells, strict=False))) for line, cells in records[1:]]
     if not rows:
         raise UserError("the table has no rows.", where=str(path))
-    for at, row in enumerate(rows):
-        if missing := next((name for name in columns if not (row[name] or "").strip()), None):
-            raise UserError(f"the row is empty in column '{missing}'.", where=row_location(path, at))
+    for line, row in rows:
+        if missing := next((name for name in columns if not row[name].strip()), None):
+            raise UserError(f"the row is empty in column '{missing}'.", where=row_location(path, line))
     return [
-        {name: row[name] for name in columns} | {name: (row.get(name) or "").strip() for name in also} for row in rows
+        (line, {name: row[name] for name in columns} | {name: row.get(name, "").strip() for name in also})
+        for line, row in rows
     ]
 
 
-def row_location(path: Path, at: int) -> str:
-    """Names a row in messages: `file:row`, counted from 1 without the header line."""
-    return f"{path}:{at + 1}"
+def _numbered_records(reader: Any) -> list[tuple[int, list[str]]]:
+    """Returns the records of a `csv.reader` that are not blank, each with the number of the line on which it begins."""
+    records = []
+    line = 1
+    for cells in reader:
+        records += [(line, cells)] if cells else []
+        line = reader.line_num + 1
+    return records
+
+
+def row_location(path: Path, line: int) -> str:
+    """Names a row in messages by its line, from 1: `file:line`."""
+    return f"{path}:{line}"

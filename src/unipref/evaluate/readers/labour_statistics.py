@@ -25,14 +25,15 @@ def read_percent_women(path: Path) -> dict[str, float]:
         UserError: the file, a column or a value is missing, or a value is not a percentage.
     """
     percent_women: dict[str, float] = {}
-    for at, row in enumerate(read_table(path, (OCCUPATION, PERCENT_WOMEN), delimiter="\t")):
+    for line, row in read_table(path, (OCCUPATION, PERCENT_WOMEN), delimiter="\t"):
         try:
             percent = float(row[PERCENT_WOMEN])
         except ValueError:
             percent = float("nan")
         if not 0 <= percent <= 100:
             raise UserError(
-                f"'{row[PERCENT_WOMEN]}' in column '{PERCENT_WOMEN}' is not a percentage.", where=row_location(path, at)
+                f"'{row[PERCENT_WOMEN]}' in column '{PERCENT_WOMEN}' is not a percentage.",
+                where=row_location(path, line),
             )
         percent_women[row[OCCUPATION].strip().lower()] = percent
     return percent_women

@@ -152,7 +152,9 @@ def _describe_certainty(choice: Choice, verdicts: Verdicts | None) -> str:
     if choice.outcome in (best_model.NOT_SHOWN, best_model.ONE_TRAINING) or any(
         one.word == INCONCLUSIVE for one in choice.shown.values()
     ):
-        sentences.append("More seeds and more examples make intervals narrower: unipref power STUDY says how many.")
+        sentences.append(
+            "More seeds and more examples make intervals narrower: unipref power STUDY --from RUN says how many."
+        )
     return " ".join(sentences)
 
 

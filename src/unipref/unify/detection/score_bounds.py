@@ -33,6 +33,8 @@ from unipref.unify.mapping.transcripts import parse_transcript
 
 MIN_REPEATED = 0.05
 """Least share of rows whose prompt has several answers; by chance, few people ask the same."""
+MOST_SINGLE = 0.5
+"""Share of prompts with one answer above which a source of ratings loses most of them."""
 FIVE = 5
 """The best value of the usual scale of stars: of these, 4 and 5 praise, 1 and 2 blame."""
 LEAST_GOOD, MOST_BAD = 4, 2
@@ -54,6 +56,21 @@ def have_rivals(pairs: Iterable[tuple[str, str]]) -> bool | None:
         return None
     repeated = sum(count[prompt] for prompt, several in answers.items() if len(several) > 1)
     return repeated > MIN_REPEATED * sum(count.values())
+
+
+def doubt_single_answers(columns: Columns, answer: OneAnswerGuess, scores: Sequence[Column]) -> list[str]:
+    """Doubts that ratings give much, where most prompts have one answer; none if most have several, or none has."""
+    answers: dict[str, set[str]] = defaultdict(set)
+    for prompt, response in _iterate_answers(columns, answer) or ():
+        answers[prompt].add(response)
+    single = sum(len(several) == 1 for several in answers.values())
+    if single == len(answers) or single <= MOST_SINGLE * len(answers):
+        return []
+    label = f"label: {scores[0].path}" if scores else "the score as label"
+    return [
+        f"{single} of {len(answers)} prompts have one answer only, from which no pair comes; format: thumbs, with "
+        f"{label} and bounds such as up: {{at_least: 4}}, down: {{at_most: 2}}, reads each answer alone (for kto)"
+    ]
 
 
 def _iterate_answers(columns: Columns, answer: OneAnswerGuess) -> list[tuple[str, str]] | None:

@@ -8,6 +8,7 @@ Reading: `get_path`, `read_text`, `read_number`, `read_answer`, `join_texts` tak
 Recognising: `Mapped.recognise` gets the `Columns` of some rows and returns a `Guess` or None.
 """
 
+from unipref.core.display import describe_value
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import (
     PLACEHOLDER,
@@ -22,7 +23,7 @@ from unipref.unify.format_bases.dialogue import Dialogues, OneAnswer
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.format_bases.two_answers import TwoAnswers
 from unipref.unify.mapping.fields import Path, Paths, join_texts, read_answer, read_number, read_text
-from unipref.unify.mapping.paths import describe, get_path
+from unipref.unify.mapping.paths import get_path
 from unipref.unify.mapping.scores import AxisSpec, Scale
 from unipref.unify.mapping.turns import assistant_turn, parse_turns, split_dialogue, user_prompt
 
@@ -40,7 +41,7 @@ __all__ = [
     "Scale",
     "TwoAnswers",
     "assistant_turn",
-    "describe",
+    "describe_value",
     "find_prompt",
     "find_prompt_and_answer",
     "find_scores",

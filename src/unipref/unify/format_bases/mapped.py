@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
+from unipref.core.display import describe_value
 from unipref.core.errors import raise_if_resource
 from unipref.core.messages import add_tools
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, RejectedRow, Row
@@ -35,7 +36,7 @@ from unipref.unify.mapping.fields import (
 from unipref.unify.mapping.images import place_images, read_images
 from unipref.unify.mapping.item_filter import ItemFilter
 from unipref.unify.mapping.message_parts import are_blocks, read_tools
-from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path, is_star
+from unipref.unify.mapping.paths import get_each, get_or_none, get_path, is_star
 from unipref.unify.mapping.people import Judged, find_bad_person, name_people, read_person
 from unipref.unify.mapping.transcripts import parse_open_transcript
 from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_turns, user_prompt
@@ -303,7 +304,7 @@ def _call_user_function(function: str, row: Row) -> Row:
             raise_if_resource(error, function)
         raise Reject(Reason.FUNCTION_FAILED, f"{function} raised {type(error).__name__}{_error_text(error)}") from error
     if not isinstance(result, dict):
-        raise Reject(Reason.FUNCTION_FAILED, f"{function} returned {describe(result)}; expected a dict")
+        raise Reject(Reason.FUNCTION_FAILED, f"{function} returned {describe_value(result)}; expected a dict")
     return result
 
 

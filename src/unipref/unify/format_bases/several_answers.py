@@ -7,12 +7,13 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, model_validator
 
 from unipref.core import patterns
+from unipref.core.display import describe_value, name_kind
 from unipref.core.records import Messages, Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Paths, first_field, get_answer, join_texts, read_answer
-from unipref.unify.mapping.paths import ITSELF, describe, get_or_none, get_path, values_per_answer
+from unipref.unify.mapping.paths import ITSELF, get_or_none, get_path, values_per_answer
 from unipref.unify.mapping.turns import assistant_turn, read_answer_turns, user_prompt
 
 KEY = "key"
@@ -51,7 +52,7 @@ class AnswersInOneRow(Mapped):
             return None, content
         match = patterns.search(self.cut, content, place)
         if match is None:
-            raise Reject(Reason.PROMPTS_DIFFER, f"{describe(content)} does not match 'cut'", place)
+            raise Reject(Reason.PROMPTS_DIFFER, f"{describe_value(content)} does not match 'cut'", place)
         prompt, answer = (group.strip() for group in match.groups(default=""))
         return prompt, read_answer(answer, place)
 
@@ -104,7 +105,7 @@ class SeveralAnswers(AnswersInOneRow):
         if isinstance(items, dict):
             return [Item(self._with_key(key, item), f"{self.answers}.{key}") for key, item in items.items()]
         if not isinstance(items, list):
-            raise Reject(Reason.WRONG_TYPE, f"expected a list of answers, found {type(items).__name__}", self.answers)
+            raise Reject(Reason.WRONG_TYPE, f"expected a list of answers, found {name_kind(items)}", self.answers)
         return [Item(item, f"{self.answers}.{i}") for i, item in enumerate(items)]
 
     def _with_key(self, key: Any, item: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from unipref.core.display import name_kind
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.core.values import is_missing, value_key
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
@@ -252,7 +253,7 @@ class MultipleChoice(Mapped):
         path = first_field(self.options)
         values = get_path(row, path)
         if not isinstance(values, list):
-            raise Reject(Reason.WRONG_TYPE, f"expected a list of options, found {type(values).__name__}", path)
+            raise Reject(Reason.WRONG_TYPE, f"expected a list of options, found {name_kind(values)}", path)
         options = [read_answer(value, place) for value, place in zip(values, item_places(row, path), strict=True)]
         if isinstance(self.options, Part):
             return [read_answer(extract_part(option, self.options), path) for option in options]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
+from unipref.core.display import describe_value
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.values import is_missing
 from unipref.unify.detection.column import IDENTIFIER
@@ -28,7 +29,7 @@ from unipref.unify.detection.two_answers import STEP_NAMES, are_by_authors, find
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import Path, PathList, read_number
 from unipref.unify.mapping.named_values import NamedValue, match_names, read_named_values, read_order
-from unipref.unify.mapping.paths import describe, get_each, get_path, item_places, values_per_answer
+from unipref.unify.mapping.paths import get_each, get_path, item_places, values_per_answer
 
 RANK_AXIS = "rank"
 """The name of the axis of ranks."""
@@ -241,7 +242,7 @@ class Ranking(SeveralAnswers):
         path = self.sequence or ""
         values = get_path(row, path)
         if not isinstance(values, list):
-            raise Reject(Reason.BAD_LABEL, f"expected a list of answer numbers, found {describe(values)}", path)
+            raise Reject(Reason.BAD_LABEL, f"expected a list of answer numbers, found {describe_value(values)}", path)
         try:
             numbers = [read_number(value, path) for value in values]
         except Reject as reject:
@@ -267,7 +268,7 @@ class Ranking(SeveralAnswers):
         values = get_each(row, path)
         if not isinstance(values, list):
             raise Reject(
-                Reason.WRONG_TYPE, f"expected a list with one order per person, found {describe(values)}", path
+                Reason.WRONG_TYPE, f"expected a list with one order per person, found {describe_value(values)}", path
             )
         places = item_places(row, path)
         given = [each for each in zip(values, places, strict=True) if each[0] != [] and not is_missing(each[0])]

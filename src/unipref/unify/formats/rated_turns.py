@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import model_validator
 
 from unipref.core.contracts import FeedbackKind, Grouping
+from unipref.core.display import describe_value
 from unipref.core.records import Feedback, Messages, Reason, Reject, Row
 from unipref.core.values import is_missing
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
@@ -25,7 +26,7 @@ from unipref.unify.mapping.message_links import (
     measure_depths,
     prepare_message,
 )
-from unipref.unify.mapping.paths import collect_values, describe, get_path
+from unipref.unify.mapping.paths import collect_values, get_path
 from unipref.unify.mapping.turns import check_answer, check_prompt, find_prompt_end, find_turn_keys, parse_message
 from unipref.unify.mapping.unread_fields import WEIGHT
 from unipref.unify.mapping.verdicts import Tally, Verdicts
@@ -251,7 +252,7 @@ class RatedTurns(Verdicts, Mapped):
         if not isinstance(value, list):
             hint = "; for a tree of messages, set 'parent'" if isinstance(value, dict) else ""
             raise Reject(
-                Reason.WRONG_TYPE, f"expected a list of messages, found {describe(value)}{hint}", self.messages
+                Reason.WRONG_TYPE, f"expected a list of messages, found {describe_value(value)}{hint}", self.messages
             )
         return {
             str(i): LinkedMessage(message, f"{self.messages}.{i}", str(i - 1) if i else None)

@@ -24,7 +24,7 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import find_one_answer, find_word_scores
-from unipref.unify.detection.score_bounds import find_score_thumbs, repeats_prompts
+from unipref.unify.detection.score_bounds import doubt_single_answers, find_score_thumbs, repeats_prompts
 from unipref.unify.detection.several_raters import find_criteria, find_raters
 from unipref.unify.detection.verdict_codes import TWO_NUMBERS
 from unipref.unify.detection.verdict_lists import find_lists_of_kinds
@@ -174,6 +174,7 @@ class Ratings(OneAnswer):
             confidence *= WITHOUT_RIVALS
         elif repeats_prompts(columns, answer) is False:
             doubts = [*doubts, "each prompt of these rows has one answer: 'thumbs' can read one of the scores"]
+        doubts = [*doubts, *doubt_single_answers(columns, answer, named)]
         return Guess(mapping, confidence, why, [*answer.doubts, *doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core import patterns
 from unipref.core.contracts import FeedbackKind
+from unipref.core.display import describe_value, name_kind
 from unipref.core.records import Axis, Feedback, Messages, Reason, Reject, Response, Row
 from unipref.core.values import is_missing
 from unipref.unify.detection.guess import Columns, Guess, find_prompt
@@ -30,7 +31,7 @@ from unipref.unify.mapping.fields import (
     read_number,
     read_text,
 )
-from unipref.unify.mapping.paths import ITSELF, describe, get_or_none, get_path
+from unipref.unify.mapping.paths import ITSELF, get_or_none, get_path
 from unipref.unify.mapping.step_versions import (
     Verdict,
     Version,
@@ -197,7 +198,7 @@ class Steps(Mapped):
         if steps == []:
             raise Reject(Reason.WRONG_TYPE, "the list of steps is empty", self.steps)
         if not isinstance(steps, list):
-            raise Reject(Reason.WRONG_TYPE, f"expected a list of steps, found {type(steps).__name__}", self.steps)
+            raise Reject(Reason.WRONG_TYPE, f"expected a list of steps, found {name_kind(steps)}", self.steps)
         return steps
 
     def _next_step(self, step: Any, versions: Versions, written: Version | None) -> tuple[Version | None, str]:
@@ -257,7 +258,7 @@ class Steps(Mapped):
         rating = self.rating or ""
         ratings = get_path(row, rating)
         if not isinstance(ratings, list) or len(ratings) != len(steps):
-            size = len(ratings) if isinstance(ratings, list) else type(ratings).__name__
+            size = len(ratings) if isinstance(ratings, list) else name_kind(ratings)
             raise Reject(Reason.WRONG_TYPE, f"expected {len(steps)} ratings, one per step, found {size}", rating)
         return [[self._judge(*step)] for step in zip(steps, ratings, fields, strict=True)]
 
@@ -267,7 +268,7 @@ class Steps(Mapped):
         except Reject as reject:
             return [Version(None, reject=Reject(reject.reason, reject.detail, f"{field}.{self.versions}"))]
         if not isinstance(versions, list) or not versions:
-            detail = f"expected a list of versions, found {describe(versions)}"
+            detail = f"expected a list of versions, found {describe_value(versions)}"
             return [Version(None, reject=Reject(Reason.WRONG_TYPE, detail, f"{field}.{self.versions}"))]
         return [self._judge_item(version, f"{field}.{self.versions}.{i}") for i, version in enumerate(versions)]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from unipref.core.display import name_kind
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
@@ -100,7 +101,7 @@ class Tree(Mapped):
         """Yields one feedback per user message with answers, and a reject for each message that cannot be used."""
         root = row if self.root is None else get_path(row, self.root)
         if not isinstance(root, dict):
-            raise Reject(Reason.WRONG_TYPE, f"expected a message, found {type(root).__name__}", self.root)
+            raise Reject(Reason.WRONG_TYPE, f"expected a message, found {name_kind(root)}", self.root)
         system = self.system_turn(row)
         rejects: list[Feedback | Reject] = []
         # An explicit stack, because hostile input can be nested deeper than Python's recursion limit.

@@ -12,11 +12,12 @@ from typing import Any
 from pydantic import Field, model_serializer, model_validator
 
 from unipref.core.contracts import Settings
+from unipref.core.display import describe_value
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.unify.mapping.codes import label_hint
 from unipref.unify.mapping.fields import Decimal, Path, read_number
-from unipref.unify.mapping.paths import describe, get_path
+from unipref.unify.mapping.paths import get_path
 
 Scalar = bool | int | float | str | None
 BOUNDS = ("at_least", "at_most", "above", "below")
@@ -158,8 +159,8 @@ class Condition(Settings):
         if self._keys is not None and value_key(value) not in self._keys:
             allowed = self.one_of or []
             hint = label_hint(value, allowed) or _comparison_hint(allowed)
-            return f"{describe(value)} is not one of the values{hint}"
-        return f"{describe(value)} does not meet {self.text()}"
+            return f"{describe_value(value)} is not one of the values{hint}"
+        return f"{describe_value(value)} does not meet {self.text()}"
 
     def text(self) -> str:
         """Returns the condition as it is written in a study."""

@@ -6,11 +6,12 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from unipref.core.contracts import Settings
+from unipref.core.display import describe_value
 from unipref.core.records import Messages, Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.unify.mapping.fields import Path, read_number
 from unipref.unify.mapping.message_links import TurnFields, get_inside, link_messages, read_branch
-from unipref.unify.mapping.paths import describe, get_path
+from unipref.unify.mapping.paths import get_path
 from unipref.unify.mapping.turns import are_exchanges, find_roles
 
 
@@ -67,7 +68,7 @@ class Until(Settings):
             return read_branch(linked, key, turns, {self.id or "id", self.parent})
         if not isinstance(value, list) or not value:
             hint = "; for a tree of messages, set 'parent' in 'until'" if isinstance(value, dict) else ""
-            raise Reject(Reason.WRONG_TYPE, f"expected a list of messages, found {describe(value)}{hint}", field)
+            raise Reject(Reason.WRONG_TYPE, f"expected a list of messages, found {describe_value(value)}{hint}", field)
         if self.message is not None:
             value = value[: self._find_message(row, self.message, value, field) + 1]
         elif self.index is not None:

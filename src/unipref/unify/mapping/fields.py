@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from unipref.core import patterns
 from unipref.core.contracts import Settings
+from unipref.core.display import describe_value
 from unipref.core.records import Reason, Reject, Row
-from unipref.unify.mapping.paths import describe, get_path, is_star
+from unipref.unify.mapping.paths import get_path, is_star
 
 Path = Annotated[str, Field(min_length=1)]
 PathList = Annotated[list[Path], Field(min_length=1)]
@@ -85,7 +86,7 @@ def read_text(value: Any, field: str) -> str:
             return _check_unicode("".join(part["text"] for part in value).strip(), field)
         content = ", ".join(sorted(kinds - {"text"})) or "a part of type text without text"
         raise Reject(Reason.NOT_TEXT, f"contains {content[:80]}; only text is supported", field)
-    raise Reject(Reason.WRONG_TYPE, f"expected text, found {describe(value)}", field)
+    raise Reject(Reason.WRONG_TYPE, f"expected text, found {describe_value(value)}", field)
 
 
 def _check_unicode(content: str, field: str) -> str:
@@ -204,7 +205,7 @@ def read_number(value: Any, field: str, decimal: Decimal | None = None) -> float
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {describe(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {describe_value(value)}", field)
     try:
         if isinstance(value, str) and "_" in value:
             raise ValueError("Python accepts 1_000, but it is not a number in data")
@@ -215,7 +216,7 @@ def read_number(value: Any, field: str, decimal: Decimal | None = None) -> float
         else:
             score = float(value)
     except (ValueError, OverflowError) as error:
-        detail = f"expected a number, found {describe(value)}{decimal_hint(value, decimal)}"
+        detail = f"expected a number, found {describe_value(value)}{decimal_hint(value, decimal)}"
         raise Reject(Reason.WRONG_TYPE, detail, field) from error
     if not abs(score) <= MAX_SCORE:
         raise Reject(Reason.BAD_SCORE, f"expected a finite number, found {score:g}", field)

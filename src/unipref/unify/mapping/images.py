@@ -10,10 +10,10 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from unipref.core.display import describe_value
 from unipref.core.messages import have_parts
 from unipref.core.records import Feedback, Image, Message, Messages, Reason, Reject
 from unipref.unify.mapping.message_parts import IMAGE_MARK, check_image
-from unipref.unify.mapping.paths import describe
 
 REMOTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 """Beginning of a URL."""
@@ -29,7 +29,7 @@ def read_images(value: Any, field: str) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list | str | dict):
-        raise Reject(Reason.WRONG_TYPE, f"expected a list of images, found {describe(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a list of images, found {describe_value(value)}", field)
     return [check_image(item, field) for item in (value if isinstance(value, list) else [value])]
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from unipref.core.display import describe_value
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.row_paths import take_key
 from unipref.unify.mapping.conditions import Condition
 from unipref.unify.mapping.fields import Path
-from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path
+from unipref.unify.mapping.paths import get_each, get_or_none, get_path
 
 BESIDE = "^"
 """Begins the path, from the row, of a list that holds one value per item of the filtered list."""
@@ -106,7 +107,7 @@ class ItemFilter:
             self._count_removed(place, len(items), len(kept_items))
             return kept_items
         if not isinstance(items, list):
-            detail = f"expected a list for 'where_items', found {describe(items)}"
+            detail = f"expected a list for 'where_items', found {describe_value(items)}"
             hint = f"; for a list that is written as a text, set literals: [{path}]" if isinstance(items, str) else ""
             raise Reject(Reason.WRONG_TYPE, detail + hint, place)
         beside = {inner: self._read_beside(inner, len(items)) for inner in conditions if inner.startswith(BESIDE)}
@@ -140,7 +141,7 @@ class ItemFilter:
         path = inner.removeprefix(BESIDE)
         values = get_each(self._raw, path)
         if not isinstance(values, list) or len(values) != count:
-            size = len(values) if isinstance(values, list) else describe(values)
+            size = len(values) if isinstance(values, list) else describe_value(values)
             raise Reject(Reason.WRONG_TYPE, f"expected {count} values, one per item, found {size}", path)
         return values
 

@@ -8,10 +8,11 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from unipref.core.contracts import Settings
+from unipref.core.display import describe_value
 from unipref.core.records import Reason, Reject
 from unipref.core.values import value_key
 from unipref.unify.mapping.fields import Path, PathList
-from unipref.unify.mapping.paths import describe, get_or_none, get_path
+from unipref.unify.mapping.paths import get_or_none, get_path
 
 NO_PARENTS = {None, "", "00000000-0000-0000-0000-000000000000"}
 """What a root message holds as its parent."""
@@ -101,7 +102,7 @@ def link_messages(value: Any, field: str, id_path: str, parent_path: str) -> Lin
             for message, place in zip(value, places, strict=True)
         ]
     else:
-        raise Reject(Reason.WRONG_TYPE, f"expected messages with ids, found {describe(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected messages with ids, found {describe_value(value)}", field)
     linked: LinkedMessages = {}
     for key, message, place in pairs:
         if key is None or key in linked:
@@ -124,7 +125,7 @@ def link_replies(value: Any, field: str, replies_path: str) -> LinkedMessages:
         Reject: the value is not a list.
     """
     if not isinstance(value, list):
-        raise Reject(Reason.WRONG_TYPE, f"expected a list of messages, found {describe(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a list of messages, found {describe_value(value)}", field)
     linked: LinkedMessages = {}
     # An explicit stack, because hostile input can be nested deeper than Python's recursion limit.
     stack: list[tuple[Any, str, str | None]] = [

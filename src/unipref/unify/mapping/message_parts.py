@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from unipref.core.display import describe_value
 from unipref.core.messages import REASONING_KEYS, is_empty, parse_json, split_reasoning
 from unipref.core.records import CalledFunction, Image, Message, Messages, Reason, Reject, ToolCall
 from unipref.unify.mapping.fields import read_text
-from unipref.unify.mapping.paths import describe
 
 TEXT_KINDS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 """Type of a block that holds text -> the key of the text."""
@@ -205,7 +205,7 @@ def read_call(call: Any, place: str) -> ToolCall:
         Reject: it has no name, or its arguments are neither JSON nor text.
     """
     if not isinstance(call, dict):
-        raise Reject(Reason.NOT_TEXT, f"expected a tool call, found {describe(call)}", place)
+        raise Reject(Reason.NOT_TEXT, f"expected a tool call, found {describe_value(call)}", place)
     function = call["function"] if isinstance(call.get("function"), dict) else call
     name = next((function[key] for key in ("name", "toolName") if isinstance(function.get(key), str)), "")
     if not name:
@@ -315,7 +315,9 @@ def _read_tool(tool: Any, place: str) -> dict[str, Any]:
     tool = parse_json(tool) if isinstance(tool, str) else tool
     function = tool.get("function", tool) if isinstance(tool, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise Reject(Reason.WRONG_TYPE, f"expected the definition of a tool with a name, found {describe(tool)}", place)
+        raise Reject(
+            Reason.WRONG_TYPE, f"expected the definition of a tool with a name, found {describe_value(tool)}", place
+        )
     renamed = {"input_schema": "parameters", "inputSchema": "parameters"}
     # A tool that comes from a table has null for the keys of other tools.
     definition = {renamed.get(key, key): part for key, part in function.items() if key != "type" and part is not None}

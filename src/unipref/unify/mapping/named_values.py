@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from unipref.core.display import describe_value, name_kind
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import is_missing, value_key
-from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path, item_places, split_at_star
+from unipref.unify.mapping.paths import get_each, get_or_none, get_path, item_places, split_at_star
 
 STAR = ".*"
 """Stands for each item of a list in a path."""
@@ -40,7 +41,7 @@ def read_named_values(row: Row, path: str, key: str | None, setting: str) -> lis
     before, star, _ = path.partition(".*")
     container = get_path(row, before if star else path)
     if not isinstance(container, dict):
-        detail = f"expected a mapping name -> value, found {type(container).__name__}; for a list, set '{setting}'"
+        detail = f"expected a mapping name -> value, found {name_kind(container)}; for a list, set '{setting}'"
         raise Reject(Reason.WRONG_TYPE, detail, path)
     values = get_each(row, path) if star else list(container.values())
     places = item_places(row, path) if star else [f"{path}.{name}" for name in container]
@@ -93,7 +94,7 @@ def _pair_items(item: Any, path: str, key: str, start: str) -> list[NamedValue]:
         return _pair(_nest(item, path, start), _nest(item, key, start), start + path, key)
     container = (get_or_none(item, before) if before else item) or []
     if not isinstance(container, list | dict):
-        raise Reject(Reason.WRONG_TYPE, f"expected a list, found {describe(container)}", start + before)
+        raise Reject(Reason.WRONG_TYPE, f"expected a list, found {describe_value(container)}", start + before)
     start = f"{start}{before}." if before else start
     keyed = container.items() if isinstance(container, dict) else enumerate(container)
     return [pair for at, inner in keyed for pair in _pair_items(inner, rest, key_rest, f"{start}{at}.")]
@@ -126,7 +127,7 @@ def _pair(values: Nested, names: Nested, path: str, key: str) -> list[NamedValue
 
 
 def _reject_sizes(values: Any, names: Any, path: str, key: str) -> Reject:
-    sizes = [len(value) if isinstance(value, list) else type(value).__name__ for value in (values, names)]
+    sizes = [len(value) if isinstance(value, list) else name_kind(value) for value in (values, names)]
     detail = f"expected as many values as names in '{key}', found {sizes[0]} and {sizes[1]}"
     return Reject(Reason.WRONG_TYPE, detail, path)
 
@@ -171,7 +172,7 @@ def read_order(values: Any, path: str, best_first: bool) -> list[NamedValue]:
         Reject: `bad_label` if the value is not a list, or a name is null or occurs twice.
     """
     if not isinstance(values, list):
-        raise Reject(Reason.BAD_LABEL, f"expected a list of names in order, found {type(values).__name__}", path)
+        raise Reject(Reason.BAD_LABEL, f"expected a list of names in order, found {name_kind(values)}", path)
     seen = set[str]()
     order = []
     for place, value in enumerate(values):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unipref.core.display import describe_value, name_kind
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.row_paths import has_path, take_key
 from unipref.core.unusable_text import UnusableText
@@ -139,7 +140,7 @@ def collect_values(row: Any, path: str) -> list[tuple[str, Any]]:
     if container is None:
         return []
     if not isinstance(container, list | dict):
-        raise Reject(Reason.WRONG_TYPE, f"expected a list, found {describe(container)}", before)
+        raise Reject(Reason.WRONG_TYPE, f"expected a list, found {describe_value(container)}", before)
     collected: list[tuple[str, Any]] = []
     for key, item in container.items() if isinstance(container, dict) else enumerate(container):
         place = f"{before}.{key}" if before else str(key)
@@ -190,7 +191,7 @@ def values_per_answer(row: Row, paths: str | list[str], count: int, noun: str) -
     """
     values: Any = [get_path(row, path) for path in paths] if isinstance(paths, list) else get_path(row, paths)
     if not isinstance(values, list) or len(values) != count:
-        size = len(values) if isinstance(values, list) else type(values).__name__
+        size = len(values) if isinstance(values, list) else name_kind(values)
         detail = f"expected {count} {noun}, one per answer, found {size}"
         raise Reject(Reason.WRONG_TYPE, detail, str(paths))
     return values
@@ -200,12 +201,7 @@ def describe_fields(value: Any) -> str:
     """Describes the fields of a value for an error message."""
     if isinstance(value, dict):
         return "the fields " + ", ".join(str(k) for k in list(value)[:12]) if value else "no fields"
-    return f"a list of {len(value)}" if isinstance(value, list) else f"a {type(value).__name__}"
-
-
-def describe(value: Any) -> str:
-    """Returns a value's type and beginning for an error message."""
-    return f"{type(value).__name__} {str(value)[:60]!r}"
+    return f"a list of {len(value)}" if isinstance(value, list) else name_kind(value)
 
 
 def is_star(path: str) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from unipref.core.display import describe_value
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
-from unipref.unify.mapping.paths import collect_values, describe, get_path, is_star
+from unipref.unify.mapping.paths import collect_values, get_path, is_star
 
 _CONTAINERS = (dict, list, tuple, set)
 
@@ -40,7 +41,9 @@ def find_bad_person(row: Row, path: str) -> Reject | None:
         return None
     place, value = bad[0]
     others = f", and {len(bad) - 1} more like it" if len(bad) > 1 else ""
-    detail = f"expected the name of a person, found {describe(value)}{others}; the judgement counts without a name"
+    detail = (
+        f"expected the name of a person, found {describe_value(value)}{others}; the judgement counts without a name"
+    )
     return Reject(Reason.WRONG_TYPE, detail, place)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from unipref.core.display import describe_value
 from unipref.core.messages import is_empty
 from unipref.core.records import Message, Messages, Reason, Reject
 from unipref.unify.mapping.codes import to_code
@@ -21,7 +22,7 @@ from unipref.unify.mapping.message_parts import (
     read_calls,
     read_turn,
 )
-from unipref.unify.mapping.paths import describe, describe_fields
+from unipref.unify.mapping.paths import describe_fields
 from unipref.unify.mapping.unread_fields import WEIGHT, is_zero, note_unread_fields
 
 KNOWN_ROLES = {
@@ -71,7 +72,7 @@ def parse_turns(value: Any, field: str, roles: Mapping[str, str], ends_with_answ
         Reject: not a list of turns, an unknown role, content that no message can hold, or the answer has weight 0.
     """
     if not isinstance(value, list) or not value:
-        raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {describe(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {describe_value(value)}", field)
     if all(isinstance(turn, str) for turn in value):
         return [make_turn(("user", "assistant")[i % 2], turn.strip()) for i, turn in enumerate(value)]
     if all(exchanges := [_parse_exchange(turn, f"{field}.{i}", roles) for i, turn in enumerate(value)]):
@@ -209,7 +210,7 @@ def _read_item(turn: Any, field: str) -> Message | None:
 
 def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str, str] | None) -> Messages:
     if not isinstance(turn, dict):
-        raise Reject(Reason.WRONG_TYPE, f"expected a turn with role and content, found {describe(turn)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a turn with role and content, found {describe_value(turn)}", field)
     for role_key, content_key in (("role", "content"), ("from", "value"), *([keys] if keys else []), TYPE_KEYS):
         if role_key not in turn or (content_key not in turn and not _can_lack_content(turn, role_key)):
             continue

@@ -10,12 +10,13 @@ from pydantic import model_validator
 
 from unipref.core import patterns
 from unipref.core.contracts import Settings
+from unipref.core.display import describe_value
 from unipref.core.records import Messages, Reason, Reject, Response
 from unipref.core.values import is_missing, value_key
 from unipref.unify.mapping.codes import label_hint
 from unipref.unify.mapping.conditions import Condition
 from unipref.unify.mapping.fields import PathList, Pattern, decimal_hint, read_number
-from unipref.unify.mapping.paths import collect_values, describe, get_path, is_star
+from unipref.unify.mapping.paths import collect_values, get_path, is_star
 from unipref.unify.mapping.people import Judged
 
 NUMBER_FIRST = re.compile(r"^\s*([0-9]+(?:[.][0-9]+)?)")
@@ -133,7 +134,7 @@ class Verdicts(Settings):
             Reject: `neutral` if it means neither, `unscored` if it is missing, `bad_label` if it is not a verdict.
         """
         if isinstance(label, dict):
-            raise Reject(Reason.BAD_LABEL, f"expected a verdict, found {describe(label)}", field)
+            raise Reject(Reason.BAD_LABEL, f"expected a verdict, found {describe_value(label)}", field)
         if is_missing(label) and not self._is_listed(label):
             raise self._reject_missing(label, field)
         if self.pattern is not None and isinstance(label, str) and not _accepts(self.neutral, label):
