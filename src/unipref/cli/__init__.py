@@ -226,7 +226,8 @@ def watch(
 ) -> None:
     """Show a run in the browser while it is under way: stages and curves, then its report. Only on this machine."""
     from unipref import report as page
-    from unipref.report.live_server import HOST, make_server
+    from unipref.report.live_server import make_server
+    from unipref.report.loopback import HOST
 
     with make_server(folder, folder / page.PAGE, port, every) as server:
         terminal.echo(f"http://{HOST}:{server.server_address[1]}/ shows {folder}. Ctrl-C ends it.")
