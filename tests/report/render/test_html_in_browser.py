@@ -1,22 +1,16 @@
 """The page in a real browser, without a network: figures, filters, keyboard, small screens, paper, and hostile data."""
 
-import os
 import re
-import shutil
 from itertools import pairwise
 
 import pytest
 
+from support.browser import PATIENCE, launch
 from support.hostile_run import LABEL, write_run
 from unipref import report
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-PATIENCE = 180_000
-"""Milliseconds; a machine that does other work besides takes ten times as long as one that does not."""
 ALL_SETTLED = "() => plots.every(plot => plot.drawn || plot.failed)"
 UNFOLD = "document.querySelectorAll('main > section > details').forEach(fold => (fold.open = true))"
 MOST_BYTES = 5_000_000
@@ -25,14 +19,8 @@ MOST_BYTES = 5_000_000
 
 @pytest.fixture(scope="module")
 def browser():
-    found = os.environ.get("UNIPREF_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the path, and UNIPREF_CHROMIUM names none")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=FLAGS)
+    with launch() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

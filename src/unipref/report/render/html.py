@@ -35,11 +35,11 @@ def render_html(content: Content) -> str:
     variants = list(dict.fromkeys(content.variants.values()))
     library = load_plotly() if figures else None
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "figures.js"))
-    hashes = [_source_hash(script)] + ([library.hash] if library else [])
+    hashes = [source_hash(script)] + ([library.hash] if library else [])
     return _load_page().render(
         content=content,
         policy=POLICY.format(scripts=" ".join(hashes)),
-        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        style=Markup(load_base_style() + (HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         variants=Markup(_script_json(variants)),
         sources=Markup(_script_json(content.sources)),
@@ -49,6 +49,11 @@ def render_html(content: Content) -> str:
         variant_of=functools.partial(variant_of, content.variants),
         variant_named=content.variants.get,
     )
+
+
+def load_base_style() -> str:
+    """Reads the style that all pages share: colours, text, focus."""
+    return (HERE / "base.css").read_text(encoding="utf-8")
 
 
 @functools.cache
@@ -74,7 +79,7 @@ class Library:
     def __init__(self, version: str, script: bytes) -> None:
         self.version = version
         self.packed = _pack(script)
-        self.hash = _source_hash(script)
+        self.hash = source_hash(script)
 
 
 @functools.lru_cache(maxsize=1)
@@ -91,7 +96,7 @@ def _pack(data: bytes) -> str:
     return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
 
 
-def _source_hash(script: str | bytes) -> str:
+def source_hash(script: str | bytes) -> str:
     """The source expression of a script in a content security policy."""
     data = script.encode("utf-8") if isinstance(script, str) else script
     return f"'sha256-{base64.b64encode(hashlib.sha256(data).digest()).decode('ascii')}'"
