@@ -25,6 +25,10 @@ class Scorer(Choice):
     weight: float = Field(default=1.0, gt=0)
     """Its weight among several scorers."""
 
+    is_influence: ClassVar[bool] = False
+    """Whether its scores say how much a step on the preference changes the model, below 0 for the worse. People who
+    review a run (`unipref review`) see the preferences with the largest ones."""
+
     @abc.abstractmethod
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
         """Returns (n,) scores in the scorer's own units: the higher the better, NaN for no score."""

@@ -43,6 +43,7 @@ class Influence(PolicyScorer):
     than the model's context, and dialogues that its chat template refuses, have none either.
     """
 
+    is_influence: ClassVar[bool] = True
     reading: ClassVar[frozenset[str]] = frozenset({"objective", "most_targets"})
     example: ClassVar[Mapping[str, Any]] = {"settings": {"loss": "sft", "most_targets": 50}}
 
