@@ -230,6 +230,18 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], list[tuple[str | None, str | None]
         ],
         [(IO, SUN)],
     ),
+    "unipref_review": (
+        [
+            {
+                "pair": "p", "prompt": [USER], "first": [{"role": "assistant", "content": SUN}],
+                "second": [{"role": "assistant", "content": IO}], "vote": vote, "reviewer": reviewer,
+                "shown_first": "second", "data": "first", "confidence": 0.5, "reasons": ["near tie"], "source": "stars",
+                "objective": "instruction", "preference": "i", "prompt_key": "k", "at": "2026-01-31T12:00:00+00:00",
+            }
+            for vote, reviewer in (("second", "ann"), ("both_bad", "bob"), ("second", "eve"))
+        ],
+        [(IO, SUN)],
+    ),
     "wildfeedback": (
         [
             {
