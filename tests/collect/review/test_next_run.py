@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 import yaml
 
 from unipref import unify_feedback
@@ -33,6 +34,7 @@ def write_study(folder: Path, count: int = 40) -> dict[str, Any]:
     return {"name": "s", "data_root": str(folder), "sources": [source]}
 
 
+@pytest.mark.slow
 def test_the_votes_meet_the_judgements_that_they_are_about(tmp_path: Path) -> None:
     study = write_study(tmp_path)
     first = unify_feedback(study, tmp_path / "first").parents[1]

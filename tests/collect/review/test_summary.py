@@ -73,6 +73,14 @@ def test_reviewers_are_compared_on_the_pairs_that_both_judged() -> None:
     assert describe(summary)[0].startswith("Krippendorff's alpha of all reviewers is 0.727 [")
 
 
+def test_ties_alone_have_no_interval_and_equal_verdicts_a_wide_one() -> None:
+    ties = summarise([verdict(number, "tie") for number in range(3)]).data[0]
+    assert (ties.share, ties.low, ties.high) == (0.5, None, None)
+    equal = summarise([verdict(number, "first") for number in range(3)]).data[0]
+    assert (equal.share, equal.high) == (1.0, 1.0)
+    assert equal.low < 0.5
+
+
 def test_the_last_verdict_on_a_pair_counts() -> None:
     given = [verdict(0, None), verdict(0, "first"), verdict(1, "tie")]
     one = summarise(given).data[0]

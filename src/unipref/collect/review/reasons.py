@@ -20,10 +20,8 @@ from unipref.core.text_keys import digest
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CONTRADICTION, LOW_CONFIDENCE, NEAR_TIE, INFLUENCE, SAMPLE = (
-    *("contradiction", "low confidence", "near tie"),
-    *("influence", "random sample"),
-)
+CONTRADICTION, LOW_CONFIDENCE, NEAR_TIE = "contradiction", "low confidence", "near tie"
+INFLUENCE, SAMPLE = "high influence", "random sample"
 REASONS: Mapping[str, str] = {
     CONTRADICTION: "comparisons or rankings call each of the two answers the better one; the most even first",
     LOW_CONFIDENCE: "the confidence is below 0.8; the lowest first",

@@ -28,7 +28,8 @@ class DataAgreement(msgspec.Struct, frozen=True):
         verdicts: first, second and tie together with both bad.
         agree, against: verdicts for the answer that the data calls better, and for the other one.
         ties, both_bad, skipped: the others; skipped pairs are no verdicts.
-        share: agreement, a tie and both bad count half; low, high: its 95 % interval over prompts.
+        share: agreement, a tie and both bad count half; low, high: its 95 % interval over prompts; None if it is not
+            known, as of a single prompt or of ties alone.
         confidence: mean confidence of the data in these labels, where it is known.
     """
 
@@ -141,6 +142,8 @@ def _compare_with_data(of: str, name: str, given: Sequence[GivenVerdict]) -> Dat
     known = [one.confidence for one in judged if one.confidence is not None]
     votes = Counter(one.vote for one in given)
     agree = sum(one.vote == one.data for one in judged)
+    # Ties alone do not vary, which says nothing of how sure their share is.
+    low, high = (None, None) if agreement.low == agreement.high else (agreement.low, agreement.high)
     return DataAgreement(
         of=of,
         name=name,
@@ -151,8 +154,8 @@ def _compare_with_data(of: str, name: str, given: Sequence[GivenVerdict]) -> Dat
         both_bad=votes["both_bad"],
         skipped=votes[None],
         share=agreement.share,
-        low=agreement.low,
-        high=agreement.high,
+        low=low,
+        high=high,
         confidence=sum(known) / len(known) if known else None,
     )
 
