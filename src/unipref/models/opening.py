@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError, describe, first_line, legible, raise_if_resource
+from unipref.core.work_progress import report_work
 from unipref.models import folder_checks, gguf
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG
 from unipref.models.template_bounds import check_template_bounds
@@ -198,6 +199,8 @@ def open_weights(name: str, head: str, precision: str | None = None) -> Any:
     place = str(folder) if folder.is_dir() else name
     with explain(name, f"it cannot be opened as a {_kind(head)}"):
         loader = _find_loader(AutoConfig.from_pretrained(place, trust_remote_code=False), head)
+    label = f"loading {folder.name}"
+    report_work(label, 0, 1)
         model, about = loader.from_pretrained(
             place,
             trust_remote_code=False,
@@ -214,6 +217,7 @@ def open_weights(name: str, head: str, precision: str | None = None) -> Any:
             where=name,
             mend="Give a folder with all weights, as save_pretrained writes it, of a model of this kind.",
         )
+    report_work(label, 1, 1)
     return model
 
 

@@ -17,6 +17,7 @@ from unipref.core.errors import ResourceError, UserError, first_line
 from unipref.core.messages import schema_has_parts
 from unipref.core.special_tokens import encode_texts
 from unipref.core.template_turns import keeps_reasoning
+from unipref.core.work_progress import show_work
 from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
@@ -322,7 +323,8 @@ def _train(hf: Any, checkpoint: Path | None, watcher: Watcher) -> None:
             hf.state.global_step = progress.step
             return
     try:
-        hf.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with show_work(None):  # the steps are the progress that is shown
+            hf.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError as error:
         raise ResourceError(
             f"out of memory at step {hf.state.global_step + 1}.",

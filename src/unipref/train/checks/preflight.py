@@ -20,6 +20,7 @@ from unipref.core.errors import ResourceError, UserError
 from unipref.core.records import Reason
 from unipref.core.template_turns import TOOLS, keeps_reasoning
 from unipref.models.loading import context_length, is_reward_model
+from unipref.core.work_progress import report_work
 from unipref.models.opening import check_folder
 from unipref.train.checks.memory import (
     check_memory,
@@ -92,7 +93,8 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         UserError: a step would fail; one error names all the problems.
     """
     with silence_libraries(), tempfile.TemporaryDirectory(prefix="unipref-preflight-") as folder:
-        work = Path(folder)
+        work, parts = Path(folder), len(request.steps) + 2
+        report_work("checking tokenizer and template", 0, parts)
         opened = _open_model(request.model)
         rows, sampled = write_sample(request.preferences, work / "sample.parquet")
         first = itertools.islice(parquet.read_rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
@@ -103,6 +105,7 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
             where = f"{request.where}.{place}.{trainer.name()}"
             if not isinstance(trainer, TrlTrainer):
                 steps[name] = {"warnings": ["its rows and memory are not checked: it is not one of unipref's trainers"]}
+            report_work(f"checking {name}: rows, batches, memory", place + 1, parts)
                 continue
             try:
                 steps[name] = _StepCheck(request, opened, name, trainer, work).run(rows, sampled)
@@ -117,6 +120,7 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
             data_name, pairs_file = "the training rows", request.preferences
         write_sample(pairs_file, work / "pairs.parquet")
         accuracy = measure_own_accuracy(request.model, pairs_of(work / "pairs.parquet", PAIRS))
+        report_work(f"checking what the model says of {data_name}", parts - 1, parts)
     warnings = template + [f"{name}: {warning}" for name, step in steps.items() for warning in step["warnings"]]
     model = {
         "name": request.model,

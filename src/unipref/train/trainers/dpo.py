@@ -1,7 +1,6 @@
 """Direct preference optimisation: pairs of answers, without a reward model."""
 
 import contextlib
-import io
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +12,7 @@ from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
 from unipref.train.image_trainer import ImageTrainer
+from unipref.train.monitor.bar_reader import BarReader
 
 SMOOTHED_LOSSES = ("robust", "exo_pair", "aot", "aot_unpaired")
 """TRL's losses that use label smoothing; the others silently ignore it."""
@@ -127,7 +127,7 @@ class Dpo(ImageTrainer):
 
         def build(arguments: dict[str, Any]) -> Any:
             # No setting turns off the progress bar of `precompute_ref_log_probs`.
-            with contextlib.redirect_stderr(io.StringIO()):
+            with contextlib.redirect_stderr(BarReader("log-probabilities of the reference")):
                 if not self.soft_labels:
                     return DPOTrainer(**arguments)
                 from unipref.train.row_losses.soft_dpo import SoftDpoTrainer
