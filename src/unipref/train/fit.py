@@ -127,7 +127,7 @@ def fit(
     summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
     summary["warnings"] += describe_rare_numbers(numbers)
     if merged is not None:
-        summary["merge"] = merged.as_record()
+        summary["merge" if trainer.lora else "rounding"] = merged.as_record()
     if ready.start.merged is not None:
         summary["start_merge"] = ready.start.merged.as_record()
     return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
@@ -261,8 +261,8 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
 
 
 def _read_probes(trainer: TrlTrainer, ready: PreparedStep) -> list[list[int]]:
-    """Reads the token ids of the first training rows, to compare a merged model with the trained one."""
-    if trainer.lora is None or not trainer.merge_adapter:
+    """Reads the token ids of the first training rows, to compare the saved model with the trained one."""
+    if trainer.saves_adapter:
         return []
     import pyarrow as pa
 

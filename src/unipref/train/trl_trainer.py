@@ -93,7 +93,7 @@ class TrlTrainer(Trainer):
     """Name -> settings that belong together."""
     own_fields: ClassVar[frozenset[str]] = frozenset(
         {"step", "start", "reward", "lora", "merge_adapter", "checkpoint", "on_collapse", "bounds", "quantization"}
-        | {"mix", "recipe", "special_tokens", "reasoning"}
+        | {"mix", "recipe", "special_tokens", "reasoning", "saved_dtype"}
     )
     """Fields that are not passed to TRL."""
     uses_neighbours: ClassVar[bool] = False
@@ -144,6 +144,10 @@ class TrlTrainer(Trainer):
 
     @model_validator(mode="before")
     @classmethod
+    saved_dtype: Literal["base", "float32", "bfloat16", "float16"] = "base"
+    """Type of the saved model's weights. `base`: that of the model that the step starts from, also where the training
+    holds them in float32; they are then rounded. `float32` keeps small changes of the weights, in twice the space."""
+
     def _check_trl_settings(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
