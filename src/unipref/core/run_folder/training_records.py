@@ -53,6 +53,8 @@ class MemoryNeed(msgspec.Struct):
     free: int | None = None
     of: str | None = None
 
+    logits: int | None = None
+    libraries: int | None = None
 
 class CheckedStep(msgspec.Struct):
     """What the checks before training found for one step."""
