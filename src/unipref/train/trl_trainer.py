@@ -98,6 +98,8 @@ class TrlTrainer(Trainer):
     """Fields that are not passed to TRL."""
     uses_neighbours: ClassVar[bool] = False
     """Whether TRL uses the rows beside a row, so that it needs them in the run's order."""
+    reads_reference: ClassVar[bool] = False
+    """Whether a frozen model reads each row too."""
     sequences_per_row: ClassVar[int] = 1
     """Sequences that one row puts into a forward pass: two for a pair."""
 
@@ -142,12 +144,12 @@ class TrlTrainer(Trainer):
     """With `lora`: save the whole model, adapter merged in, and the adapter beside it in `adapter/`. False: save the
     adapter alone; it needs the model the step started from."""
 
-    @model_validator(mode="before")
-    @classmethod
     saved_dtype: Literal["base", "float32", "bfloat16", "float16"] = "base"
     """Type of the saved model's weights. `base`: that of the model that the step starts from, also where the training
     holds them in float32; they are then rounded. `float32` keeps small changes of the weights, in twice the space."""
 
+    @model_validator(mode="before")
+    @classmethod
     def _check_trl_settings(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data

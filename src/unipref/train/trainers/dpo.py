@@ -40,6 +40,7 @@ class Dpo(ImageTrainer):
     trl_config: ClassVar[str] = "DPOConfig"
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5
+    reads_reference: ClassVar[bool] = True
     sequences_per_row: ClassVar[int] = 2
     own_fields: ClassVar[frozenset[str]] = ImageTrainer.own_fields | {"soft_labels", "missing_confidence"}
 
