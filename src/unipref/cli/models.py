@@ -7,6 +7,7 @@ import typer
 
 from unipref.cli.shared import AsJson, RunArgument, complete_choices, complete_runs, print_note, print_result
 from unipref.core import terminal
+from unipref.core.command_line import keep_stages
 
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
 
@@ -28,7 +29,12 @@ def evaluate(
         int | None, typer.Option(min=1, help="Number of examples of each benchmark to measure, evenly spread.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for the tables of examples, which compare reads.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Folder for the tables of examples, which compare reads; what it has is not measured again.",
+        ),
     ] = None,
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
@@ -49,6 +55,8 @@ def evaluate(
     from unipref.core.work_progress import show_work
     from unipref.pipeline import api
 
+    if out is not None:
+        keep_stages("benchmarks")
     options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
     with ConsoleProgress() as listener, show_work(listener.progress):
         options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
