@@ -83,6 +83,46 @@ def test_rows_tables_and_notes(tiny_model: Path, root: Path) -> None:
     assert {path.name for path in (root / "out").iterdir()} == files
 
 
+def test_an_interrupted_evaluation_goes_on_where_it_stopped(tiny_model: Path, root: Path) -> None:
+    asked: list[str] = []
+    interrupts = [2]
+
+    class Asking(Toy):
+        """Notes that it was asked; the second one is interrupted."""
+
+        def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
+            asked.append(f"{self.limit}")
+            if interrupts and self.limit == interrupts[0]:
+                raise KeyboardInterrupt
+            return super().examine(model, data, split)
+
+    def run(limits: Sequence[int], model: Path = tiny_model) -> list[dict[str, Any]]:
+        asked.clear()
+        chosen = [Asking(data="eval/toys", limit=limit) for limit in limits]
+        return evaluate(str(model), chosen, data_root=root, splits={}, out=root / "out")
+
+    with pytest.raises(KeyboardInterrupt):
+        run([1, 2, 3])
+    assert asked == ["1", "2"]
+    interrupts.clear()
+    rows = run([1, 2, 3])
+    assert asked == ["2", "3"]
+    assert run([1, 2, 3]) == rows
+    assert asked == []
+    assert list(json.loads((root / "out" / "results.json").read_text())["configs"]) == [
+        row["benchmark"] for row in rows
+    ]
+    # Another setting, other data or a damaged table: it is measured again.
+    run([1, 5, 3])
+    assert asked == ["5"]
+    (root / "out" / f"{rows[0]['benchmark']}.jsonl").write_text("{")
+    run([1, 5, 3])
+    assert asked == ["1"]
+    (root / "eval" / "toys").write_text("fives")
+    run([1, 5, 3])
+    assert asked == ["1", "5", "3"]
+
+
 def test_a_reward_model_is_given_what_measures_it(reward_folder: str, root: Path) -> None:
     benchmarks = [Toy(data="eval/toys"), ToyOfBoth(data="eval/toys")]
     evaluate(reward_folder, benchmarks, data_root=root, splits={}, out=root / "out")

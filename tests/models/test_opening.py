@@ -281,3 +281,10 @@ def test_every_call_that_opens_something_says_that_no_code_is_run() -> None:
     assert {"opening:from_pretrained", "opening:from_config", "sentence_model:loader", "lm_eval_runner:HFLM"} <= {
         *calls
     }
+
+
+def test_an_adapter_names_a_model_of_the_hubs_cache_by_its_hub_name(tmp_path: Path) -> None:
+    cached = tmp_path / "hub" / "models--org--a--b" / "snapshots" / "0123abc"
+    cached.mkdir(parents=True)
+    assert opening.describe_base(str(cached), tmp_path / "run" / "sft", tmp_path / "run") == "org/a--b"
+    assert opening.describe_base(str(cached.parent), tmp_path / "run" / "sft", None) == str(cached.parent)

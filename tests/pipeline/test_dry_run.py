@@ -1,9 +1,13 @@
 """What a dry run says of stages that it cannot know to be done."""
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
+from unipref.core.hashing import RECORD
 from unipref.core.stage_cache import PendingStage
-from unipref.pipeline.dry_run import find_maybe_done, format_estimate
+from unipref.pipeline.dry_run import find_maybe_done, format_estimate, read_plans
 
 
 def test_stages_behind_unknown_content_may_be_done_and_those_behind_a_key_are_not() -> None:
@@ -20,11 +24,41 @@ def test_stages_behind_unknown_content_may_be_done_and_those_behind_a_key_are_no
 
 
 def test_an_estimate_that_is_a_limit_says_at_most() -> None:
-    stages = [{"name": "clean", "done": False, "seconds": 60.0, "bytes": 10}]
+    stages = [{"name": "clean", "done": False, "seconds": 60.0, "bytes": 10, "memory": None}]
     about: dict[str, Any] = {"stages": stages, "to_do": 1, "seconds": 60.0, "bytes": 10, "unknown": 0, "free": 1000}
+    about["memory"] = None
     text = format_estimate(about | {"maybe_done": 1})
     assert "\nAt most about 60 s and" in text
     assert "1 of the stages to do are done already if the stages before them give the same data again." in text
     text = format_estimate(about | {"maybe_done": 0})
     assert "\nAbout 60 s and" in text
     assert "done already if" not in text
+
+
+def test_training_steps_have_the_costs_of_their_check_times_how_long_finished_ones_took(tmp_path: Path) -> None:
+    def write(place: str, value: dict[str, Any], time: float) -> None:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(json.dumps(value))
+        os.utime(tmp_path / place, (time, time))
+
+    def check(seconds: float | None) -> dict[str, Any]:
+        return {"steps": {"sft": {"seconds": seconds, "memory": {"total": 7}, "disk": {"model": 5}}, "own": {}}}
+
+    write("checked/main/0/preflight.json", check(40.0), 100)
+    write("checked/main/1/preflight.json", check(None), 100)
+    assert read_plans(tmp_path)["train/main/0/sft"] == {"seconds": 40.0, "memory": 7, "bytes": 5}
+    assert read_plans(tmp_path)["train/main/1/sft"] == {"memory": 7, "bytes": 5}
+    # Seed 2 took 1.5 times as long as estimated; seed 3 was trained with settings before its check.
+    for seed, seconds, trained in ((2, 60.0, 200), (3, 4000.0, 50)):
+        write(f"checked/main/{seed}/preflight.json", check(40.0), 100)
+        write(f"train/main/{seed}/sft/{RECORD}", {"seconds": seconds}, trained)
+    assert read_plans(tmp_path)["train/main/0/sft"]["seconds"] == 60.0
+
+
+def test_memory_is_shown_for_each_stage_and_for_the_run() -> None:
+    stages = [{"name": "train/main/0/sft", "done": False, "seconds": None, "bytes": 10, "memory": 2_000_000_000}]
+    about: dict[str, Any] = {"stages": stages, "to_do": 1, "seconds": 0, "bytes": 0, "unknown": 1, "free": 1000}
+    text = format_estimate(about | {"maybe_done": 0, "memory": 2_000_000_000}, jobs=2)
+    assert "unknown, 2.0 GB of memory\n" in text
+    assert "Up to about 2.0 GB of memory in each process." in text
+    assert "'unipref train STUDY --check' estimates the training steps" in text

@@ -161,3 +161,27 @@ def test_settings_that_spread_the_weights_are_passed_through(name: str) -> None:
     assert trainer.build_trl_settings()[name] == value
     assert trainer.is_sharded
     assert not Sft().is_sharded
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{"lora": None}, {"lora": {"r": 4}}, {"lora": None, "saved_dtype": "float32"}])
+def test_the_saved_model_has_the_type_of_the_model_it_started_from(
+    settings: dict[str, Any], job: Job, tiny_model: Path, tmp_path: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = tmp_path / "bf16"
+    AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.bfloat16).save_pretrained(base)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(base)
+    given = job(policy=base)
+    result = train(Sft(**{**FEW, **settings}), given)
+    saved = load_model(str(given.out), "causal")
+    expected = torch.float32 if settings.get("saved_dtype") else torch.bfloat16
+    assert saved.dtype == saved.config.dtype == expected
+    compared = [name for name in ("rounding", "merge") if name in result]
+    if expected == torch.float32:
+        assert compared == []
+    else:
+        assert compared == ["merge" if settings["lora"] else "rounding"]
+        assert 0 < result[compared[0]]["largest"] < 1.0

@@ -75,6 +75,7 @@ def _run(
     as_json: bool,
     **options: Any,
 ) -> None:
+    terminal.say_first(f"reading {terminal.show_name(str(study))} ...")
     from unipref import report
     from unipref.core.progress import ConsoleProgress
     from unipref.core.run_folder import RunFolder

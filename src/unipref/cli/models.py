@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from unipref.cli.shared import AsJson, RunArgument, complete_choices, complete_runs, print_note, print_result
+from unipref.core import terminal
+from unipref.core.command_line import keep_stages
 
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
 
@@ -27,7 +29,12 @@ def evaluate(
         int | None, typer.Option(min=1, help="Number of examples of each benchmark to measure, evenly spread.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for the tables of examples, which compare reads.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Folder for the tables of examples, which compare reads; what it has is not measured again.",
+        ),
     ] = None,
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
@@ -42,12 +49,18 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure models on benchmarks, with data in DATA/<benchmark>."""
+    terminal.say_first("reading benchmarks ...")
     from unipref import report
+    from unipref.core.progress import ConsoleProgress
+    from unipref.core.work_progress import show_work
     from unipref.pipeline import api
 
+    if out is not None:
+        keep_stages("benchmarks")
     options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
-    options |= {"on_note": print_note, "on_start": print_note}
-    rows = api.evaluate_models(models, benchmarks, data, out, **options)
+    with ConsoleProgress() as listener, show_work(listener.progress):
+        options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
+        rows = api.evaluate_models(models, benchmarks, data, out, **options)
     print_result(rows, as_json, report.score_table(rows))
 
 
@@ -80,7 +93,10 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Let one or several models answer prompts: unipref generate MODEL "prompt" --beside MODEL"""
+    terminal.say_first(f"loading {terminal.show_name(model)} ...")
     from unipref.analysis.best_model import resolve_model
+    from unipref.core.progress import ConsoleProgress
+    from unipref.core.work_progress import show_work
     from unipref.models import side_by_side as generation
 
     names = []
@@ -88,7 +104,8 @@ def generate(
         names.append(name)
         if why:
             print_note(why)
-    answers = generation.generate_answers(names, prompts, max_new_tokens, temperature, seed)
+    with ConsoleProgress() as listener, show_work(listener.progress):
+        answers = generation.generate_answers(names, prompts, max_new_tokens, temperature, seed)
     print_result(answers, as_json, generation.format_side_by_side(answers))
 
 

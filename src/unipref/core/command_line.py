@@ -12,13 +12,17 @@ from unipref.core.errors import UserError, file_error, resource_error
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
-STOPPED, RESUMES = "Stopped.", "Run the same command again to resume; finished stages are kept."
-_state = {"keeps_stages": False}
+STOPPED, RESUMES = "Stopped.", "Run the same command again to resume; finished {} are kept."
+_state = {"kept": ""}
 
 
-def keep_stages() -> None:
-    """Says that the command that runs keeps finished stages: if it is stopped, the last line tells how to resume."""
-    _state["keeps_stages"] = True
+def keep_stages(what: str = "stages") -> None:
+    """Says that the command that runs keeps finished stages: if it is stopped, the last line tells how to resume.
+
+    Args:
+        what: the word for what is kept, in the plural.
+    """
+    _state["kept"] = what
 
 
 def run_app(app: Callable[[], int | None]) -> NoReturn:
@@ -72,5 +76,5 @@ def print_error(error: Exception) -> int:
 def _exit_stopped(status: int) -> NoReturn:
     stop_signals.exit_on_stop_signals(status)
     with contextlib.suppress(OSError):  # the terminal may be gone
-        terminal.echo(f"{STOPPED} {RESUMES}" if _state["keeps_stages"] else STOPPED, err=True)
+        terminal.echo(f"{STOPPED} {RESUMES.format(_state['kept'])}" if _state["kept"] else STOPPED, err=True)
     sys.exit(status)

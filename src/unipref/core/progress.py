@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from unipref.core.display import format_seconds
 from unipref.core.terminal import make_console, show_text
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BEFORE_NEW_WORK = 2.0
+"""Seconds without a line after which work that begins gets one at once."""
 SECONDS_BETWEEN_REFRESHES = 0.1
 SHOWN_METRICS = ("loss", "reward", "kl", "entropy", "accuracy", "rewards/accuracies")
 """Metrics shown with a trainer's progress; the run's curves have all the logged ones."""
@@ -68,7 +71,8 @@ class DeferredNotes(ProgressListener):
 
 
 class ConsoleProgress(ProgressListener):
-    """Prints a line per stage and note. Progress is a bar on a terminal, elsewhere a line every ten seconds.
+    """Prints a line per stage and note. Progress is a bar on a terminal, elsewhere a line every ten seconds,
+    and one when work begins after two seconds without a line.
 
     As a context manager it ends a bar that is still shown.
 
@@ -80,7 +84,8 @@ class ConsoleProgress(ProgressListener):
     def __init__(self, console: "Console | None" = None, on_results: Callable[[Path], None] | None = None) -> None:
         self._console = console or make_console(err=True)
         self._on_results = on_results
-        self._last_line = self._last_refresh = 0.0
+        self._last_line = self._last_progress = self._last_refresh = 0.0
+        self._label, self._began, self._begun_at = "", 0.0, 0
         self._printed_notes: set[str] = set()
         self._referred = False
         self._bars: Progress | None = None
@@ -127,15 +132,24 @@ class ConsoleProgress(ProgressListener):
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in (figures or {}).items() if _is_shown(name))
         if self._console.is_terminal:
             self._update_bar(label, done, total, metrics)
-        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            line = f"  {label} {done}/{total}" + (f"  {metrics}" if metrics else "")
-            self._print(line)
+            return
+        now = time.monotonic()
+        is_new = label != self._label
+        if is_new:
+            self._label, self._began, self._begun_at = label, now, done
+        waited = now - self._last_progress > SECONDS_BETWEEN_LINES
+        if waited or (is_new and now - self._last_line > SECONDS_BEFORE_NEW_WORK):
+            self._last_progress = now
+            more = [metrics] if metrics else []
+            if (finished := done - self._begun_at) and done < total:
+                more.append(f"about {format_seconds((now - self._began) / finished * (total - done))} left")
+            self._print("  ".join([f"  {label} {done}/{total}", *more]))
 
     def _print(self, text: str, style: str = "", more: str = "") -> None:
         """Prints a line: a text, which may come from data, and a dim remark."""
         from rich.text import Text
 
+        self._last_line = time.monotonic()
         line = Text.assemble((show_text(text), style), (more, "dim"))
         self._console.print(line, soft_wrap=True, highlight=False)
 

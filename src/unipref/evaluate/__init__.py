@@ -18,9 +18,10 @@ from unipref.evaluate.data_files import (
     dev_path,
     published_file_notes,
 )
+from unipref.evaluate.earlier import read_earlier
 from unipref.evaluate.results import RESULTS, MeasuredBenchmark, write_results
 from unipref.models.inference import opening_notes
-from unipref.models.loading import find_precision, is_reward_model, load_policy, load_reward_model
+from unipref.models.loading import find_precision, is_reward_model, load_policy, load_reward_model, model_key
 
 __all__ = [
     "RESULTS",
@@ -59,6 +60,7 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
     on_note: Callable[[str], None] | None = None,
     load: Load = load_any,
     on_start: Callable[[str], None] | None = None,
+    key: str | None = None,
 ) -> list[dict[str, Any]]:
     """Scores one model on every benchmark that measures its kind. It is loaded once for each precision in a row.
 
@@ -68,12 +70,14 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
         data_root: folder that the `data` of the benchmarks is relative to.
         splits: split name -> Parquet file of the run's preferences, for benchmarks without `data`.
         out: folder for the tables of examples, `<benchmark>.jsonl`, for `notes.json`, and for `results.json` in
-            lm-eval's format, written after each benchmark; None: nothing is written.
+            lm-eval's format, written after each benchmark; None: nothing is written. A benchmark that an earlier
+            evaluation of the same model, settings and data wrote there is not measured again.
         labels: a name for each benchmark, in the scores and for its files; None: those of `label_benchmarks`.
         on_note: called with each note that a reader of the scores needs, such as how many examples were skipped.
         load: loads a model by its name and precision; pass one that caches models to evaluate the same model several
             times.
         on_start: called with a line when a model is loaded and when a benchmark starts.
+        key: identifies the model and its weights; None: a hash of its files is computed.
 
     Returns:
         One row per score, with the columns ROW. `at_chance` is true for all scores of a benchmark and mode in which
@@ -94,36 +98,56 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
     hashes = [check_hash(benchmark, path) for (benchmark, _), path in zip(selected, paths, strict=True)]
     if not selected:
         return []
+    start, note = on_start or (lambda line: None), on_note or (lambda text: None)
+    if key is None:
+        key = "" if out is None else model_key(model_name)
+    earlier = {} if out is None else _read_earlier(out, key, selected, hashes)
     model: Policy | RewardModel | None = None
     loaded: str | None = None
-    rows: list[dict[str, Any]] = []
     measured: list[MeasuredBenchmark] = []
-    start = on_start or (lambda line: None)
     for place, ((benchmark, label), path, content_hash) in enumerate(zip(selected, paths, hashes, strict=True), 1):
+        about = f"{model_name}: {label}, benchmark {place} of {len(selected)}"
+        if found := earlier.pop(label, None):
+            start(f"{about}, is already measured")
+            measured.append(found)
+            continue
         if model is None or loaded != benchmark.precision:
             start(f"{model_name}: loading")
             model = None  # frees its memory before it is loaded again
             model, loaded = load(model_name, benchmark.precision), benchmark.precision
-        start(f"{model_name}: {label}, benchmark {place} of {len(selected)}")
-        measurement = benchmark.measure(model, path, benchmark.part)
-        precision = find_precision(model.model)
-        notes = [
-            *published_file_notes(benchmark, path),
-            *_prompt_format_notes(benchmark, model),
-            *_precision_notes(precision),
-            *model.remarks,
-            *measurement.notes,
-        ]
-        notes += _chance_notes(measurement.scores)
-        rows += _score_rows(label, measurement.scores, precision)
-        scores, examples = measurement.scores, measurement.examples
-        measured.append(MeasuredBenchmark(label, benchmark, content_hash, precision, scores, examples, notes))
-        if on_note:
-            for note in notes:
-                on_note(f"{label}: {note}")
+        start(about)
+        measured.append(one := _measure(model, benchmark, label, path, content_hash))
+        for text in one.notes:
+            note(f"{label}: {text}")
         if out is not None:
-            write_results(out, model_name, measured)
-    return rows
+            write_results(out, model_name, [*measured, *earlier.values()], key)
+    return [row for one in measured for row in _score_rows(one.label, one.scores, one.precision)]
+
+
+def _read_earlier(
+    out: Path, key: str, selected: Sequence[tuple[Benchmark, str]], hashes: Sequence[str]
+) -> dict[str, MeasuredBenchmark]:
+    """Reads the benchmarks that an earlier evaluation of the same model measured: label -> measurement."""
+    pairs = zip(selected, hashes, strict=True)
+    found = (read_earlier(out, key, label, benchmark, content_hash) for (benchmark, label), content_hash in pairs)
+    return {one.label: one for one in found if one is not None}
+
+
+def _measure(
+    model: Policy | RewardModel, benchmark: Benchmark, label: str, path: Path, content_hash: str
+) -> MeasuredBenchmark:
+    """Measures a loaded model on one benchmark."""
+    measurement = benchmark.measure(model, path, benchmark.part)
+    precision = find_precision(model.model)
+    notes = [
+        *published_file_notes(benchmark, path),
+        *_prompt_format_notes(benchmark, model),
+        *_precision_notes(precision),
+        *model.remarks,
+        *measurement.notes,
+        *_chance_notes(measurement.scores),
+    ]
+    return MeasuredBenchmark(label, benchmark, content_hash, precision, measurement.scores, measurement.examples, notes)
 
 
 def label_benchmarks(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, str]]:

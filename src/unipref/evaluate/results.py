@@ -35,7 +35,25 @@ class MeasuredBenchmark(NamedTuple):
     notes: list[str]
 
 
-def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark]) -> None:
+def describe_measurement(benchmark: Benchmark, data_hash: str, model_key: str, precision: str) -> dict[str, Any]:
+    """Describes all that a measurement depends on besides the packages: two with equal descriptions are the same."""
+    return {
+        "version": 1.0,
+        "benchmark": registry.reference(type(benchmark)),
+        "settings": benchmark.model_dump(mode="json"),
+        "data_hash": data_hash,
+        "model": model_key,
+        "precision": precision,
+        "environment": benchmark.environment(),
+    }
+
+
+def find_package_versions() -> dict[str, str]:
+    """Returns the versions of the packages that measure."""
+    return hashing.find_versions("unipref", "torch", "transformers")
+
+
+def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark], model_key: str) -> None:
     """Writes `<label>.jsonl` per benchmark, `notes.json` and `results.json`; a file appears only when complete."""
     out.mkdir(parents=True, exist_ok=True)
     encoder = msgspec.json.Encoder()
@@ -43,10 +61,10 @@ def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark]) 
         with json_files.replace_file(out / f"{benchmark.label}.jsonl") as file:
             file.writelines(encoder.encode(example) + b"\n" for example in benchmark.examples)
     json_files.write_json(out / "notes.json", {benchmark.label: benchmark.notes for benchmark in measured})
-    json_files.write_json(out / RESULTS, format_as_lm_eval(model, measured))
+    json_files.write_json(out / RESULTS, format_as_lm_eval(model, measured, model_key))
 
 
-def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict[str, Any]:
+def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark], model_key: str) -> dict[str, Any]:
     """The scores in lm-eval's format: one task per benchmark, and one per slice of it.
 
     A metric's key is `metric,filter`; the filter is the mode, or 'none' for the default mode `corrected`.
@@ -66,13 +84,7 @@ def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict
     configs = {
         one.label: {
             "task": one.label,
-            "metadata": {
-                "version": 1.0,
-                "benchmark": registry.reference(type(one.benchmark)),
-                "settings": one.benchmark.model_dump(mode="json"),
-                "data_hash": one.data_hash,
-                "precision": one.precision,
-            },
+            "metadata": describe_measurement(one.benchmark, one.data_hash, model_key, one.precision),
         }
         for one in measured
     }
@@ -85,5 +97,5 @@ def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict
         "higher_is_better": higher_is_better,
         "n-samples": sample_counts,
         "config": {"model": "hf", "model_args": f"pretrained={model}", "limit": None, "bootstrap_iters": 2000},
-        "versions_of_packages": hashing.find_versions("unipref", "torch", "transformers"),
+        "versions_of_packages": find_package_versions(),
     }

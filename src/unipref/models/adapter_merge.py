@@ -63,10 +63,12 @@ class Probes:
     Attributes:
         sequences: their token ids.
         values: one log-probability per token after the first, in nats; of a reward model, one reward per sequence.
+        dtype: type of the model's weights, such as 'float32'; empty if it is not known.
     """
 
     sequences: Sequences
     values: "torch.Tensor"
+    dtype: str = ""
 
 
 def cut_probes(sequences: Sequences) -> list[list[int]]:
@@ -108,16 +110,20 @@ def measure_probes(model: Any, sequences: Sequences, head: str) -> Probes:
                 values.append(logits.flatten().cpu())
     finally:
         model.train(was_training)
-    return Probes(sequences, torch.cat(values) if values else torch.zeros(0))
+    dtype = str(model.dtype).removeprefix("torch.")
+    return Probes(sequences, torch.cat(values) if values else torch.zeros(0), dtype)
 
 
-def compare(before: Probes, model: Any, head: str, untied: bool = False) -> MergeDifference:
-    """Compares a merged model with what the unmerged one said."""
+def compare(
+    before: Probes, model: Any, head: str, untied: bool = False, tolerance: float | None = None
+) -> MergeDifference:
+    """Compares a merged model with what the unmerged one said; tolerance: None for that of the model's own type."""
     after = measure_probes(model, before.sequences, head)
     gaps = (after.values - before.values).abs()
     n = len(gaps)
     largest, mean = (float(gaps.max()), float(gaps.mean())) if n else (0.0, 0.0)
-    tolerance = TOLERANCES.get(str(model.dtype).removeprefix("torch."), ROUGH)
+    if tolerance is None:
+        tolerance = TOLERANCES.get(str(model.dtype).removeprefix("torch."), ROUGH)
     return MergeDifference(len(before.sequences), n, largest, mean, tolerance, untied)
 
 
@@ -170,8 +176,16 @@ def merge(attached: Any) -> tuple[Any, bool]:
 
 
 def check_saved(before: Probes, folder: Path, head: str, device: Any, untied: bool = False) -> MergeDifference:
-    """Loads a saved model again and compares it with what the unmerged one said."""
-    return compare(before, opening.open_weights(str(folder), head).to(device), head, untied)
+    """Loads a saved model again and compares it with what the unmerged one said.
+
+    Both are computed in the same type, so that the difference is that of the weights alone.
+    """
+    import torch
+
+    saved = opening.open_weights(str(folder), head).to(device)
+    tolerance = TOLERANCES.get(str(saved.dtype).removeprefix("torch."), ROUGH)
+    computed = getattr(torch, before.dtype) if before.dtype else saved.dtype
+    return compare(before, saved.to(computed), head, untied, tolerance)
 
 
 def difference_error(difference: MergeDifference, where: str, mend: str) -> UserError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError, describe, first_line, legible, raise_if_resource
+from unipref.core.work_progress import report_work
 from unipref.models import folder_checks, gguf
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG
 from unipref.models.template_bounds import check_template_bounds
@@ -55,7 +56,7 @@ def adapter_base(name: str) -> str:
 
 
 def describe_base(base: str, adapter: Path, run: Path | None) -> str:
-    """Returns how an adapter names its base: relative to its own folder inside a run, otherwise by its full path.
+    """Returns how an adapter names its base: by its hub name, relative to its own folder inside a run, or by its path.
 
     Args:
         base: folder or hub name of the base.
@@ -66,9 +67,18 @@ def describe_base(base: str, adapter: Path, run: Path | None) -> str:
     if not Path(base).expanduser().is_dir():
         return base
     place = Path(base).expanduser().resolve()
+    if hub_name := _read_hub_name(place):
+        return hub_name
     if run is None or not all(one.is_relative_to(run.resolve()) for one in (place, adapter.resolve())):
         return str(place)
     return Path(os.path.relpath(place, adapter.resolve())).as_posix()
+
+
+def _read_hub_name(folder: Path) -> str | None:
+    """The hub name of a folder in the hub's cache (`models--ORG--NAME/snapshots/COMMIT`); None for other folders."""
+    repository = folder.parent.parent.name
+    is_snapshot = folder.parent.name == "snapshots" and repository.startswith("models--")
+    return repository.removeprefix("models--").replace("--", "/", 1) if is_snapshot else None
 
 
 def list_chain(name: str) -> list[str]:
@@ -189,6 +199,8 @@ def open_weights(name: str, head: str, precision: str | None = None) -> Any:
 
     name = gguf.open_as_folder(name)
     folder = Path(name).expanduser()
+    label = f"loading {folder.name}"
+    report_work(label, 0, 1)
     if folder.is_dir():
         folder_checks.check_model_files(folder)
     logging.disable_progress_bar()  # a bar per loaded model would hide the run's own progress
@@ -205,6 +217,7 @@ def open_weights(name: str, head: str, precision: str | None = None) -> Any:
             output_loading_info=True,
             **options,
         )
+    report_work(label, 1, 1)
     _refuse_other_layers(model, about["unexpected_keys"], name)
     gets_head = head == "reward" and not is_classifier(model.config.architectures)
     missing = sorted(key for key in about["missing_keys"] if not (gets_head and key.startswith(NEW_HEADS)))

@@ -15,6 +15,10 @@ from unipref.core.stage_cache import LOCKS, PendingStage, stage_kind
 from unipref.pipeline.run import Run
 from unipref.study.load import load
 
+COSTS = ("seconds", "bytes", "memory")
+"""What a stage costs: seconds, bytes on the disk, and bytes of memory at its peak."""
+PREFLIGHT = "preflight.json"
+
 
 def estimate(
     study: str | os.PathLike[str] | Mapping[str, Any],
@@ -36,9 +40,10 @@ def estimate(
         until: the last stage to run.
 
     Returns:
-        `stages` in order: `name`, `done`, and the estimates `seconds` and `bytes` or None; the totals `seconds` and
-        `bytes`; `unknown`, the number of stages without an estimate; `maybe_done`, the number of unfinished stages that
-        may turn out to be done; `free`, the free bytes on the disk.
+        `stages` in order: `name`, `done`, and the estimates `seconds`, `bytes` on the disk and `memory` in bytes, or
+        None; the totals `seconds` and `bytes`, and the largest `memory`; `unknown`, the number of stages without an
+        estimate of time; `maybe_done`, the number of unfinished stages that may turn out to be done; `free`, the free
+        bytes on the disk.
 
     Raises:
         UserError: a setting or a file is wrong.
@@ -46,13 +51,15 @@ def estimate(
     folder = Path(out)
     run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
     run.run_stages(until)
-    costs = read_costs(folder)
+    costs, plans = read_costs(folder), read_plans(folder)
     stages = []
     for stage in run.context.cache.stages:
         name = stage.folder.relative_to(folder).as_posix()
-        row: dict[str, Any] = {"name": name, "done": not stage.pending, "seconds": None, "bytes": None}
+        row: dict[str, Any] = {"name": name, "done": not stage.pending, **dict.fromkeys(COSTS)}
         if stage.pending and (past := costs.get(stage_kind(name))):
-            row |= {key: median(cost[i] for cost in past) for i, key in enumerate(("seconds", "bytes"))}
+            row |= {key: median(cost[i] for cost in past) for i, key in enumerate(COSTS)}
+        if stage.pending and (planned := plans.get(name)):
+            row |= planned
         stages.append(row)
     left = [stage for stage in stages if not stage["done"]]
     pending = run.context.cache.pending
@@ -63,6 +70,7 @@ def estimate(
         "to_do": len(left),
         "seconds": round(sum(stage["seconds"] for stage in estimated), 1),
         "bytes": int(sum(stage["bytes"] for stage in estimated)),
+        "memory": max((stage["memory"] or 0 for stage in left), default=0) or None,
         "unknown": len(left) - len(estimated),
         "maybe_done": len(maybe_done),
         "free": _measure_free_space(folder),
@@ -94,22 +102,61 @@ def _list_texts(value: Any) -> Iterator[str]:
         yield value
 
 
-def read_costs(folder: Path) -> dict[str, list[tuple[float, int]]]:
-    """Returns kind of stage -> seconds and bytes of each stage in the run folder, also of earlier settings."""
-    costs: dict[str, list[tuple[float, int]]] = {}
+def read_costs(folder: Path) -> dict[str, list[tuple[float, int, int]]]:
+    """Returns kind of stage -> the `COSTS` of each stage in the run folder, also of earlier settings."""
+    costs: dict[str, list[tuple[float, int, int]]] = {}
     for record in sorted(folder.rglob(RECORD)) if folder.is_dir() else ():
         place = record.parent.relative_to(folder)
         name = place.as_posix()
         if LOCKS in name or any(map(is_attempt, place.parts)):
             continue
         try:
-            seconds = float(json.loads(record.read_text(encoding="utf-8"))["seconds"])
+            read = json.loads(record.read_text(encoding="utf-8"))
+            seconds, memory = float(read["seconds"]), int(float(read["peak_mb"]) * 2**20)
         except (ValueError, KeyError, TypeError):
             # Not a record of this version: the stage will run again, and its cost is unknown.
             continue
         size = sum(path.stat().st_size for path in record.parent.rglob("*") if path.is_file())
-        costs.setdefault(stage_kind(name), []).append((seconds, size))
+        costs.setdefault(stage_kind(name), []).append((seconds, size, memory))
     return costs
+
+
+def read_plans(folder: Path) -> dict[str, dict[str, float | int]]:
+    """Returns training step -> the costs that the checks before training estimated for its settings.
+
+    An estimate of the time is multiplied by how much longer than estimated the finished steps took, in the median.
+    """
+    plans: dict[str, dict[str, float | int]] = {}
+    ratios: list[float] = []
+    for file in sorted(folder.glob(f"checked/*/*/{PREFLIGHT}")):
+        try:
+            steps = json.loads(file.read_text(encoding="utf-8"))["steps"]
+        except (OSError, ValueError, KeyError):
+            continue
+        place = file.parent.relative_to(folder / "checked").as_posix()
+        for name, step in steps.items():
+            stage = f"train/{place}/{name}"
+            plans[stage] = plan = {}
+            if step.get("seconds"):
+                plan["seconds"] = step["seconds"]
+                ratios += _compare_with_estimate(folder / stage / RECORD, file, step["seconds"])
+            if "memory" in step:
+                plan |= {"memory": step["memory"]["total"], "bytes": step["disk"]["model"]}
+    factor = median(ratios) if ratios else 1.0
+    return {
+        stage: plan | ({"seconds": plan["seconds"] * factor} if "seconds" in plan else {})
+        for stage, plan in plans.items()
+    }
+
+
+def _compare_with_estimate(record: Path, check: Path, estimated: float) -> list[float]:
+    """The time that a finished step took, divided by the estimate; empty if the estimate is of later settings."""
+    try:
+        if check.stat().st_mtime > record.stat().st_mtime:
+            return []
+        return [float(json.loads(record.read_text(encoding="utf-8"))["seconds"]) / estimated]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _measure_free_space(folder: Path) -> int:
@@ -126,7 +173,9 @@ def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
     for stage in estimate["stages"]:
         status = "done" if stage["done"] else "unknown"
         if stage["seconds"] is not None:
-            status = f"about {format_seconds(stage['seconds'])}, {format_bytes(stage['bytes'])}"
+            status = f"about {format_seconds(stage['seconds'])}, {format_bytes(stage['bytes'])} of disk"
+        if stage["memory"] is not None:
+            status += f", {format_bytes(stage['memory'])} of memory"
         lines.append(f"{stage['name']:<{width}}  {status}")
     done = len(estimate["stages"]) - estimate["to_do"]
     lines.append(f"\n{len(estimate['stages'])} stages: {done} done, {estimate['to_do']} to do.")
@@ -137,6 +186,9 @@ def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
         lines.append(
             f"{about} {format_seconds(estimate['seconds'])}{note} and {format_bytes(estimate['bytes'])} of disk."
         )
+    if estimate["memory"]:
+        each = " in each process" if jobs > 1 else ""
+        lines.append(f"Up to about {format_bytes(estimate['memory'])} of memory{each}.")
     if is_limit:
         lines.append(
             f"{estimate['maybe_done']} of the stages to do are done already if the stages before them give the same "
@@ -144,5 +196,7 @@ def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
         )
     if estimate["unknown"]:
         lines.append(f"{estimate['unknown']} without an estimate: this run has not finished a stage of their kind.")
+        if any(stage["seconds"] is None and stage["name"].startswith("train/") for stage in estimate["stages"]):
+            lines.append("'unipref train STUDY --check' estimates the training steps in about 20 seconds.")
     lines.append(f"{format_bytes(estimate['free'])} of disk are free.")
     return "\n".join(lines)

@@ -55,6 +55,7 @@ class EvaluationStage:
                     labels=[label],
                     on_note=context.listener.note,
                     load=models.load,
+                    key=model.key,
                 )
                 return {"scores": scores, "against_base": compare_pair(base.folder, out) if base else []}
 

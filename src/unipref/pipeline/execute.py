@@ -9,6 +9,7 @@ from unipref.core import user_code
 from unipref.core.errors import UserError, report_missing_resources
 from unipref.core.folder_lock import use_alone
 from unipref.core.progress import DeferredNotes, ProgressListener
+from unipref.core.work_progress import show_work
 from unipref.models import gguf, opening
 from unipref.pipeline.launcher import Launch, read_launch
 from unipref.pipeline.run import STAGES, Run
@@ -60,7 +61,7 @@ def run(
         _check_models(resolved, until)
         for file in user_code.list_files().values():
             listener.note(f"code from {file}")
-        with use_alone(folder), gguf.keep_in(folder / "cache"):
+        with use_alone(folder), gguf.keep_in(folder / "cache"), show_work(listener.progress):
             return _run(resolved, folder, until, jobs, listener, launch)
 
 

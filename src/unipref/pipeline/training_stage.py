@@ -13,6 +13,7 @@ from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import Stage, StageCache
+from unipref.core.work_progress import report_work
 from unipref.evaluate import in_training
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
@@ -54,8 +55,11 @@ class TrainingStage:
     def run_checks(self, data: Mapping[str, VariantData]) -> None:
         """Checks all steps of every variant and seed, and the disk for those to be trained, before any training."""
         needs: dict[str, dict[str, int]] = {}
+        done, total = 0, sum(len(selected) for study, _, selected in data.values() if study.train)
         for variant, (study, cleaned, selected) in data.items():
             for seed, stage in selected.items() if study.train else ():
+                report_work(f"checking the training of {variant}", done, total)
+                done += 1
                 checks = self._run_preflight(variant, seed, study, stage, cleaned)
                 if checks.pending:
                     continue

@@ -242,10 +242,15 @@ class Card:
 
 
 def _describe_merges(trained: TrainedStep, model_kind: str) -> list[str]:
-    """Sentences on the merged adapters of a step."""
+    """Sentences on the merged adapters and the rounding of a step."""
     what = "rewards" if model_kind == "reward" else "log-probabilities of tokens"
     unit = "" if model_kind == "reward" else " nats"
     sentences = []
+    if rounding := trained.other.get("rounding"):
+        sentences.append(
+            f"Its weights are rounded to the type of those it started from: {rounding['tokens']} {what} differ by at "
+            f"most {rounding['largest']:.2g}{unit} (mean {rounding['mean']:.2g}) from those before."
+        )
     for merge, whose in ((trained.start_merge, "the step started from"), (trained.merge, "it trained")):
         if merge is not None:
             text = f"The adapter that {whose} was merged. Compared with the unmerged model, {merge.tokens} {what} "

@@ -83,7 +83,8 @@ class ModelScorer(Scorer):
         settings = self.model_dump(exclude={"weight", "model", "batch_size", *self.reading}, mode="json")
         folder = make_folder_name(self.name(), repr([self.name(), model_key(name), settings, code]))
         place = candidates.cache / "scores" / folder
-        return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE)
+        shown = (f"scoring with {self.name()}", len(candidates.ids))
+        return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE, *shown)
 
 
 class PolicyScorer(ModelScorer):

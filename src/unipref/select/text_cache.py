@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from unipref.core.json_files import replace_file
+from unipref.core.work_progress import report_work
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +30,8 @@ def compute_cached(
     compute: "Callable[[list[T]], npt.NDArray[Any]]",
     folder: Path,
     at_once: int = BATCH_ITEMS,
+    label: str = "",
+    total: int = 0,
 ) -> "npt.NDArray[Any]":
     """Returns what `compute` returns for each item, computed once per key.
 
@@ -38,6 +41,8 @@ def compute_cached(
         compute: k items -> (k, d) numbers; called only with items whose keys the folder lacks.
         folder: where the numbers are cached; one folder per way of computing them. Made if it is missing.
         at_once: fewest new items that are computed and stored together.
+        label: what runs, to report the progress; empty: nothing is reported.
+        total: number of items, to report the progress.
 
     Returns:
         (n, d) numbers, of the type that `compute` returns; (0, 1) for no items.
@@ -46,15 +51,19 @@ def compute_cached(
     cached_keys = {key for keys, _ in _read_stored(folder) for key in keys.tolist()}
     row_keys: list[npt.NDArray[np.bytes_]] = []
     fresh: dict[bytes, T] = {}
+    n_read = 0
     for batch in batches:
         keys = [key_of(item).encode() for item in batch]
         row_keys.append(np.array(keys, dtype=KEY))
         fresh.update((key, item) for key, item in zip(keys, batch, strict=True) if key not in cached_keys)
         if len(fresh) >= at_once:
+            report_work(label, n_read, total)
             _store(fresh, compute, folder)
             cached_keys.update(fresh)
             fresh = {}
+        n_read += len(batch)
     if fresh:
+        report_work(label, n_read - len(fresh), total)
         _store(fresh, compute, folder)
     return _gather(np.concatenate(row_keys) if row_keys else np.array([], dtype=KEY), folder)
 

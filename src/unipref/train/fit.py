@@ -17,6 +17,7 @@ from unipref.core.errors import ResourceError, UserError, first_line
 from unipref.core.messages import schema_has_parts
 from unipref.core.special_tokens import encode_texts
 from unipref.core.template_turns import keeps_reasoning
+from unipref.core.work_progress import show_work
 from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
@@ -126,7 +127,7 @@ def fit(
     summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
     summary["warnings"] += describe_rare_numbers(numbers)
     if merged is not None:
-        summary["merge"] = merged.as_record()
+        summary["merge" if trainer.lora else "rounding"] = merged.as_record()
     if ready.start.merged is not None:
         summary["start_merge"] = ready.start.merged.as_record()
     return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
@@ -260,8 +261,8 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
 
 
 def _read_probes(trainer: TrlTrainer, ready: PreparedStep) -> list[list[int]]:
-    """Reads the token ids of the first training rows, to compare a merged model with the trained one."""
-    if trainer.lora is None or not trainer.merge_adapter:
+    """Reads the token ids of the first training rows, to compare the saved model with the trained one."""
+    if trainer.saves_adapter:
         return []
     import pyarrow as pa
 
@@ -322,7 +323,8 @@ def _train(hf: Any, checkpoint: Path | None, watcher: Watcher) -> None:
             hf.state.global_step = progress.step
             return
     try:
-        hf.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with show_work(None):  # the steps are the progress that is shown
+            hf.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError as error:
         raise ResourceError(
             f"out of memory at step {hf.state.global_step + 1}.",

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unipref.core import attempts
 from unipref.core.contracts import TrainJob
@@ -13,6 +13,9 @@ from unipref.models.loading import base_model, load_model
 from unipref.train import processes
 from unipref.train.start import Start
 from unipref.train.trl_trainer import TrlTrainer
+
+if TYPE_CHECKING:
+    import torch
 
 
 def is_sharded(hf: Any) -> bool:
@@ -33,8 +36,8 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
         probes: token ids of some training rows, to compare a merged model on.
 
     Returns:
-        How much the merged model differs from the trained one; None if nothing was merged, or in another process than
-        the first.
+        How much the saved model differs from the trained one; None if nothing was merged or rounded, or in another
+        process than the first.
 
     Raises:
         UserError: the merged model is not the trained one; its adapter is kept beside the step's folder.
@@ -47,9 +50,9 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
     model = hf.accelerator.unwrap_model(hf.model, keep_fp32_wrapper=False)
     start.tokenizer.save_pretrained(job.out)
     image_processor.copy_files(base_model(start.policy), job.out)
+    dtype = _find_dtype(trainer, start, model)
     if trainer.lora is None:
-        _write(model, job.out, gathered)
-        return None
+        return _write_whole(model, trainer, start, job.out, gathered, probes, dtype)
     adapter = job.out / "adapter" if trainer.merge_adapter else job.out
     # The adapter belongs to the model the study named, not to a merged copy that is removed after the step.
     base = opening.describe_base(start.policy, adapter, job.run)
@@ -60,7 +63,7 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
         return None
     if gathered or trainer.quantization is not None:
         model = attach_anew(trainer, start, adapter)
-    return _merge(model, trainer, start, job.out, probes)
+    return _merge(model, trainer, start, job.out, probes, dtype)
 
 
 def attach_anew(trainer: TrlTrainer, start: Start, adapter: Path) -> Any:
@@ -76,7 +79,41 @@ def attach_anew(trainer: TrlTrainer, start: Start, adapter: Path) -> Any:
     return model
 
 
-def _merge(model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: Sequences) -> MergeDifference:
+def _find_dtype(trainer: TrlTrainer, start: Start, model: Any) -> "torch.dtype":
+    """The type of the saved weights; the training holds them in float32 unless its settings say otherwise."""
+    import torch
+
+    if trainer.saved_dtype != "base":
+        return getattr(torch, trainer.saved_dtype)
+    config = opening.open_config(start.folder)
+    found = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
+    return found if isinstance(found, torch.dtype) else model.dtype
+
+
+def _write_whole(
+    model: Any,
+    trainer: TrlTrainer,
+    start: Start,
+    out: Path,
+    gathered: dict[str, Any],
+    sequences: Sequences,
+    dtype: "torch.dtype",
+) -> MergeDifference | None:
+    """Writes a model that was trained as a whole, and measures what rounding to another type changes."""
+    if gathered or dtype == model.dtype:
+        _write(model, out, {name: {k: v.to(dtype) for k, v in held.items()} for name, held in gathered.items()})
+        return None
+    head, device = _head(trainer), model.device
+    probes = adapter_merge.cut_probes(sequences) or adapter_merge.make_probe_sequences(model)
+    before = adapter_merge.measure_probes(model, probes, head)
+    _write(model.to(dtype), out, {})
+    model.to("meta")
+    return adapter_merge.check_saved(before, out, head, device)
+
+
+def _merge(
+    model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: Sequences, dtype: "torch.dtype"
+) -> MergeDifference:
     """Merges the adapter, writes the merged model, and compares what was written with the unmerged model."""
     head = _head(trainer)
     probes = adapter_merge.cut_probes(sequences) or adapter_merge.make_probe_sequences(model)
@@ -87,8 +124,8 @@ def _merge(model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: 
     except UserError as error:
         raise UserError(error.what, where=_step(trainer), mend=keep_adapter(out)) from error
     merged.config.pad_token_id = start.tokenizer.pad_token_id
-    _write(merged, out, {})
     device = merged.device
+    _write(merged.to(dtype), out, {})
     merged.to("meta")  # frees its memory before the saved model is loaded
     difference = adapter_merge.check_saved(before, out, head, device, untied)
     if not difference.is_equal:

@@ -93,11 +93,13 @@ class TrlTrainer(Trainer):
     """Name -> settings that belong together."""
     own_fields: ClassVar[frozenset[str]] = frozenset(
         {"step", "start", "reward", "lora", "merge_adapter", "checkpoint", "on_collapse", "bounds", "quantization"}
-        | {"mix", "recipe", "special_tokens", "reasoning"}
+        | {"mix", "recipe", "special_tokens", "reasoning", "saved_dtype"}
     )
     """Fields that are not passed to TRL."""
     uses_neighbours: ClassVar[bool] = False
     """Whether TRL uses the rows beside a row, so that it needs them in the run's order."""
+    reads_reference: ClassVar[bool] = False
+    """Whether a frozen model reads each row too."""
     sequences_per_row: ClassVar[int] = 1
     """Sequences that one row puts into a forward pass: two for a pair."""
 
@@ -141,6 +143,10 @@ class TrlTrainer(Trainer):
     merge_adapter: bool = True
     """With `lora`: save the whole model, adapter merged in, and the adapter beside it in `adapter/`. False: save the
     adapter alone; it needs the model the step started from."""
+
+    saved_dtype: Literal["base", "float32", "bfloat16", "float16"] = "base"
+    """Type of the saved model's weights. `base`: that of the model that the step starts from, also where the training
+    holds them in float32; they are then rounded. `float32` keeps small changes of the weights, in twice the space."""
 
     @model_validator(mode="before")
     @classmethod

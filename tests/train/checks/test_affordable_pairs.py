@@ -18,15 +18,14 @@ def pair(n: int, letters: int = 300) -> dict[str, Any]:
     ("parameters", "device", "expected"),
     [
         (260_000, "cpu", 100),
-        (135_000_000, "cpu", 11),  # 200 tokens of a pair: 27e9 of 300e9
-        (7_000_000_000, "cpu", 8),
+        (70_000_000, "cpu", 13),  # 167 tokens of a pair: 12e9 of 160e9
         (7_000_000_000, "cuda", 100),
     ],
 )
 def test_the_number_of_pairs_fits_the_model(parameters: int, device: str, expected: int) -> None:
     pairs = [pair(n) for n in range(100)]
-    chosen = sample_affordable(pairs, parameters, device)
-    assert len(chosen) == expected
+    chosen, shortest = sample_affordable(pairs, parameters, device)
+    assert (len(chosen), shortest) == (expected, False)
     places = [row["n"] for row in chosen]
     assert places == sorted(set(places))
     assert places[0] == 0
@@ -34,5 +33,12 @@ def test_the_number_of_pairs_fits_the_model(parameters: int, device: str, expect
 
 
 def test_few_pairs_are_all_asked() -> None:
-    assert len(sample_affordable([pair(n) for n in range(3)], 10**12, "cpu")) == 3
-    assert sample_affordable([], 10**12, "cpu") == []
+    assert len(sample_affordable([pair(n) for n in range(3)], 10**9, "cpu")[0]) == 3
+    assert sample_affordable([], 10**12, "cpu") == ([], False)
+
+
+def test_a_model_that_is_slow_on_long_pairs_is_asked_about_the_shortest() -> None:
+    pairs = [pair(n, letters=300 * (1 + n % 10)) for n in range(100)]
+    chosen, shortest = sample_affordable(pairs, 1_000_000_000, "cpu")
+    assert shortest
+    assert [row["n"] for row in chosen] == [0, 10, 20, 30, 40, 50, 60, 70]

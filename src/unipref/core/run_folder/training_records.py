@@ -6,13 +6,17 @@ import msgspec
 
 
 class OwnAccuracy(msgspec.Struct):
-    """How often the model ranks the chosen answer first before training, over n pairs; `of`: from which rows."""
+    """How often the model ranks the chosen answer first before training, over n pairs.
+
+    `of`: from which rows; `shortest`: the n shortest of them.
+    """
 
     n: int = 0
     accuracy: float | None = None
     low: float | None = None
     high: float | None = None
     of: str = ""
+    shortest: bool = False
 
 
 class CheckedModel(msgspec.Struct):
@@ -49,6 +53,8 @@ class MemoryNeed(msgspec.Struct):
     gradients: int | None = None
     optimiser: int | None = None
     activations: int | None = None
+    logits: int | None = None
+    libraries: int | None = None
     total: int | None = None
     free: int | None = None
     of: str | None = None
@@ -66,6 +72,7 @@ class CheckedStep(msgspec.Struct):
     parameters: int | None = None
     trained: int | None = None
     memory: MemoryNeed | None = None
+    seconds: float | None = None
     disk: dict[str, int] | None = None
     notes: list[str] = []
     warnings: list[str] = []

@@ -138,7 +138,7 @@ def _run_rows(
 
     texts: list[TextInProgress] = []
     max_rows, max_tokens = batch_size or MAX_ROWS, token_budget(policy)
-    for _, (answers, started) in run_in_batches(rows, run, max_rows, lambda row: row.size, max_tokens):
+    for _, (answers, started) in run_in_batches(rows, run, max_rows, lambda row: row.size, max_tokens, "reading texts"):
         yield from answers.items()
         texts += started
         if is_batch_full(policy, texts):
@@ -169,5 +169,6 @@ def _generate_unshared(
         def size(item: tuple[int, Generation], room: int = room) -> int:
             return len(item[1].prompt) + room
 
-        for part, texts in run_in_batches(ordered, run, batch_size or MAX_ROWS, size, token_budget(policy)):
+        most, budget = batch_size or MAX_ROWS, token_budget(policy)
+        for part, texts in run_in_batches(ordered, run, most, size, budget, "generating answers"):
             yield from zip((owner for owner, _ in part), texts, strict=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from unipref.core.errors import resource_error
+from unipref.core.work_progress import report_work
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -15,6 +16,7 @@ def run_in_batches(
     most: int,
     size: Callable[[T], int] = lambda item: 0,
     budget: int = 0,
+    label: str = "",
 ) -> Iterator[tuple[Sequence[T], R]]:
     """Runs the items in batches, in order; if a batch runs out of memory, it and all later ones are halved.
 
@@ -24,6 +26,7 @@ def run_in_batches(
         most: maximum number of items per batch.
         size: number of tokens of an item.
         budget: maximum tokens per batch, each item counted as the largest one; a batch has at least one item.
+        label: what runs, to report its progress; empty: nothing is reported.
 
     Yields:
         The items of a batch, and the result of `run`.
@@ -34,6 +37,7 @@ def run_in_batches(
     import torch
 
     start = 0
+    report_work(label, 0, len(items))
     while start < len(items):
         count, largest = 0, 0
         while count < min(most, len(items) - start):
@@ -52,8 +56,9 @@ def run_in_batches(
                 raise missing from error
             most = len(part) // 2
         else:
-            yield part, results
             start += len(part)
+            report_work(label, start, len(items))
+            yield part, results
             continue
         # Outside the handler, so that the memory of the failed batch is freed before the retry.
         if torch.cuda.is_available():

@@ -4,6 +4,7 @@ Texts from several passes are generated in one batch, and a finished text leaves
 use transformers' `generate`.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,6 +15,7 @@ import numpy as np
 from unipref.core.chat_models import Policy
 from unipref.core.messages import split_reasoning
 from unipref.core.template_turns import keeps_reasoning
+from unipref.core.work_progress import report_work
 from unipref.models.inference.batching import run_in_batches
 from unipref.models.inference.forward import PassOutput, additive_mask, divergence_error, iterate_members
 from unipref.models.inference.kv_cache import PromptStates, extract_states, keep_texts, merge_states
@@ -161,7 +163,9 @@ def _generate_batch(policy: Policy, texts: Sequence[TextInProgress]) -> None:
     cache, write_positions = merge_states(parts, max(text.length + text.room for text in texts))
     logits = torch.stack([text.logits for text in texts])
     batch, active = list(texts), [True] * len(texts)
-    while True:
+    longest, label = max(text.room for text in texts), f"generating {len(texts)} answers, token"
+    for position in itertools.count():
+        report_work(label, position, longest)
         tokens = _next_tokens(logits, batch)
         active = [
             is_active and text.append(token, stops)

@@ -39,7 +39,8 @@ def rewards(reward_model: RewardModel, dialogues: Sequence[Messages], batch_size
     def run(part: Sequence[int]) -> list[float]:
         return _score_batch(reward_model, [ids[i] for i in part])
 
-    for part, values in run_in_batches(order, run, batch_size, lambda i: len(ids[i]), token_budget(reward_model)):
+    budget = token_budget(reward_model)
+    for part, values in run_in_batches(order, run, batch_size, lambda i: len(ids[i]), budget, "scoring answers"):
         if np.isnan(values).any():
             raise divergence_error(reward_model)
         scores[part] = values

@@ -23,7 +23,7 @@ def make_check_section(preflight: Mapping[str, Mapping[str, Preflight]]) -> Sect
             interval = f"95 % interval {format_number(estimate.low)} to {format_number(estimate.high)}"
             sentence = (
                 f"before training the model ranks the chosen answer first in {format_number(estimate.accuracy)} of "
-                f"{estimate.n} pairs of {estimate.of} ({interval})."
+                f"{estimate.n} {'of the shortest ' if estimate.shortest else ''}pairs of {estimate.of} ({interval})."
             )
             accuracies.append((subject, sentence))
         warnings += [(subject, text) for text in checks.warnings]

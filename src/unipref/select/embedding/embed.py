@@ -68,4 +68,4 @@ def embed(name: str, texts: Texts, ids: "npt.NDArray[np.str_]", cache: Path) -> 
         return compute_tfidf_vectors(texts, ids)
     from unipref.select.embedding.sentence_model import compute_sentence_vectors
 
-    return compute_sentence_vectors(HUB_NAMES.get(name, name), texts, cache)
+    return compute_sentence_vectors(HUB_NAMES.get(name, name), texts, cache, len(ids))

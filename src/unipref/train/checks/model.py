@@ -1,17 +1,19 @@
 """Checks whether the study's model can be trained: it loads, returns numbers, and its chat template is sound."""
 
+import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unipref.core.chat_models import RefusedDialogue, RewardModel, render
+from unipref.core.chat_models import Policy, RefusedDialogue, RewardModel, render
 from unipref.core.errors import UserError, first_line
-from unipref.core.records import Row
+from unipref.core.records import Messages, Row
 from unipref.core.special_tokens import keeps_as_text
 from unipref.core.stats.wilson import wilson
 from unipref.core.template_turns import takes_images
-from unipref.models.inference import answer_log_likelihoods, rewards
-from unipref.models.loading import is_reward_model, load_policy, load_reward_model
+from unipref.models.inference import all_answer_tokens, answer_log_likelihoods, rewards
+from unipref.models.loading import is_reward_model, load_policy, load_reward_model, set_threads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -28,27 +30,36 @@ class Accuracy:
 
     Attributes:
         n: pairs that fit in its context; accuracy: ties count half, None without pairs; low, high: Wilson's 95 %.
+        shortest: whether only the shortest pairs were asked about, to save time.
     """
 
     n: int
     accuracy: float | None
     low: float
     high: float
+    shortest: bool = False
 
     def describe(self, data_name: str) -> str:
         """Describes the accuracy on the named data in words."""
         if self.accuracy is None:
             return f"unknown: {data_name} have no pair that fits in the model's context"
-        return f"{self.accuracy:.3f} [{self.low:.3f}, {self.high:.3f}] on {self.n} pairs of {data_name}"
+        return f"{self.accuracy:.3f} [{self.low:.3f}, {self.high:.3f}] on {self.name_pairs(data_name)}"
+
+    def name_pairs(self, data_name: str) -> str:
+        """Names the pairs: how many of which data."""
+        return f"the {self.n} shortest pairs of {data_name}" if self.shortest else f"{self.n} pairs of {data_name}"
 
 
-MOST_WORK = 3e11
-"""Weights times tokens that a CPU is asked for: 15 seconds at 20e9 a second, as one core did on 134.5 M weights."""
+MOST_WORK = 1.6e11
+"""Weights times tokens that a CPU is asked for: 8 seconds at 20e9 a second, as one core did on 134.5 M weights."""
 LETTERS_PER_TOKEN, FEWEST = 3, 8
 
 
-def measure_own_accuracy(name: str, pairs: Sequence[Row]) -> Accuracy:
+def measure_own_accuracy(name: str, pairs: Sequence[Row]) -> tuple[Accuracy, float | None]:
     """Loads the model and measures its preference accuracy before any training.
+
+    Returns:
+        The accuracy, and the tokens that the model read in a second; None if they are not known.
 
     Raises:
         UserError: the model cannot be loaded, or returns values that are not numbers.
@@ -56,36 +67,65 @@ def measure_own_accuracy(name: str, pairs: Sequence[Row]) -> Accuracy:
     import numpy as np
 
     model = load_reward_model(name) if is_reward_model(name) else load_policy(name)
-    pairs = sample_affordable(pairs, model.model.num_parameters(), model.model.device.type)
+    pairs, shortest = sample_affordable(pairs, model.model.num_parameters(), model.model.device.type)
+    set_threads()  # as a training step does
+    speed = None
     if isinstance(model, RewardModel):
         dialogues = [row["prompt"] + row[side] for row in pairs for side in ("chosen", "rejected")]
         values = rewards(model, dialogues)
     else:
         answers = [(row["prompt"], row[side]) for row in pairs for side in ("chosen", "rejected")]
+        began = time.perf_counter()
         values, _ = answer_log_likelihoods(model, answers) if answers else (np.empty(0), None)
+        speed = _count_tokens(model, answers) / (time.perf_counter() - began)
     gaps = np.diff(values.reshape(-1, 2), axis=1)[:, 0]
     gaps = gaps[~np.isnan(gaps)]
     if not len(gaps):
-        return Accuracy(0, None, 0.0, 1.0)
+        return Accuracy(0, None, 0.0, 1.0), speed
     share = float(np.mean(np.sign(-gaps) / 2 + 0.5))
-    return Accuracy(len(gaps), round(share, 4), *(round(bound, 4) for bound in wilson(share * len(gaps), len(gaps))))
+    low, high = (round(bound, 4) for bound in wilson(share * len(gaps), len(gaps)))
+    return Accuracy(len(gaps), round(share, 4), low, high, shortest), speed
 
 
-def sample_affordable(pairs: Sequence[Row], parameters: int, device: str) -> Sequence[Row]:
-    """Returns as many of the pairs, evenly spread, as a CPU can ask a model about in some 15 seconds; at least FEWEST.
+def _count_tokens(policy: Policy, answers: Sequence[tuple[Messages, Messages]]) -> int:
+    """Counts the tokens that a policy reads to score two answers to each prompt; a shared prompt is read once."""
+    try:
+        ids = [dialogue.ids for dialogue in all_answer_tokens(policy, answers)]
+    except RefusedDialogue:
+        return 0
+    shared = (_count_shared(ids[at], ids[at + 1]) for at in range(0, len(ids), 2))
+    return sum(map(len, ids)) - sum(shared)
+
+
+def _count_shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """Counts the tokens at the start that two texts share."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def sample_affordable(pairs: Sequence[Row], parameters: int, device: str) -> tuple[Sequence[Row], bool]:
+    """Chooses as many of the pairs, evenly spread, as a CPU can ask a model about in some 8 seconds.
+
+    If these are fewer than FEWEST, it chooses the FEWEST shortest ones.
 
     Args:
         pairs: preferences with both answers.
         parameters: number of the model's weights.
         device: type of the model's device; an accelerator is asked about all pairs.
+
+    Returns:
+        The chosen pairs, and whether they are the shortest ones.
     """
     if device != "cpu" or not pairs:
-        return pairs
-    texts = (row["prompt"] + row[side] for row in pairs for side in ("chosen", "rejected"))
-    letters = sum(len(str(message["content"])) for turns in texts for message in turns)
-    work = parameters * letters / LETTERS_PER_TOKEN
-    n = min(len(pairs), max(FEWEST, int(len(pairs) * MOST_WORK / max(work, 1.0))))
-    return [pairs[at * len(pairs) // n] for at in range(n)]
+        return pairs, False
+    sizes = [
+        sum(len(str(message["content"])) for side in ("prompt", "chosen", "rejected") for message in row[side])
+        for row in pairs
+    ]
+    work = parameters * sum(sizes) / LETTERS_PER_TOKEN
+    n = min(len(pairs), int(len(pairs) * MOST_WORK / max(work, 1.0)))
+    if n < min(FEWEST, len(pairs)):
+        return [pairs[at] for at in sorted(sorted(range(len(pairs)), key=lambda at: (sizes[at], at))[:FEWEST])], True
+    return [pairs[at * len(pairs) // n] for at in range(n)], False
 
 
 def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], where: str) -> list[str]:

@@ -5,6 +5,7 @@ problems; anything a reader should know is a warning. The figures go to the mani
 """
 
 import copy
+import functools
 import itertools
 import tempfile
 from collections.abc import Sequence
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from unipref.core import parquet
 from unipref.core.contracts import Trainer, TrainJob
-from unipref.core.display import format_bytes
+from unipref.core.display import format_bytes, format_seconds
 from unipref.core.errors import ResourceError, UserError
 from unipref.core.records import Reason
 from unipref.core.template_turns import TOOLS, keeps_reasoning
+from unipref.core.work_progress import report_work
 from unipref.models.loading import context_length, is_reward_model
 from unipref.models.opening import check_folder
+from unipref.train.checks.duration import estimate_seconds
 from unipref.train.checks.memory import (
     check_memory,
     compute_disk_need,
@@ -92,7 +95,8 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         UserError: a step would fail; one error names all the problems.
     """
     with silence_libraries(), tempfile.TemporaryDirectory(prefix="unipref-preflight-") as folder:
-        work = Path(folder)
+        work, parts = Path(folder), len(request.steps) + 2
+        report_work("checking tokenizer and template", 0, parts)
         opened = _open_model(request.model)
         rows, sampled = write_sample(request.preferences, work / "sample.parquet")
         first = itertools.islice(parquet.read_rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
@@ -101,6 +105,7 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         steps: dict[str, Any] = {}
         for place, (name, trainer) in enumerate(request.steps.items()):
             where = f"{request.where}.{place}.{trainer.name()}"
+            report_work(f"checking {name}: rows, batches, memory", place + 1, parts)
             if not isinstance(trainer, TrlTrainer):
                 steps[name] = {"warnings": ["its rows and memory are not checked: it is not one of unipref's trainers"]}
                 continue
@@ -115,8 +120,12 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         data_name, pairs_file = "dev", request.held_out
         if not request.held_out.is_file():
             data_name, pairs_file = "the training rows", request.preferences
+        report_work(f"checking what the model says of {data_name}", parts - 1, parts)
         write_sample(pairs_file, work / "pairs.parquet")
-        accuracy = measure_own_accuracy(request.model, pairs_of(work / "pairs.parquet", PAIRS))
+        accuracy, speed = measure_own_accuracy(request.model, pairs_of(work / "pairs.parquet", PAIRS))
+    for step in steps.values():
+        step["seconds"] = step["duration"](speed) if speed and "duration" in step else None
+        step.pop("duration", None)
     warnings = template + [f"{name}: {warning}" for name, step in steps.items() for warning in step["warnings"]]
     model = {
         "name": request.model,
@@ -198,6 +207,14 @@ class _StepCheck:
             "parameters": shape.parameters,
             "trained": shape.trained,
             "memory": {**needed.as_record(), "free": free, "of": of},
+            "duration": functools.partial(
+                estimate_seconds,
+                self.trainer,
+                self.settings,
+                planned.steps,
+                usage.lengths,
+                needed.weights,
+            ),
             "disk": compute_disk_need(shape, self.trainer),
             "notes": usage.describe_masked(),
             "warnings": warnings,
@@ -333,6 +350,10 @@ def _summarise_lengths(usage: RowUsage, limit: int) -> dict[str, Any]:
     return {"median": float(middle), "p95": float(high), "max": int(lengths.max()), "limit": limit}
 
 
+def _describe_seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"; about {format_seconds(seconds)}"
+
+
 def _describe(request: PreflightRequest, model: dict[str, Any], steps: dict[str, Any], accuracy: str) -> list[str]:
     """Writes one line for the model and one per step."""
     lines = [f"{request.model}: pad {model['pad']}, preference accuracy before training {accuracy}"]
@@ -344,8 +365,8 @@ def _describe(request: PreflightRequest, model: dict[str, Any], steps: dict[str,
         lines.append(
             f"{name}: {about}{step['used']:,} of {step['rows']:,} rows, {tokens.get('median', 0):.0f} tokens at the "
             f"median and {tokens.get('max', 0)} at most; {planned['steps']:,} steps of {planned['batch']} "
-            f"= {planned['epochs']:.2f} epochs; memory {format_bytes(memory['total'])} of "
-            f"{format_bytes(memory['free'])}"
+            f"= {planned['epochs']:.2f} epochs; memory about {format_bytes(memory['total'])} of "
+            f"{format_bytes(memory['free'])}{_describe_seconds(step['seconds'])}"
         )
         sample = "" if step["rows"] == step["sampled"] else "in the sample, "
         lines += [f"{name}: {sample}{note}" for note in step["notes"]]

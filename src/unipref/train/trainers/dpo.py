@@ -1,7 +1,6 @@
 """Direct preference optimisation: pairs of answers, without a reward model."""
 
 import contextlib
-import io
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +12,7 @@ from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
 from unipref.train.image_trainer import ImageTrainer
+from unipref.train.monitor.bar_reader import BarReader
 
 SMOOTHED_LOSSES = ("robust", "exo_pair", "aot", "aot_unpaired")
 """TRL's losses that use label smoothing; the others silently ignore it."""
@@ -40,6 +40,7 @@ class Dpo(ImageTrainer):
     trl_config: ClassVar[str] = "DPOConfig"
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5
+    reads_reference: ClassVar[bool] = True
     sequences_per_row: ClassVar[int] = 2
     own_fields: ClassVar[frozenset[str]] = ImageTrainer.own_fields | {"soft_labels", "missing_confidence"}
 
@@ -127,7 +128,7 @@ class Dpo(ImageTrainer):
 
         def build(arguments: dict[str, Any]) -> Any:
             # No setting turns off the progress bar of `precompute_ref_log_probs`.
-            with contextlib.redirect_stderr(io.StringIO()):
+            with contextlib.redirect_stderr(BarReader("log-probabilities of the reference")):
                 if not self.soft_labels:
                     return DPOTrainer(**arguments)
                 from unipref.train.row_losses.soft_dpo import SoftDpoTrainer

@@ -29,6 +29,7 @@ class Kto(LengthLimited):
     trl_config: ClassVar[str] = "KTOConfig"
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5
+    reads_reference: ClassVar[bool] = True
     uses_neighbours: ClassVar[bool] = True
 
     beta: float = Field(default=0.1, ge=0)

@@ -1,0 +1,37 @@
+"""The estimated time of a step by hand."""
+
+from typing import Any
+
+import pytest
+
+from unipref.train.checks.duration import estimate_seconds
+from unipref.train.trainers.dpo import Dpo
+from unipref.train.trainers.rloo import Rloo
+from unipref.train.trainers.sft import Sft
+
+
+@pytest.mark.parametrize(
+    ("trainer", "extra", "tokens"),
+    [
+        # 10 steps of 4 rows of 50 tokens, on average, at 100 tokens a second.
+        (Sft(per_device_train_batch_size=4), {}, 2000 * 3.3),
+        (Sft(per_device_train_batch_size=4), {"gradient_checkpointing": True}, 2000 * 4.3),
+        (Sft(per_device_train_batch_size=2, gradient_accumulation_steps=2), {}, 2000 * 3.3),
+        # Two answers, read by the reference too.
+        (Dpo(per_device_train_batch_size=4), {}, 4000 * 4.3),
+        # 8 rows are read twice to compare the merged model.
+        (Sft(per_device_train_batch_size=4, lora={}), {}, 2000 * 2.7 + 800),
+        (Sft(per_device_train_batch_size=4, lora={}, merge_adapter=False), {}, 2000 * 2.7),
+    ],
+)
+def test_seconds_by_hand(trainer: Any, extra: dict[str, Any], tokens: float) -> None:
+    settings = trainer.build_trl_settings() | extra
+    # 6 s to start, 300 MB at 100 MB a second, 0.05 s for each step.
+    expected = 6 + 3 + 0.5 + tokens / 100
+    assert estimate_seconds(trainer, settings, 10, [40, 60], 100_000_000, 100.0) == round(expected, 1)
+
+
+def test_answers_that_are_not_written_yet_have_no_estimate() -> None:
+    trainer = Rloo()
+    assert estimate_seconds(trainer, trainer.build_trl_settings(), 10, [40], 0, 100.0) is None
+    assert estimate_seconds(Sft(), Sft().build_trl_settings(), 10, [], 0, 100.0) is None
