@@ -32,6 +32,8 @@ NO_IMAGES = "images_not_read"
 """Left out because the step reads no images."""
 NO_MARGIN = "no_margin"
 """Left out because the trainer needs a margin and the row has none."""
+NO_RATINGS = "no_ratings"
+"""Left out because the trainer needs scores of the answers and the row has none on its axes."""
 NO_RULE = "no_rule"
 """Left out because no reward can score answers to the prompt."""
 NUMBERS = ("confidence", "margin", "margin_percentile")
