@@ -6,13 +6,18 @@ from typing import Annotated, Any, Literal
 import typer
 
 from unipref.cli.shared import AsJson, RunArgument, complete_choices, complete_runs, print_note, print_result
+from unipref.core.errors import UserError
 
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
 
 
-def evaluate(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model folders or hub names.")],
+def evaluate(  # noqa: PLR0913, options of one command
     data: Annotated[Path, typer.Option("--data", help="Folder with a folder for each benchmark.")],
+    models: Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="Model folders or hub names.")] = None,
+    judges: Annotated[
+        Path | None,
+        typer.Option("--judges", metavar="FILE", help="Measure the judges of a file for collect; needs --out."),
+    ] = None,
     benchmarks: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,14 +46,36 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure models on benchmarks, with data in DATA/<benchmark>."""
+    """Measure models or judges on benchmarks, with data in DATA/<benchmark>."""
     from unipref import report
     from unipref.pipeline import api
 
-    options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
-    options |= {"on_note": print_note, "on_start": print_note}
-    rows = api.evaluate_models(models, benchmarks, data, out, **options)
+    if judges is not None:
+        rows = _evaluate_judges(judges, models or [], benchmarks, data, out, limit)
+    elif not models:
+        raise UserError("there is nothing to measure.", mend="Give model folders or hub names, or --judges FILE.")
+    else:
+        options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
+        options |= {"on_note": print_note, "on_start": print_note}
+        rows = api.evaluate_models(models, benchmarks, data, out, **options)
     print_result(rows, as_json, report.score_table(rows))
+
+
+def _evaluate_judges(
+    judges: Path, models: list[str], benchmarks: list[str] | None, data: Path, out: Path | None, limit: int | None
+) -> list[dict[str, Any]]:
+    """Measures the judges of a file."""
+    from unipref.core.progress import ConsoleProgress
+    from unipref.pipeline import api
+
+    if models:
+        what = f"models ({', '.join(models)}) and judges are measured one after the other."
+        raise UserError(what, mend="Give either models or --judges.")
+    if out is None:
+        what = "judges need a folder that keeps what they said, so that a stopped measurement continues."
+        raise UserError(what, where="--out", mend="Give a folder with --out.")
+    with ConsoleProgress() as listener:
+        return api.evaluate_judges(judges, benchmarks, data, out, limit=limit, listener=listener)
 
 
 def compare(

@@ -135,7 +135,7 @@ class Policy(ChatModel):
 
 @dataclass
 class RewardModel(ChatModel):
-    """A sequence classifier that scores `dialogue_text`, with one output per axis. Its tokenizer has eos and pads right.
+    """A sequence classifier that scores `dialogue_text`, by one output per axis. Its tokenizer has eos and pads right.
 
     Attributes:
         axes: the name of each output; empty for a model with one output, the reward itself.

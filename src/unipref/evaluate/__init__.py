@@ -24,6 +24,7 @@ from unipref.models.loading import find_precision, is_reward_model, load_policy,
 
 __all__ = [
     "RESULTS",
+    "chance_notes",
     "check_packages",
     "data_hash",
     "data_path",
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate",
     "label_benchmarks",
     "load_any",
+    "score_rows",
 ]
 
 Load = Callable[[str, Precision], Policy | RewardModel]
@@ -114,8 +116,8 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
             *model.remarks,
             *measurement.notes,
         ]
-        notes += _chance_notes(measurement.scores)
-        rows += _score_rows(label, measurement.scores, precision)
+        notes += chance_notes(measurement.scores)
+        rows += score_rows(label, measurement.scores, precision)
         scores, examples = measurement.scores, measurement.examples
         measured.append(MeasuredBenchmark(label, benchmark, content_hash, precision, scores, examples, notes))
         if on_note:
@@ -135,7 +137,8 @@ def label_benchmarks(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, s
     return named
 
 
-def _score_rows(label: str, scores: Sequence[Score], precision: str) -> list[dict[str, Any]]:
+def score_rows(label: str, scores: Sequence[Score], precision: str | None) -> list[dict[str, Any]]:
+    """Makes the rows of a benchmark's scores, with the columns ROW; `precision` is None for a judge."""
     at_chance = {
         mode: chance.is_guessing(score for score in scores if score.mode == mode)
         for mode in {score.mode for score in scores}
@@ -145,7 +148,8 @@ def _score_rows(label: str, scores: Sequence[Score], precision: str) -> list[dic
     return [{key: row[key] for key in ROW} for row in records]
 
 
-def _chance_notes(scores: Sequence[Score]) -> list[str]:
+def chance_notes(scores: Sequence[Score]) -> list[str]:
+    """Makes the notes on a model that is no better than guessing."""
     modes = sorted(mode for mode in {s.mode for s in scores} if chance.is_guessing(s for s in scores if s.mode == mode))
     unshown = [mode for mode in modes if chance.hides_bias(score for score in scores if score.mode == mode)]
     notes = [f"at chance ({', '.join(modes)}): the model is no better than guessing."] if modes else []

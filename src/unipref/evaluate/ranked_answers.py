@@ -2,12 +2,11 @@
 
 The columns of a row, which `compare_answers` reads again from the table:
 
-| mode | columns |
-|---|---|
-| `likelihood` | `chosen_values`, `rejected_values`: log p of each answer in nats; `chosen_tokens`, `rejected_tokens` |
-| `reward` | `chosen_values`, `rejected_values`: the reward of each answer |
-| `judge` | `verdicts`: for each right and each wrong answer, the votes of both orders, 1 for the right answer, 0.5 for a tie, \
-0 for the wrong one, null without a verdict; a judge that scores answers has `chosen_values` and `rejected_values` too |
+- mode `likelihood`: `chosen_values` and `rejected_values`, log p of each answer in nats; `chosen_tokens` and
+  `rejected_tokens`, its number of tokens.
+- mode `reward`: `chosen_values` and `rejected_values`, the reward of each answer.
+- mode `judge`: `verdicts`, for each right and each wrong answer the votes of both orders: 1 for the right answer, 0.5
+  for a tie, 0 for the wrong one, null without a verdict. A judge that scores answers has the values too.
 """
 
 from collections.abc import Sequence
@@ -115,15 +114,15 @@ def is_accepted(model: Policy | RewardModel, prompt: Messages, answer: Messages)
     return model.can_render([*prompt, *answer])
 
 
-def _make_columns(
-    subject: Policy | RewardModel, question: Question, values: Floats, tokens: Floats | None
-) -> Example:
+def _make_columns(subject: Policy | RewardModel, question: Question, values: Floats, tokens: Floats | None) -> Example:
     """The columns of a question that a model scored."""
     n = len(question.chosen)
     row: Example = {"mode": REWARD if tokens is None else LIKELIHOOD}
     row |= {"chosen_values": values[:n].tolist(), "rejected_values": values[n:].tolist()}
     if tokens is not None:
-        row |= {f"{side}_tokens": [int(k) for k in part] for side, part in zip(SIDES, (tokens[:n], tokens[n:]), strict=True)}
+        row |= {
+            f"{side}_tokens": [int(k) for k in part] for side, part in zip(SIDES, (tokens[:n], tokens[n:]), strict=True)
+        }
     return row
 
 
@@ -146,7 +145,10 @@ def _judge(judge: AnswerJudge, questions: Sequence[Question]) -> list[Example]:
         keys = [pair.key for pair in pairs[start : start + n_chosen * n_rejected]]
         start += len(keys)
         votes = [_read_votes(given.get(key), of_turned.get(key)) for key in keys]
-        row: Example = {"mode": JUDGE, "verdicts": [votes[i * n_rejected : (i + 1) * n_rejected] for i in range(n_chosen)]}
+        row: Example = {
+            "mode": JUDGE,
+            "verdicts": [votes[i * n_rejected : (i + 1) * n_rejected] for i in range(n_chosen)],
+        }
         if all(key in given and given[key].scores is not None for key in keys):
             scores = [given[key].scores or (0.0, 0.0) for key in keys]
             row["chosen_values"] = [float(scores[i * n_rejected][0]) for i in range(n_chosen)]

@@ -25,7 +25,8 @@ def name_axes(config: Any, axes: Sequence[str], weights: Mapping[str, float]) ->
 
 def has_axes(config: Any) -> bool:
     """Whether a classifier's configuration is that of a reward model with axes. Two outputs without weights are what
-    transformers assumes where a configuration does not say how many there are."""
+    transformers assumes where a configuration does not say how many there are.
+    """
     return getattr(config, WEIGHTS, None) is not None or config.num_labels > 2
 
 
@@ -51,7 +52,7 @@ def read_weights(config: Any, where: str) -> dict[str, float]:
             f"the model outputs {len(axes)} numbers ({', '.join(axes)}), and its config.json has no '{WEIGHTS}', which "
             "make one reward of them.",
             where=where,
-            mend=f"Add them to its config.json: {{\"{WEIGHTS}\": {{\"{axes[0]}\": 1.0}}}}.",
+            mend=f'Add them to its config.json: {{"{WEIGHTS}": {{"{axes[0]}": 1.0}}}}.',
         )
     return check_weights(weights, axes, f"{where}: config.json: {WEIGHTS}")
 
@@ -66,7 +67,9 @@ def check_weights(weights: Any, axes: Sequence[str], where: str) -> dict[str, fl
         mend = "Leave the weights out, or use a model that the trainer 'reward_axes' trained."
         raise UserError("the reward model has one output, so there are no axes to weigh.", where=where, mend=mend)
     if not isinstance(weights, Mapping) or not all(_is_number(weight) for weight in weights.values()):
-        raise UserError("the weights are no mapping from axes to numbers.", where=where, mend=f"Axes: {', '.join(axes)}.")
+        raise UserError(
+            "the weights are no mapping from axes to numbers.", where=where, mend=f"Axes: {', '.join(axes)}."
+        )
     for axis in weights:
         if axis not in axes:
             raise UserError(f"the reward model has no axis '{axis}'.", where=where, mend=near_name(str(axis), axes))

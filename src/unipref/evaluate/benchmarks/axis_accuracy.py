@@ -31,13 +31,13 @@ class AxisAccuracy(SplitBenchmark):
     |---|---|---|
     | `accuracy` | the answer with the higher rating has the higher value; a tie counts half | 0.5 |
     | `ties` | the two values are equal; best 0 | – |
-    | `correlation` | reward models: Pearson's, of value and rating over the answers of all pairs with both ratings | 0 |
+    | `correlation` | reward models: Pearson's, of value and rating, over the answers of pairs with both ratings | 0 |
 
-    The value of an answer is the output for this axis of a reward model with axes (`reward_axes`); of other reward models
-    the reward, and of policies the log-likelihood per token. So a model with one score shows how well one number serves
+    The value of an answer is the output for this axis of a reward model with axes (`reward_axes`), the reward of other
+    reward models, and a policy's log-likelihood per token. So a model with one score shows how well one number serves
     all axes. It is the rating that counts, also where a lower one is better. For `correlation`, ratings are in standard
-    deviations within their source. Slices: `axis:NAME`; `all` takes each axis of a pair as one more pair. Units are pairs,
-    clusters are prompts.
+    deviations within their source. Slices: `axis:NAME`; `all` takes each axis of a pair as one more pair. Units are
+    pairs, clusters are prompts.
 
     Data: a Parquet file of preferences; without `data`, the run's own split.
     """
@@ -117,7 +117,9 @@ class AxisAccuracy(SplitBenchmark):
         if isinstance(model, RewardModel):
             whole = [[*prompt, *answer] for prompt, answer in dialogues]
             scores = axis_scores(model, whole, self.batch_size) if model.axes else None
-            total = rewards(model, whole, self.batch_size) if scores is None else scores @ np.array(model.output_weights)
+            total = (
+                rewards(model, whole, self.batch_size) if scores is None else scores @ np.array(model.output_weights)
+            )
         else:
             scores = None
             sums, counts = answer_log_likelihoods(model, dialogues, self.batch_size)
@@ -196,4 +198,6 @@ def _correlate(rows: Sequence[Example], about: Mapping[str, Any]) -> Iterator[St
 
     if len(rows) > 1 and np.isfinite(of_means(columns.mean(axis=0, keepdims=True))).all():
         fields = {**about, "clusters": [row["prompt"] for row in rows], "bounds": (-1.0, 1.0)}
-        yield Statistic("correlation", [_name_unit(row) for row in rows], columns, of_means, **fields, ideal=1.0, chance=0.0)
+        yield Statistic(
+            "correlation", [_name_unit(row) for row in rows], columns, of_means, **fields, ideal=1.0, chance=0.0
+        )

@@ -28,8 +28,8 @@ class Row(msgspec.Struct, frozen=True):
     """A row of the data."""
 
     question: str
-    response_A: str  # noqa: N815, the published name
-    response_B: str  # noqa: N815
+    response_A: str
+    response_B: str
     label: Literal["A>B", "B>A"]
     source: str = OTHER
     response_model: str = ""
@@ -41,7 +41,7 @@ class JudgeBench(AnswerBenchmark):
 
     | what is measured | metric | formula, averaged over pairs | chance level |
     |---|---|---|---|
-    | policy | `accuracy`, `accuracy_per_token` | the right answer has the higher log-likelihood; a tie counts half | 0.5 |
+    | policy | `accuracy`, `accuracy_per_token` | the right answer has the higher log p; a tie counts half | 0.5 |
     | reward model | `accuracy` | the right answer has the higher reward; a tie counts half | 0.5 |
     | judge | `accuracy` | more votes of the two orders are for the right answer; as many count half | 0.5 |
     | judge | `accuracy_strict` | the same, but as many count 0: the authors' figure | – |

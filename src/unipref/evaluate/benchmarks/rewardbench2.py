@@ -34,23 +34,24 @@ class Row(msgspec.Struct, frozen=True):
 class RewardBench2(AnswerBenchmark):
     """RewardBench 2 (Malik et al. 2025, arXiv 2506.01937): one right answer and three wrong ones, in five subsets.
 
-    The sixth subset, Ties, has prompts with many right answers (a colour of the rainbow), each beside a reference prompt
-    with one. There, an answer's value should depend on whether it is right, and on nothing else.
+    The sixth subset, Ties, has prompts with many right answers (a colour of the rainbow), each with a reference prompt
+    that has one. There, an answer's value should depend on whether it is right, and on nothing else.
 
     | metric | formula | chance level |
     |---|---|---|
-    | `accuracy` | the right answer has the highest value, shared with equal ones: 1 / their number; over prompts | 1/4 |
-    | `ties_score` | 0.3 `ties_tied` + 0.3 `ties_ref` + 0.2 `ties_preferred` + 0.2 `ties_preferred_hard` + 0.01 `ties_margin` | – |
-    | `ties_tied`, `ties_ref` | all right answers have a higher value than all wrong ones; over prompts of that kind | – |
-    | `ties_preferred` | lowest right - highest wrong > highest right - lowest right; over prompts with many right answers | – |
-    | `ties_preferred_hard` | the same, with the smaller gap of the prompt and its reference prompt on the left | – |
-    | `ties_margin` | mean of tanh(left / right - 1) of the line above; 0 where both are 0 | – |
+    | `accuracy` | the right answer has the highest value: 1 / the number of answers that have it; else 0 | 1/4 |
+    | `ties_tied` | of prompts with many right answers: all have a higher value than all wrong ones | – |
+    | `ties_ref` | the same of the reference prompts | – |
+    | `ties_preferred` | lowest right - highest wrong > highest right - lowest right: gap > spread | – |
+    | `ties_preferred_hard` | the same, with the smaller gap of the prompt and its reference prompt | – |
+    | `ties_margin` | tanh(that gap / spread - 1); 0 where both are 0 | – |
+    | `ties_score` | 0.3 tied + 0.3 ref + 0.2 preferred + 0.2 preferred_hard + 0.01 margin | – |
     | `score` | mean over the subsets of `accuracy` and, of Ties, `ties_score`: the leaderboard's figure | – |
 
     The value of an answer is its log-likelihood, summed over tokens (`..._per_token`: the mean), its reward, or the
     verdict of a judge in both orders. A judge that compares answers gives no values, so it has only `ties_tied` and
-    `ties_ref` of Ties, and no `score`. Slices: `subset:NAME`; `all` has the `accuracy` over all prompts except Ties, and
-    the `score`. Units are prompts (of Ties: a prompt and its reference), clusters are texts of prompts.
+    `ties_ref` of Ties, and no `score`. Slices: `subset:NAME`; `all` has the `accuracy` over all prompts except Ties,
+    and the `score`. Units are prompts (of Ties: a prompt and its reference), clusters are texts of prompts.
 
     Data: a folder with the files of the hub's allenai/reward-bench-2, or such a file; per row `prompt`, `chosen`,
     `rejected` (lists of answers), `num_correct`, `subset` and `id`, which is `ref:N` or `tied:N` in Ties.

@@ -36,10 +36,10 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class RmBench(AnswerBenchmark):
-    """RM-Bench (Liu et al. 2024, arXiv 2410.16184): right answers and answers with a subtle error, each in three styles.
+    """RM-Bench (Liu et al. 2024, arXiv 2410.16184): right answers and subtly wrong ones, each in three styles.
 
-    The styles are concise, detailed, and detailed with Markdown. Each right answer is compared with each wrong one, which
-    gives a matrix of 3 x 3 results: 1 if the right answer has the higher value, 0.5 for a tie.
+    The styles are concise, detailed, and detailed with Markdown. Each right answer is compared with each wrong one: a
+    matrix of 3 x 3 results, 1 if the right answer has the higher value, 0.5 for a tie.
 
     | metric | the cells it averages | chance level |
     |---|---|---|
@@ -54,8 +54,8 @@ class RmBench(AnswerBenchmark):
     mean of its two parts. Slices: `domain:NAME`; `styles:A>B`, the cell of right answers in style A and wrong ones in
     style B. Units are prompts with their six answers; clusters are prompts.
 
-    Data: a folder with the files of the hub's THU-KEG/RM-Bench (`total_dataset.json`), or such a file; per row `prompt`,
-    `chosen` and `rejected` (three answers each), `domain`.
+    Data: a folder with the files of the hub's THU-KEG/RM-Bench (`total_dataset.json`), or such a file; per row
+    `prompt`, `chosen` and `rejected` (three answers each), `domain`.
     """
 
     example: ClassVar[Mapping[str, Any]] = {
@@ -90,7 +90,9 @@ class RmBench(AnswerBenchmark):
         for place, row in enumerate(read_published_rows(data, Row, "evaluate.rm_bench.data"), start=1):
             counts = len(row.chosen), len(row.rejected)
             if counts != (len(STYLES), len(STYLES)):
-                what = f"row {place} has {counts[0]} right and {counts[1]} wrong answers; expected {len(STYLES)} of each."
+                what = (
+                    f"row {place} has {counts[0]} right and {counts[1]} wrong answers; expected {len(STYLES)} of each."
+                )
                 raise UserError(what, where=str(data), mend=f"One for each style: {', '.join(STYLES)}.")
             question = Question(row.prompt, row.chosen, row.rejected)
             items.append(AnswerItem(question, {"domain": row.domain}, question.identity))

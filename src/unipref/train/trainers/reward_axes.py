@@ -21,13 +21,13 @@ class RewardAxes(LengthLimited):
     """A reward model with one score per axis (helpfulness, correctness, ...), from the ratings of answers.
 
     Loss: the mean squared error between the outputs and the ratings of both answers of a pair, over the ratings that
-    are known; an axis that a pair lacks is masked. An output is in standard deviations from the mean of its axis, within
-    each source, so sources with other ranges share it. It is read at the last token of the whole dialogue, its eos. The
-    reward of an answer is the weighted sum of its scores (`weights`), for RLOO, GRPO and every other use.
+    are known; an axis that a pair lacks is masked. An output is in standard deviations from the mean of its axis,
+    within each source, so sources with other ranges share it. It is read at the last token of the whole dialogue, its
+    eos. The reward of an answer is the weighted sum of its scores (`weights`), for RLOO, GRPO and every other use.
     transformers loads the saved model without further code: `num_labels` is the number of axes, `id2label` their names.
     Rows used: pairs with a rating on one of the axes. The outputs start at 0.
-    Source: TRL's RewardTrainer with another loss; HelpSteer2 (Wang et al. 2024, arXiv 2406.08673) and the first stage of
-    ArmoRM (Wang et al. 2024, arXiv 2406.12845). It is not in the paper.
+    Source: TRL's RewardTrainer with another loss; HelpSteer2 (Wang et al. 2024, arXiv 2406.08673) and the first stage
+    of ArmoRM (Wang et al. 2024, arXiv 2406.12845). It is not in the paper.
     """
 
     example: ClassVar = {"settings": {"learning_rate": 2e-5, "lora": {"r": 8, "lora_alpha": 32, "lora_dropout": 0.1}}}
