@@ -164,8 +164,8 @@ def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
     about: dict[str, Any] = {"mode": rows[0]["mode"], "split": rows[0]["split"], "slice": name, "unit": "pairs"}
     gaps = np.array([row["chosen_rating"] - row["rejected_rating"] for row in rows])
     values = np.array([row["chosen_value"] - row["rejected_value"] for row in rows])
-    own = np.flatnonzero(gaps)
-    if len(own):
+    own = [at for at in range(len(rows)) if gaps[at]]
+    if own:
         units = [_name_unit(rows[at]) for at in own]
         about["clusters"] = [rows[at]["prompt"] for at in own]
         yield mean("accuracy", units, wins(values[own] * np.sign(gaps[own])), **about, ideal=1.0, chance=0.5)

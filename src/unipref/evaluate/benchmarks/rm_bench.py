@@ -119,7 +119,7 @@ def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
     for suffix, per_token in name_by_length(rows[0]):
         matrices = np.array([compare_answers(row, per_token) for row in rows])
         for metric, cells in PARTS.items():
-            values = matrices[:, *cells].mean(axis=1)
+            values = np.stack([matrices[:, i, j] for i, j in zip(*cells, strict=True)], axis=1).mean(axis=1)
             yield average_groups(metric + suffix, ids, values, groups, **skill)
         yield average_groups("accuracy" + suffix, ids, matrices.mean(axis=(1, 2)), groups, **skill)
         if name == "all":

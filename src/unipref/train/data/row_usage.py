@@ -151,6 +151,7 @@ class RowUsage:
             NO_IMAGES: f"with images, which the step does not read ({self.why_no_images})",
             **{reason: f"left out because {why}" for reason, why in images.WORDS.items()},
             NO_MARGIN: "without a margin",
+            NO_RATINGS: "without ratings on the axes",
             NO_RULE: "without a rule to check answers by",
         }
         parts = [f"{n} {words[reason]}" for reason, n in sorted(self.left_out.items())]
