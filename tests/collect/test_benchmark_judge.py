@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from support.chat_server import serve
 from support.ranked import FirstJudge
+from unipref.cli import app
 from unipref.core.errors import UserError
 from unipref.evaluate.benchmarks.judgebench import JudgeBench
 from unipref.evaluate.benchmarks.perplexity import Perplexity
@@ -76,6 +78,20 @@ def test_an_endpoint_that_fails_keeps_what_it_said(data: Path, tmp_path: Path) -
         # Both orders are one judgement: no pair is asked about again.
         assert len(server.requests) - before == 4
     assert whole(rows)["accuracy_strict"] == 1.0
+
+
+def test_the_command_line_measures_the_judges_of_a_file(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "judges.yaml"
+    file.write_text(json.dumps({"judges": [{"likelihood": {"model": str(tiny_model), "label": "tiny"}}]}))
+    command = ["evaluate", "--judges", str(file), "--data", str(data), "-b", "judgebench"]
+    done = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "out"), "--limit", "2", "--json"])
+    assert done.exit_code == 0, done.output
+    found = whole(json.loads(done.stdout))
+    assert set(found) == {"accuracy", "accuracy_strict", "ties"}
+    assert (tmp_path / "out" / "judgebench.jsonl").is_file()
+    assert "judges need a folder" in CliRunner().invoke(app, command).output
+    both = CliRunner().invoke(app, [command[0], "model", *command[1:], "-o", str(tmp_path / "out")])
+    assert "Give either models or --judges" in both.output
 
 
 def test_what_cannot_be_measured_is_refused(data: Path, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class ModelReward(RewardSettings):
 
     def model_dependencies(self, place: str) -> list[ModelDependency]:
         """The reward model."""
-        return [ModelDependency(self.model, "reward", f"{place}.model")]
+        return [ModelDependency(self.model, "reward", f"{place}.model", tuple(self.axes or ()))]
 
     def label(self) -> str:
         """Its own name, or else the step's."""

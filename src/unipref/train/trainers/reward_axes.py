@@ -1,6 +1,6 @@
 """A reward model with one score per axis, from the ratings of answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -62,6 +62,10 @@ class RewardAxes(LengthLimited):
         if self.saves_adapter:
             raise ValueError("merge_adapter: an adapter alone does not name the axes. Leave it true")
         return self
+
+    def list_outputs(self) -> Sequence[str] | None:
+        """Lists the axes of the settings; None: those of the data."""
+        return self.axes
 
     def view(self) -> View:
         """Both answers and their ratings."""
