@@ -11,7 +11,7 @@ NAMES = [
     "Axis", "Benchmark", "Candidates", "Comparison", "Feedback", "Format", "HeadlineMetric", "Message",
     "Messages", "Preference", "Reason", "Reject", "Response", "Row", "Scorer", "Selection", "Settings",
     "SplitBenchmark", "Strategy", "TrainJob", "Trainer", "UserError", "__version__", "audit_run",
-    "check_training", "compare_models", "dry_run", "evaluate_model", "evaluate_models", "explain",
+    "check_training", "compare_models", "dry_run", "evaluate_judges", "evaluate_model", "evaluate_models", "explain",
     "power_of_study", "preference_schema", "run", "select_preferences", "soup_models", "trace_soup",
     "train_models", "unify_feedback",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from unipref import cli
 from unipref.core.errors import UserError
 from unipref.evaluate import compare, evaluate
 from unipref.evaluate.benchmarks.instructions import Instructions
-from unipref.pipeline import api
+from unipref.pipeline.named_benchmarks import find_benchmarks, make_benchmark
 
 ITEMS = [
     {"id": str(i), "prompt": f"Say {word}.", "rule": "one_word", "arguments": {}}
@@ -98,7 +98,7 @@ def test_an_evaluation_that_does_not_state_its_precision_is_compared_with_a_note
     (b / "results.json").write_text(json.dumps(results))
     rows, notes = compare.compare([a, b])
     assert {row["verdict"] for row in rows} == {"unchanged"}
-    assert notes == ["instructions: an evaluation of an earlier version does not state its precision."]
+    assert notes == ["instructions: an evaluation (of a judge, or of an earlier version) does not state a precision."]
 
 
 def test_pinned_data_are_held_to_their_hash(tiny_model: Path, data: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_the_command_line_evaluates_several_models_and_compares_them(
 
 
 def test_benchmarks_are_found_by_their_data_or_by_the_folder_given(data: Path) -> None:
-    assert api._find_benchmarks(data) == ["instructions"]
-    assert api._make_benchmark("instructions=elsewhere", 3).data == "elsewhere"
+    assert find_benchmarks(data) == ["instructions"]
+    assert make_benchmark("instructions=elsewhere", 3).data == "elsewhere"
     with pytest.raises(UserError, match="the folder has no benchmark's data"):
-        api._find_benchmarks(data / "instructions")
+        find_benchmarks(data / "instructions")

@@ -175,6 +175,17 @@ STEPS = [
         [{"rloo": {"rewards": [{"likelihood": "./none"}]}}],
         "train.0.rewards.0.likelihood: the model folder does not exist.",
     ),
+    (
+        [
+            {"reward_axes": {"axes": ["help", "brief"]}},
+            {"rloo": {"rewards": [{"model": "reward_axes", "axes": {"hlp": 1}}]}},
+        ],
+        "train.1.rewards.0.axes: the reward model of 'reward_axes' has no axis 'hlp'.\n  Did you mean 'help'?",
+    ),
+    (
+        [{"reward": {}}, {"rloo": {"rewards": [{"model": "reward", "axes": {"help": 1}}]}}],
+        "train.1.rewards.0.axes: the reward model of 'reward' has no axis 'help'.\n  It has one output",
+    ),
     ([{"rloo": {"rewards": [{"likelyhood": "base"}]}}], "a reward must be a mapping with one of: model, likelihood,"),
     ([{"rloo": {"rewards": [{"likelihood": "base", "wieght": 2}]}}], "wieght: unknown key"),
     ([{"rloo": {"rewards": [{"likelihood": "base"}] * 2}}], "rewards: two rewards have the name 'likelihood-base'."),

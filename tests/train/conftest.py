@@ -67,6 +67,24 @@ MIXED = [
     preference("Who called number 0?", "The nurse did.", "Not him."),
 ]
 
+
+def rate(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with ratings of each answer on the deciding axis `help`, and of every second row on `brief` too."""
+    rated = []
+    for i, one in enumerate(rows):
+        sides = {"chosen": 3.0 + i % 3, "rejected": 1.0 + i % 2}
+        scores = {f"{side}_score": score if one[side] else None for side, score in sides.items()}
+        other = {"axis": "brief", "chosen": float(i % 3), "rejected": 2.0}
+        rated.append({**one, "axis": "help", **scores, "axes": [other] if i % 2 and one["chosen"] else []})
+    return rated
+
+
+@pytest.fixture
+def rated() -> list[dict[str, Any]]:
+    """MIXED, with ratings."""
+    return rate(MIXED)
+
+
 Job = Callable[..., TrainJob]
 
 

@@ -1,20 +1,28 @@
 """The commands for models: measure, compare, ask and merge them."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from unipref.cli.shared import AsJson, RunArgument, complete_choices, complete_runs, print_note, print_result
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages
+from unipref.core.errors import UserError
+
+if TYPE_CHECKING:
+    from unipref.core.progress import ProgressListener
 
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
 
 
-def evaluate(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model folders or hub names.")],
+def evaluate(  # noqa: PLR0913, options of one command
     data: Annotated[Path, typer.Option("--data", help="Folder with a folder for each benchmark.")],
+    models: Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="Model folders or hub names.")] = None,
+    judges: Annotated[
+        Path | None,
+        typer.Option("--judges", metavar="FILE", help="Measure the judges of a file for collect; needs --out."),
+    ] = None,
     benchmarks: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,20 +56,46 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure models on benchmarks, with data in DATA/<benchmark>."""
+    """Measure models or judges on benchmarks, with data in DATA/<benchmark>."""
     terminal.say_first("reading benchmarks ...")
     from unipref import report
     from unipref.core.progress import ConsoleProgress
     from unipref.core.work_progress import show_work
     from unipref.pipeline import api
 
+    if judges is None and not models:
+        raise UserError("there is nothing to measure.", mend="Give model folders or hub names, or --judges FILE.")
     if out is not None:
         keep_stages("benchmarks")
-    options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
     with ConsoleProgress() as listener, show_work(listener.progress):
-        options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
-        rows = api.evaluate_models(models, benchmarks, data, out, **options)
+        if judges is not None:
+            rows = _evaluate_judges(judges, models or [], benchmarks, data, out, limit, listener)
+        else:
+            options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
+            options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
+            rows = api.evaluate_models(models or [], benchmarks, data, out, **options)
     print_result(rows, as_json, report.score_table(rows))
+
+
+def _evaluate_judges(
+    judges: Path,
+    models: list[str],
+    benchmarks: list[str] | None,
+    data: Path,
+    out: Path | None,
+    limit: int | None,
+    listener: "ProgressListener",
+) -> list[dict[str, Any]]:
+    """Measures the judges of a file."""
+    from unipref.pipeline import api
+
+    if models:
+        what = f"models ({', '.join(models)}) and judges are measured one after the other."
+        raise UserError(what, mend="Give either models or --judges.")
+    if out is None:
+        what = "judges need a folder that keeps what they said, so that a stopped measurement continues."
+        raise UserError(what, where="--out", mend="Give a folder with --out.")
+    return api.evaluate_judges(judges, benchmarks, data, out, limit=limit, listener=listener)
 
 
 def compare(

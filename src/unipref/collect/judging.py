@@ -68,7 +68,7 @@ def run_judge(
     own_file = JudgedFile(folder, judge, job, own)
     try:
         if gold_file is not None:
-            _judge_missing(judge, [one.pair for one in gold], gold_file, [own_file], job, listener, "gold pairs")
+            judge_missing(judge, [one.pair for one in gold], gold_file, [own_file], job, listener, "gold pairs")
         if gold_file is not None:
             _conclude_test(result, gold, gold_file)
         else:
@@ -77,7 +77,7 @@ def run_judge(
             result.is_left_out = True
             return result
         earlier = [gold_file] if gold_file is not None else []
-        _judge_missing(judge, own, own_file, earlier, job, listener, "pairs")
+        judge_missing(judge, own, own_file, earlier, job, listener, "pairs")
     except JudgeStopped as stop:
         result.stopped, result.mend, result.is_planned = stop.why, stop.mend, stop.is_planned
         if gold_file is not None and result.gold is None:
@@ -100,7 +100,7 @@ def _explain_untested(judge: Judge, gold: Sequence[GoldPair]) -> str:
     return "there are no gold pairs" if not gold else "it was not asked"
 
 
-def _judge_missing(
+def judge_missing(
     judge: Judge,
     pairs: Sequence[PairToJudge],
     file: JudgedFile,

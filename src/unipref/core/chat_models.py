@@ -1,7 +1,8 @@
 """A loaded policy or reward model with its tokenizer: what benchmarks and scorers receive."""
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unipref.core.errors import UserError, first_line, legible
@@ -132,5 +133,30 @@ class Policy(ChatModel):
         return self.can_render([*prompt, *answer]) if answer else True
 
 
+@dataclass
 class RewardModel(ChatModel):
-    """A sequence classifier with one output: the reward of `dialogue_text`. Its tokenizer has eos and pads right."""
+    """A sequence classifier that scores `dialogue_text`, by one output per axis. Its tokenizer has eos and pads right.
+
+    Attributes:
+        axes: the name of each output; empty for a model with one output, the reward itself.
+        weights: axis -> its weight in the reward, which is the weighted sum of the outputs.
+    """
+
+    axes: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a weight is of no axis, or there are axes without a weight."""
+        if unknown := set(self.weights) - set(self.axes):
+            raise ValueError(f"weights of {', '.join(sorted(unknown))}, which are no axes of the model")
+        if self.axes and not self.weights:
+            raise ValueError("the axes of the model have no weights")
+
+    @property
+    def output_weights(self) -> list[float]:
+        """The weight of each output in the reward."""
+        return [float(self.weights.get(axis, 0.0)) for axis in self.axes] or [1.0]
+
+    def find_output(self, axis: str) -> int | None:
+        """Returns the place of an axis among the outputs; None if the model does not score it."""
+        return self.axes.index(axis) if axis in self.axes else None

@@ -25,6 +25,7 @@ from unipref.models.loading import find_precision, is_reward_model, load_policy,
 
 __all__ = [
     "RESULTS",
+    "chance_notes",
     "check_packages",
     "data_hash",
     "data_path",
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "label_benchmarks",
     "load_any",
+    "score_rows",
 ]
 
 Load = Callable[[str, Precision], Policy | RewardModel]
@@ -121,7 +123,7 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
             note(f"{label}: {text}")
         if out is not None:
             write_results(out, model_name, [*measured, *earlier.values()], key)
-    return [row for one in measured for row in _score_rows(one.label, one.scores, one.precision)]
+    return [row for one in measured for row in score_rows(one.label, one.scores, one.precision)]
 
 
 def _read_earlier(
@@ -145,7 +147,7 @@ def _measure(
         *_precision_notes(precision),
         *model.remarks,
         *measurement.notes,
-        *_chance_notes(measurement.scores),
+        *chance_notes(measurement.scores),
     ]
     return MeasuredBenchmark(label, benchmark, content_hash, precision, measurement.scores, measurement.examples, notes)
 
@@ -159,7 +161,8 @@ def label_benchmarks(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, s
     return named
 
 
-def _score_rows(label: str, scores: Sequence[Score], precision: str) -> list[dict[str, Any]]:
+def score_rows(label: str, scores: Sequence[Score], precision: str | None) -> list[dict[str, Any]]:
+    """Makes the rows of a benchmark's scores, with the columns ROW; `precision` is None for a judge."""
     at_chance = {
         mode: chance.is_guessing(score for score in scores if score.mode == mode)
         for mode in {score.mode for score in scores}
@@ -169,7 +172,8 @@ def _score_rows(label: str, scores: Sequence[Score], precision: str) -> list[dic
     return [{key: row[key] for key in ROW} for row in records]
 
 
-def _chance_notes(scores: Sequence[Score]) -> list[str]:
+def chance_notes(scores: Sequence[Score]) -> list[str]:
+    """Makes the notes on a model that is no better than guessing."""
     modes = sorted(mode for mode in {s.mode for s in scores} if chance.is_guessing(s for s in scores if s.mode == mode))
     unshown = [mode for mode in modes if chance.hides_bias(score for score in scores if score.mode == mode)]
     notes = [f"at chance ({', '.join(modes)}): the model is no better than guessing."] if modes else []

@@ -29,7 +29,8 @@ class Table:
     """A benchmark's table of examples on disk, with the settings and the data hash it was measured with.
 
     Attributes:
-        precision: type of the model's weights, such as 'float32'; None: an earlier version did not record it.
+        precision: type of the model's weights, such as 'float32'; None: a judge, or an earlier version did not record
+            it.
     """
 
     path: Path
@@ -81,7 +82,9 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                 )
             else:
                 if None in (first[label].precision, other[label].precision):
-                    notes.append(f"{label}: an evaluation of an earlier version does not state its precision.")
+                    notes.append(
+                        f"{label}: an evaluation (of a judge, or of an earlier version) does not state a precision."
+                    )
                 if differing := _describe_setting_differences(first[label], other[label]):
                     notes.append(f"{label}: settings differ ({differing}).")
                 rows += _compare_tables(label, str(folder), first[label], other[label])

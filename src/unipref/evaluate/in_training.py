@@ -11,7 +11,10 @@ from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.scores import Score
 from unipref.evaluate import dev_path
 from unipref.models.loading import CHAT_TEMPLATES, context_length
+from unipref.models.reward_axes import read_axes, read_weights
 
+NAME = "the model in training"
+"""Its name in errors."""
 SLICES = ("all", "objective:")
 """Slices whose scores are kept: everything, and each objective."""
 
@@ -69,10 +72,12 @@ def measure(probes: Iterable[DevBenchmark], kind: str, model: Any, tokenizer: An
     tokenizer_copy = copy.deepcopy(tokenizer)
     tokenizer_copy.padding_side = "right" if kind == "reward" else "left"
     base_model = model.get_base_model() if hasattr(model, "get_base_model") else model
-    model_class = RewardModel if kind == "reward" else Policy
     has_own_template = tokenizer_copy.chat_template not in CHAT_TEMPLATES
     context = context_length(base_model, tokenizer_copy)
-    wrapped = model_class(base_model, tokenizer_copy, "the model in training", has_own_template, context)
+    wrapped: Policy | RewardModel = Policy(base_model, tokenizer_copy, NAME, has_own_template, context)
+    if kind == "reward":
+        axes, weights = read_axes(base_model.config), read_weights(base_model.config, NAME)
+        wrapped = RewardModel(base_model, tokenizer_copy, NAME, has_own_template, context, axes, weights)
     scores: dict[str, Score] = {}
     for probe in probes:
         measurement = probe.benchmark.measure(wrapped, probe.data, "dev")

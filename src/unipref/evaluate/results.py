@@ -23,13 +23,13 @@ class MeasuredBenchmark(NamedTuple):
     Attributes:
         label: its name in the scores and of its files.
         data_hash: hash of the data it was measured on.
-        precision: type of the model's weights, such as 'float32'.
+        precision: type of the model's weights, such as 'float32'; None: a judge was measured.
     """
 
     label: str
     benchmark: Benchmark
     data_hash: str
-    precision: str
+    precision: str | None
     scores: list[Score]
     examples: list[Example]
     notes: list[str]

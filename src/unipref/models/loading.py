@@ -19,6 +19,7 @@ from unipref.models.adapter_merge import MergeDifference, merge_checked
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, read_json_object
 from unipref.models.missing_folders import is_missing_folder, suggest_folder
 from unipref.models.opening import is_adapter, list_chain
+from unipref.models.reward_axes import read_axes, read_weights
 
 if TYPE_CHECKING:
     import torch
@@ -111,21 +112,21 @@ def load_policy(name: str, precision: str | None = None) -> Policy:
 
 
 def load_reward_model(name: str, precision: str | None = None) -> RewardModel:
-    """Loads a reward model (a sequence classifier with one label) from a folder or the hub.
+    """Loads a reward model (a sequence classifier with one label, or one per axis) from a folder or the hub.
 
     Args:
         name: folder or hub name.
         precision: as for `load_merged`.
 
     Raises:
-        UserError: the folder is missing, or the model is not a reward model or outputs more than one number.
+        UserError: the folder is missing, the model is not a reward model, or it has several outputs without weights.
     """
     loaded = as_reward_model(load_model(name, "reward", precision).to(best_device()), name)
     if not is_adapter(name) and not opening.is_classifier(loaded.model.config.architectures):
         raise UserError(
             "this is a language model: as a reward model it would get a random head.",
             where=name,
-            mend="Give a reward model: a sequence classifier with one label.",
+            mend="Give a reward model: a sequence classifier with one label, or one per axis.",
         )
     return loaded
 
@@ -142,15 +143,14 @@ def as_reward_model(model: "PreTrainedModel", name: str) -> RewardModel:
     """Combines a loaded sequence classifier with the tokenizer of a folder or hub name.
 
     Raises:
-        UserError: the model outputs more than one number, or the tokenizer has no eos to end a dialogue.
+        UserError: the model has several outputs without weights, or the tokenizer has no eos to end a dialogue.
     """
     tokenizer, own = load_tokenizer(name)
     tokenizer.padding_side = "right"
-    if model.config.num_labels != 1:
-        raise UserError(f"a reward model outputs one number, but this one {model.config.num_labels}.", where=name)
+    axes, weights = read_axes(model.config), read_weights(model.config, name)
     model.config.pad_token_id = tokenizer.pad_token_id
     model.eval()
-    return RewardModel(model, tokenizer, name, own, context_length(model, tokenizer))
+    return RewardModel(model, tokenizer, name, own, context_length(model, tokenizer), axes, weights)
 
 
 def load_model(name: str, head: str, precision: str | None = None) -> "PreTrainedModel":
@@ -163,7 +163,7 @@ def load_merged(name: str, head: str, precision: str | None = None) -> tuple["Pr
 
     Args:
         name: folder or hub name.
-        head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+        head: 'causal' for a language model, 'reward' for a sequence classifier.
         precision: the type of the weights in memory, such as 'float32'; None: as they are saved. Adapters are merged
             in it.
 

@@ -15,6 +15,7 @@ from unipref.core.errors import UserError, describe, first_line, legible, raise_
 from unipref.core.work_progress import report_work
 from unipref.models import folder_checks, gguf
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG
+from unipref.models.reward_axes import has_axes
 from unipref.models.template_bounds import check_template_bounds
 
 if TYPE_CHECKING:
@@ -184,11 +185,11 @@ def reads_images(config: Any) -> bool:
 
 
 def open_weights(name: str, head: str, precision: str | None = None) -> Any:
-    """Opens a whole model; a language model that is opened as a classifier gets a new, random head.
+    """Opens a whole model; a language model that is opened as a classifier gets a new, random head with one output.
 
     Args:
         name: folder or hub name.
-        head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+        head: 'causal' for a language model, 'reward' for a sequence classifier.
         precision: the type of the weights in memory, such as 'float32'; None: as they are saved.
 
     Raises:
@@ -205,11 +206,12 @@ def open_weights(name: str, head: str, precision: str | None = None) -> Any:
         folder_checks.check_model_files(folder)
     logging.disable_progress_bar()  # a bar per loaded model would hide the run's own progress
     options: dict[str, Any] = {} if precision is None else {"dtype": precision}
-    if head == "reward":
-        options["num_labels"] = 1
     place = str(folder) if folder.is_dir() else name
     with explain(name, f"it cannot be opened as a {_kind(head)}"):
-        loader = _find_loader(AutoConfig.from_pretrained(place, trust_remote_code=False), head)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        if head == "reward" and not (is_classifier(config.architectures) and has_axes(config)):
+            options["num_labels"] = 1
+        loader = _find_loader(config, head)
         model, about = loader.from_pretrained(
             place,
             trust_remote_code=False,

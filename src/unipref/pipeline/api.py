@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from unipref.analysis.audit import audit, write_audit
-from unipref.core import registry
-from unipref.core.contracts import Benchmark, Precision
+from unipref.core.contracts import Benchmark, Judge, Precision
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.run_folder import RunFolder
@@ -18,6 +17,7 @@ from unipref.models.weight_merging import Recipe
 from unipref.pipeline import execute
 from unipref.pipeline.explained_rows import explain_with_rows
 from unipref.pipeline.merge import merge
+from unipref.pipeline.named_benchmarks import find_benchmarks, make_benchmark, name_folders
 
 StudyLike = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -163,9 +163,9 @@ def evaluate_model(
         UserError: the model, a benchmark or its data do not exist.
     """
     root = Path(data)
-    choices = _find_benchmarks(root) if benchmarks is None else benchmarks
+    choices = find_benchmarks(root) if benchmarks is None else benchmarks
     selected = [
-        choice if isinstance(choice, Benchmark) else _make_benchmark(choice, limit, precision, new_tokens)
+        choice if isinstance(choice, Benchmark) else make_benchmark(choice, limit, precision, new_tokens)
         for choice in choices
     ]
     if new_tokens is not None and not any(hasattr(benchmark, "new_tokens") for benchmark in selected):
@@ -187,10 +187,42 @@ def evaluate_models(
 ) -> list[dict[str, Any]]:
     """Measures several models in turn; arguments as for `evaluate_model`. Each model has its own folder in `out`."""
     rows: list[dict[str, Any]] = []
-    for model, name in zip(models, _name_folders(models), strict=True):
+    for model, name in zip(models, name_folders(models), strict=True):
         folder = out / name if out is not None and len(models) > 1 else out
         rows += evaluate_model(model, benchmarks, data, folder, **options)
     return rows
+
+
+def evaluate_judges(
+    judges: StudyLike | Sequence[Judge],
+    benchmarks: Sequence[str | Benchmark] | None,
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    listener: ProgressListener | None = None,
+) -> list[dict[str, Any]]:
+    """Measures judges on benchmarks of right and wrong answers, such as JudgeBench; a stopped measurement continues.
+
+    Args:
+        judges: a file for `unipref collect` or another with its `judges` (and `data_root`), its content, or judges.
+        benchmarks: as for `evaluate_model`.
+        data: folder with a folder for each benchmark.
+        out: folder for the tables of examples, and for what the judges said; each judge has its own.
+        limit: for benchmarks given by name: number of examples to measure, evenly spread.
+        listener: gets notes and progress.
+
+    Returns:
+        The rows of `scores.json`, without variant, seed and step; `model` is the judge's name.
+
+    Raises:
+        UserError: a judge, a benchmark or its data do not exist, or a judge stopped. What it judged is kept.
+    """
+    from unipref.pipeline.judge_evaluation import evaluate_judges as evaluate_all
+
+    choices = find_benchmarks(Path(data)) if benchmarks is None else benchmarks
+    selected = [one if isinstance(one, Benchmark) else make_benchmark(one, limit) for one in choices]
+    return evaluate_all(judges, selected, Path(data), Path(out), listener or ProgressListener())
 
 
 def compare_models(evaluations: Sequence[str | os.PathLike[str]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -289,48 +321,6 @@ def trace_soup(
     """
     settings = Recipe(seed=seed or 0, **recipe)
     return merge.trace(Path(folder), points, settings, adapters or {}, by, seed, listener)
-
-
-def _make_benchmark(
-    choice: str, limit: int | None, precision: Precision | None = None, new_tokens: int | None = None
-) -> Benchmark:
-    """Makes the benchmark that `NAME` or `NAME=FOLDER` describes."""
-    name, _, folder = choice.partition("=")
-    settings: dict[str, Any] = {"data": folder or name.partition(":")[0]}
-    if limit is not None:
-        settings["limit"] = limit
-    if precision is not None:
-        settings["precision"] = precision
-    if new_tokens is not None and "new_tokens" in registry.find("benchmark", name.partition(":")[0]).model_fields:
-        settings["new_tokens"] = new_tokens
-    benchmark = registry.make("benchmark", name, settings, "--benchmark")
-    if not isinstance(benchmark, Benchmark):
-        raise AssertionError(f"{name} is not a Benchmark")
-    return benchmark
-
-
-def _find_benchmarks(root: Path) -> list[str]:
-    """The benchmarks that have data in a folder, under their name or one of their other folder names."""
-    names = [
-        choice.name()
-        for choice in registry.find_all("benchmark")
-        if issubclass(choice, Benchmark)
-        and choice.argument is None
-        and any((root / name).exists() for name in (choice.name(), *choice.folder_aliases))
-    ]
-    if not names:
-        raise UserError(
-            "the folder has no benchmark's data.",
-            where=str(root),
-            mend=f"It needs a folder with the name of a benchmark: {', '.join(registry.list_names('benchmark'))}.",
-        )
-    return names
-
-
-def _name_folders(models: Sequence[str]) -> list[str]:
-    """A folder name for each model: the last part of its name, numbered if two are equal."""
-    names = [Path(model).name or "model" for model in models]
-    return [name if names.count(name) == 1 else f"{name}-{at}" for at, name in enumerate(names, 1)]
 
 
 def explain(folder: str | os.PathLike[str], preference: str) -> dict[str, Any]:

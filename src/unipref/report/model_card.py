@@ -190,7 +190,8 @@ class Card:
 
     def _use(self) -> list[str]:
         kind = AUTO_CLASSES.get(self.recipe.model_kind, AUTO_CLASSES["policy"])
-        labels = ", num_labels=1" if self.recipe.model_kind == "reward" else ""
+        axes = self.trained[self.step].other.get("axes")
+        labels = ", num_labels=1" if self.recipe.model_kind == "reward" and not axes else ""
         if any((merge := self.trained[step].start_merge) and merge.untied for step in self._steps_in_the_model()):
             return self._use_with_unipref()
         lowest, *adapters = self._steps_in_the_model()
@@ -208,6 +209,9 @@ class Card:
         note = "The chat template is saved with the tokenizer."
         if self.recipe.model_kind == "reward":
             note += " The reward scores a whole dialogue; it is the output at the last token, the end of the sequence."
+        if axes:
+            weights = ", ".join(f"{escape(axis)} {weight:g}" for axis, weight in axes.items())
+            note += f" There is one output per axis, in the order of `id2label`. Weights in the reward: {weights}."
         return ["```python", *code, "```", "", note, *self._use_as_gguf(bool(adapters) or is_adapter)]
 
     def _use_as_gguf(self, is_adapter: bool) -> list[str]:

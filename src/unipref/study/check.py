@@ -1,6 +1,7 @@
 """Checks a study's steps, files and benchmarks before any work starts."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from unipref.core.contracts import ModelDependency, Trainer
@@ -34,7 +35,7 @@ def check_variant(study: Study, where: str, root: Path) -> None:
 
 def _check_steps(study: Study, where: str) -> None:
     """Checks that step names are unique and each step refers to earlier ones only."""
-    policies, rewards = [BASE], list[str]()
+    policies, rewards = [BASE], dict[str, Trainer]()
     for place, step in enumerate(study.train):
         here, name = f"{where}.{place}", step.step or step.name()
         if not re.fullmatch(NAME, name):
@@ -51,14 +52,17 @@ def _check_steps(study: Study, where: str) -> None:
                 mend=near_name(step.start, policies),
             )
         _check_models(step, policies, rewards, here)
-        (rewards if step.model_kind == "reward" else policies).append(name)
+        if step.model_kind == "reward":
+            rewards[name] = step
+        else:
+            policies.append(name)
     if (study.train or study.evaluate.benchmarks) and study.model is None:
         raise UserError("training and evaluation need a model.", where="model", mend="Give a hub name or a folder.")
     if study.model is not None:
         loading.check_name(study.model)
 
 
-def _check_models(step: Trainer, policies: list[str], rewards: list[str], here: str) -> None:
+def _check_models(step: Trainer, policies: list[str], rewards: dict[str, Trainer], here: str) -> None:
     """Checks that the models which a step needs besides its start exist."""
     if step.reward is not None and step.reward not in rewards:
         raise UserError(
@@ -70,13 +74,24 @@ def _check_models(step: Trainer, policies: list[str], rewards: list[str], here: 
         mend = "Remove 'reward', or use rloo."
         raise UserError(f"'{step.name()}' does not use a reward model.", where=f"{here}.reward", mend=mend)
     for model in step.model_dependencies():
-        _check_dependency(model, policies, rewards, here)
+        _check_dependency(model, policies, list(rewards), here)
+        if model.name in rewards:
+            _check_axes(model, rewards[model.name].list_outputs(), here)
     if step.needs_reward_model and not rewards:
         raise UserError(
             f"'{step.name()}' needs a reward model, but no earlier step trains one.",
             where=here,
             mend="Add '- reward: {}' before it.",
         )
+
+
+def _check_axes(model: ModelDependency, outputs: Sequence[str] | None, where: str) -> None:
+    """Checks that an earlier step's reward model has the axes that a step uses, as far as its settings say which."""
+    for axis in model.axes:
+        if outputs is not None and axis not in outputs:
+            what = f"the reward model of '{model.name}' has no axis '{axis}'."
+            mend = near_name(axis, outputs) if outputs else "It has one output: leave 'axes' out, or use 'reward_axes'."
+            raise UserError(what, where=f"{where}.{model.place.removesuffix('.model')}.axes", mend=mend)
 
 
 def _check_dependency(model: ModelDependency, policies: list[str], rewards: list[str], where: str) -> None:

@@ -12,6 +12,7 @@ from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_tex
 from unipref.core.template_turns import TRAINED, keep_reasoning, takes_list, to_turns
 from unipref.models import adapter_merge, gguf, image_processor, opening
 from unipref.models.loading import base_model, context_length, is_reward_model, load_merged, load_tokenizer
+from unipref.models.reward_axes import read_axes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -52,7 +53,8 @@ def open_start(
         reasoning: the step's setting.
 
     Raises:
-        UserError: the step trains a policy from a reward model, or the model cannot be loaded.
+        UserError: the step trains a policy from a reward model, the start is a reward model with axes, or the model
+            cannot be loaded.
     """
     name = str(policy)
     head = "reward" if is_reward_model(name) else "causal"
@@ -63,6 +65,12 @@ def open_start(
             mend="Set the step's 'from' to a step that trains a policy, or to 'base'.",
         )
     config, tokenizer = open_config(name), open_tokenizer(name)
+    if head == "reward" and read_axes(config):
+        raise UserError(
+            f"this reward model scores the axes {', '.join(read_axes(config))}, and its training cannot be continued.",
+            where=name,
+            mend="Start from a policy, or from a reward model with one output.",
+        )
     give_own_pad(tokenizer, name)
     set_special_tokens(tokenizer, special_tokens)
     set_reasoning(tokenizer, reasoning)

@@ -11,7 +11,7 @@ import pytest
 from support.chat_server import ChatServer, serve
 from unipref.collect.judged_file import JudgedFile
 from unipref.collect.judges.llm import RUBRIC, Budget, Llm, Price
-from unipref.collect.judging import _judge_missing
+from unipref.collect.judging import judge_missing
 from unipref.core.contracts import JudgeJob, JudgeStopped, PairToJudge
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
@@ -35,7 +35,7 @@ class Run:
         llm, job = Llm(**{**usual, **settings}), JudgeJob(self.folder, self.folder, note=self.notes.append)
         file = JudgedFile(self.folder / "judged", llm, job, PAIRS[:pairs])
         try:
-            _judge_missing(llm, PAIRS[:pairs], file, [], job, ProgressListener(), "pairs")
+            judge_missing(llm, PAIRS[:pairs], file, [], job, ProgressListener(), "pairs")
         except JudgeStopped as stop:
             return len(file.opinions), stop
         return len(file.opinions), None

@@ -77,7 +77,7 @@ def test_an_empty_table_has_no_statistics(benchmark: type[Benchmark]) -> None:
 @every_benchmark
 def test_what_it_declares_is_what_others_understand(benchmark: type[Benchmark]) -> None:
     assert benchmark.measures
-    assert benchmark.measures <= {"policy", "reward"}
+    assert benchmark.measures <= {"policy", "reward", "judge"}
     one = made(benchmark)
     assert one.part in ("test", "dev")
     assert isinstance(one, SplitBenchmark) == ("split" in benchmark.model_fields)

@@ -17,6 +17,7 @@ from unipref.train import fit
 from unipref.train.trainers.dpo import Dpo
 from unipref.train.trainers.kto import Kto
 from unipref.train.trainers.reward import Reward
+from unipref.train.trainers.reward_axes import RewardAxes
 from unipref.train.trainers.sft import Sft
 
 pytestmark = pytest.mark.slow
@@ -265,6 +266,39 @@ def test_reward_with_ratings(soft: bool, job: Job, rows: Any, monkeypatch: pytes
     assert model.score.weight[1:].any()
 
 
+def test_reward_axes(job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As above; each axis is an output, a missing rating is masked, and the pair without any is left out."""
+    rate(rows)
+    given = job(rows)
+    hf, model, done = trained(RewardAxes(**PLAIN, weights={"help": 2.0}), given, monkeypatch)
+    mean, spread = 25 / 9, (sum(x * x for x in (3, 4, 5, 3, 4, 1, 2, 1, 2)) / 9 - (25 / 9) ** 2) ** 0.5
+    harm_spread = (1.25 / 3 - 0.25) ** 0.5
+    assert (done["used"], done["left_out"]) == (5, {"no_ratings": 1})
+    assert done["axes"] == {"harm": 0.0, "help": 2.0}
+
+    def targets(one: dict[str, Any]) -> list[tuple[str, int, float]]:
+        """Side, output, and the rating in standard deviations: harm is output 0, help output 1."""
+        found = [("chosen_ids", 1, one["chosen_score"]), ("rejected_ids", 1, one["rejected_score"])]
+        standard = [(side, at, (x - mean) / spread) for side, at, x in found if x is not None]
+        for pair in one["axes"]:
+            sides = (("chosen_ids", pair["chosen"]), ("rejected_ids", pair["rejected"]))
+            standard += [(side, 0, (x - 0.5) / harm_spread) for side, x in sides if x is not None]
+        return standard
+
+    expected = by_answer(given, rows, targets)
+
+    def loss(model: Any, batch: list[dict[str, Any]]) -> Any:
+        parts = []
+        for example in batch:
+            ratings = expected[tuple(example["chosen_ids"])]
+            squares = [(output(model, example[side], at) - z) ** 2 for side, at, z in ratings]
+            parts.append(sum(squares) / len(squares))
+        return sum(parts) / len(parts)
+
+    assert not model.score.weight.any()
+    check(model, hf, done, descended(model, hf, loss))
+
+
 def output(model: Any, ids: list[int], at: int) -> Any:
     import torch
 
@@ -283,9 +317,10 @@ def torch_close(a: Any, b: Any) -> bool:
     [
         lambda **settings: Reward(use_ratings=True, soft_labels=True, lora={"r": 2}, **settings),
         lambda **settings: Reward(use_ratings=True, **settings),
+        lambda **settings: RewardAxes(lora={"r": 2}, **settings),
         lambda **settings: Dpo(soft_labels=True, **settings),
     ],
-    ids=["reward with an adapter", "reward", "dpo"],
+    ids=["reward with an adapter", "reward", "reward_axes", "dpo"],
 )
 def test_a_killed_step_resumes_with_its_numbers(
     make: Any, job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -314,7 +349,8 @@ def test_a_killed_step_resumes_with_its_numbers(
     one, other = (load_model(str(folder), head) for folder in (whole.out, given.out))
     for (name, a), b in zip(one.named_parameters(), other.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6), name
-    assert head == "causal" or one.score.weight.shape[0] == 1
+    outputs = 2 if isinstance(trainer, RewardAxes) else 1
+    assert head == "causal" or one.score.weight.shape[0] == outputs
 
 
 @pytest.mark.parametrize("once", [True, False])

@@ -58,7 +58,7 @@ ACCOUNTS: dict[str, tuple[int, dict[str, int]]] = {
 
 @pytest.mark.parametrize("trainer", registry.find_all("trainer"), ids=lambda trainer: trainer.name())
 def test_a_step_leaves_a_plain_model_and_the_account(
-    trainer: type[Trainer], job: Job, reward_folder: Path, tiny_model: Path
+    trainer: type[Trainer], job: Job, rated: Any, reward_folder: Path, tiny_model: Path
 ) -> None:
     used, left_out = ACCOUNTS[trainer.learns_from]
     answers = {"num_generations": 4, "max_completion_length": 8, "probe_prompts": 0}
@@ -66,7 +66,7 @@ def test_a_step_leaves_a_plain_model_and_the_account(
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-    given = job(reward_model=reward_folder)
+    given = job(rated, reward_model=reward_folder)
     told: list[tuple[int, int]] = []
     done = train(step, given, progress=lambda step, steps, figures: told.append((step, steps)))
     assert (done["used"], done["left_out"], done["steps"]) == (used, left_out, 3)

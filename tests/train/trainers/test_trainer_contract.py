@@ -93,7 +93,8 @@ USED = {
 @every_trainer
 def test_it_uses_the_shapes_that_it_says_it_learns_from(trainer: type[Trainer]) -> None:
     view = made(trainer).view()
-    about = {"prompt": [{"role": "user", "content": "Well?"}], "margin": 0.5, "confidence": 1.0}
+    about = {"prompt": [{"role": "user", "content": "Well?"}], "margin": 0.5, "confidence": 1.0, "source": "s"}
+    about |= {"axis": "help", "chosen_score": 2.0, "rejected_score": 1.0, "axes": []}
     found = {name: view.examples({**about, **shape}) for name, shape in SHAPES.items()}
     assert {name for name, rows in found.items() if isinstance(rows, list)} == USED[trainer.learns_from]
     for rows in found.values():

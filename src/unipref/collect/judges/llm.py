@@ -203,9 +203,11 @@ class Llm(Judge):
             "tokens": tokens if all(reply.is_counted for reply in replies) else None,
             "rubric": self.rubric,
         }
+        in_orders = (votes[0], votes[1])
         if votes[0] is None or votes[1] is None:
-            return Opinion(None, details=details, why_not="a reply has no verdict in the form that the rubric asks for")
-        return Opinion(votes[0] if votes[0] == votes[1] else "tie", details=details)
+            why = "a reply has no verdict in the form that the rubric asks for"
+            return Opinion(None, details=details, why_not=why, in_orders=in_orders)
+        return Opinion(votes[0] if votes[0] == votes[1] else "tie", details=details, in_orders=in_orders)
 
 
 class _Form:

@@ -5,7 +5,7 @@ or two methods do the work. A choice is one file in the folder of its stage, and
 """
 
 from unipref.core.contracts.base import Choice, Settings
-from unipref.core.contracts.collecting import Judge, JudgeJob, JudgeStopped, Opinion, PairToJudge, Vote
+from unipref.core.contracts.collecting import AnswerJudge, Judge, JudgeJob, JudgeStopped, Opinion, PairToJudge, Vote
 from unipref.core.contracts.evaluation import BIAS, INSTRUCTION, Benchmark, HeadlineMetric, Precision, SplitBenchmark
 from unipref.core.contracts.exporting import Exporter, ExportItem, ExportKind, Part, WrittenRows
 from unipref.core.contracts.feedback import Export, FeedbackKind, Format, Grouping, Proposal, read_all
@@ -17,6 +17,7 @@ __all__ = [
     "BIAS",
     "INSTRUCTION",
     "Aggregate",
+    "AnswerJudge",
     "Benchmark",
     "Choice",
     "Export",

@@ -43,6 +43,8 @@ class Opinion(NamedTuple):
         shown_first: the answer that was shown first; None if both orders, or no order, were shown.
         details: JSON values to keep with the judgement: replies, tokens, costs.
         why_not: why there is no vote.
+        in_orders: of a judge that is asked in both orders: its votes when the first answer is shown first, and when it
+            is shown last; None: it is asked in one order, or in none.
     """
 
     vote: Vote | None
@@ -51,6 +53,20 @@ class Opinion(NamedTuple):
     shown_first: Literal["first", "second"] | None = None
     details: dict[str, Any] = {}
     why_not: str | None = None
+    in_orders: tuple[Vote | None, Vote | None] | None = None
+
+
+@dataclass(frozen=True)
+class AnswerJudge:
+    """A judge as benchmarks see it.
+
+    Attributes:
+        name: its name as an annotator.
+        judge_pairs: n pairs -> the opinions about each of them, usually one.
+    """
+
+    name: str
+    judge_pairs: Callable[[Sequence[PairToJudge]], list[list[Opinion]]]
 
 
 class JudgeStopped(Exception):

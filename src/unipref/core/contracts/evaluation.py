@@ -47,7 +47,7 @@ class Benchmark(Choice):
     """
 
     measures: ClassVar[frozenset[str]] = frozenset({"policy"})
-    """The kinds of model it can measure: 'policy', 'reward' or both."""
+    """What it can measure: 'policy', 'reward' or 'judge', or several of them."""
     dialogue: ClassVar[bool] = False
     """Whether it uses the model's chat template (or the paper's layout, if the model has none) instead of plain text.
     The scores state which one was used."""

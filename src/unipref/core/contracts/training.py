@@ -1,6 +1,7 @@
 """The base class of trainers: one training step each."""
 
 import abc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -16,11 +17,13 @@ class ModelDependency(NamedTuple):
         name: an earlier step, 'base', or a folder or hub name.
         model_kind: 'reward' or 'policy'.
         place: the setting that names it, for errors.
+        axes: the axes of a reward model that the trainer uses; empty: its reward.
     """
 
     name: str
     model_kind: str
     place: str
+    axes: tuple[str, ...] = ()
 
 
 class TrainJob(Settings):
@@ -84,6 +87,10 @@ class Trainer(Choice):
     def saves_adapter(self) -> bool:
         """Whether it saves an adapter alone, which needs the model that the step started from."""
         return False
+
+    def list_outputs(self) -> Sequence[str] | None:
+        """Lists the axes of the reward model that it trains; empty: it has one output; None: the data decide."""
+        return ()
 
     def model_dependencies(self) -> list[ModelDependency]:
         """Returns the models that the settings name, besides the one it starts from and the last reward model."""

@@ -17,7 +17,7 @@ from unipref.core.chat_models import Policy, RefusedDialogue
 from unipref.core.records import Messages
 from unipref.models.inference.answers import ask, ask_each
 from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, NextToken, Question
-from unipref.models.inference.reward_scores import rewards
+from unipref.models.inference.reward_scores import axis_scores, rewards
 from unipref.models.inference.text_openings import find_opening, opening_ids, opening_notes, start_ids
 from unipref.models.inference.tokens import (
     Request,
@@ -40,6 +40,7 @@ __all__ = [
     "answer_log_likelihoods",
     "ask",
     "ask_each",
+    "axis_scores",
     "continuation_ids",
     "encode",
     "encode_all",

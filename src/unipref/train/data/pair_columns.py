@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from unipref.core.records import Row
-from unipref.train.data.row_usage import NO_MARGIN, RowFacts, take_confidences
+from unipref.train.data.row_usage import NO_MARGIN, NO_RATINGS, RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 
 PROBABILITY = "label_probability"
@@ -100,13 +100,20 @@ def fill_probabilities(dataset: Any, facts: RowFacts) -> Any:
     return dataset.remove_columns(PROBABILITY).add_column(PROBABILITY, filled, feature=Value("float32"))
 
 
-def make_rating_columns() -> PairColumns:
-    """The columns with the source's own scores, of the deciding axis and of all others."""
+def make_rating_columns(needs_ratings: bool = False, axes: Sequence[str] | None = None) -> PairColumns:
+    """The columns with the source's own scores, of the deciding axis and of all others.
 
-    def make(row: Row) -> dict[str, Any]:
+    Args:
+        needs_ratings: whether a pair without any score is left out.
+        axes: the axes of which it needs one; None: any.
+    """
+
+    def make(row: Row) -> dict[str, Any] | str:
         deciding = {"axis": row["axis"], "chosen": row["chosen_score"], "rejected": row["rejected_score"]}
         pairs = [deciding, *row["axes"]] if row["axis"] else row["axes"]
         rated = [pair for pair in pairs if pair["chosen"] is not None or pair["rejected"] is not None]
+        if needs_ratings and not any(axes is None or pair["axis"] in axes for pair in rated):
+            return NO_RATINGS
         return {
             RATING_SCALES: [name_scale(row["source"], pair["axis"]) for pair in rated],
             CHOSEN_RATINGS: [_or_nan(pair["chosen"]) for pair in rated],
@@ -120,6 +127,11 @@ def make_rating_columns() -> PairColumns:
 def name_scale(source: str, axis: str) -> str:
     """Returns the name of a scale in the column `RATING_SCALES`: both names as JSON, as each may hold any sign."""
     return json.dumps([source, axis], ensure_ascii=False)
+
+
+def read_axis(name: str) -> str:
+    """Returns the axis in the name of a scale (of `name_scale`)."""
+    return str(json.loads(name)[1])
 
 
 def label_scales(names: Iterable[str]) -> dict[str, str]:
@@ -137,6 +149,16 @@ def count_rated_rows(rows: Path) -> int:
     with pa.memory_map(str(rows)) as source:
         scales = pa.ipc.open_stream(source).read_all()[RATING_SCALES]
         return int(pc.sum(pc.greater(pc.list_value_length(scales), 0)).as_py() or 0)
+
+
+def list_axes(rows: Path) -> list[str]:
+    """Lists the axes on which the rows of an Arrow file have ratings, by name."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    with pa.memory_map(str(rows)) as source:
+        names = pc.unique(pc.list_flatten(pa.ipc.open_stream(source).read_all()[RATING_SCALES]))
+        return sorted({read_axis(name) for name in names.to_pylist()})
 
 
 def _or_nan(score: float | None) -> float:

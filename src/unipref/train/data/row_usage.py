@@ -32,6 +32,8 @@ NO_IMAGES = "images_not_read"
 """Left out because the step reads no images."""
 NO_MARGIN = "no_margin"
 """Left out because the trainer needs a margin and the row has none."""
+NO_RATINGS = "no_ratings"
+"""Left out because the trainer needs scores of the answers and the row has none on its axes."""
 NO_RULE = "no_rule"
 """Left out because no reward can score answers to the prompt."""
 NUMBERS = ("confidence", "margin", "margin_percentile")
@@ -149,6 +151,7 @@ class RowUsage:
             NO_IMAGES: f"with images, which the step does not read ({self.why_no_images})",
             **{reason: f"left out because {why}" for reason, why in images.WORDS.items()},
             NO_MARGIN: "without a margin",
+            NO_RATINGS: "without ratings on the axes",
             NO_RULE: "without a rule to check answers by",
         }
         parts = [f"{n} {words[reason]}" for reason, n in sorted(self.left_out.items())]

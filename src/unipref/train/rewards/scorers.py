@@ -1,6 +1,7 @@
 """Rewarders: score answers for the rewards in the settings, from the prompt and the finished answer alone."""
 
 import abc
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from unipref.core.records import Message, Messages
 from unipref.models import loading
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import NO_LIMIT
+from unipref.models.reward_axes import check_weights
 from unipref.train.rewards.settings import (
     CheckerReward,
     FunctionReward,
@@ -69,8 +71,11 @@ class Rewarder(abc.ABC):
 class ModelRewarder(Rewarder):
     """A trained reward model."""
 
-    def __init__(self, settings: RewardSettings, model: RewardModel) -> None:
+    def __init__(self, settings: ModelReward, model: RewardModel) -> None:
         super().__init__(settings)
+        if settings.axes is not None:
+            weights = check_weights(settings.axes, model.axes, f"rewards: {self.label}: axes")
+            model = dataclasses.replace(model, weights=weights)
         self.model, self.context = model, model.context
 
     def score_raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
@@ -185,7 +190,7 @@ def make_rewarder(settings: RewardSettings, models: RewardModels, data_root: Pat
     """Makes the rewarder for a reward in the settings.
 
     Raises:
-        UserError: a model or a file is missing.
+        UserError: a model or a file is missing, or a weight is of no axis of the model.
     """
     match settings:
         case ModelReward():

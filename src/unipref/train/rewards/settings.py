@@ -40,10 +40,13 @@ class ModelReward(RewardSettings):
 
     model: str
     """The step that trained it, or a folder or hub name."""
+    axes: dict[str, float] | None = Field(default=None, min_length=1)
+    """Of a model with one score per axis: the weight of each axis in the reward, such as `{helpfulness: 1, verbosity:
+    -0.2}`; None: the weights it was trained with. List the model twice, with other axes, to see each in the curve."""
 
     def model_dependencies(self, place: str) -> list[ModelDependency]:
         """The reward model."""
-        return [ModelDependency(self.model, "reward", f"{place}.model")]
+        return [ModelDependency(self.model, "reward", f"{place}.model", tuple(self.axes or ()))]
 
     def label(self) -> str:
         """Its own name, or else the step's."""

@@ -40,7 +40,7 @@ class RowRewardTrainer(RewardTrainer):  # type: ignore[misc]
                 what = "the head for ratings is not made for weights that are spread over processes."
                 raise UserError(what, where="use_ratings", mend="Train in one process, or leave 'use_ratings' out.")
             self.makers[RATINGS] = scales.stack
-            resize_head(self.model, 1 + len(scales.scales))
+            resize_head(self.model, 1 + scales.outputs, "use_ratings")
         self.data_collator: Any = CarryingCollator(self.data_collator, self.makers)
 
     def _set_signature_columns_if_needed(self) -> None:
@@ -86,12 +86,16 @@ def compute_rating_errors(predicted: torch.Tensor, ratings: torch.Tensor) -> tor
     return squares.sum(dim=(1, 2)) / has_rating.sum(dim=(1, 2)).clamp(min=1)
 
 
-def resize_head(model: Any, outputs: int) -> None:
+def resize_head(model: Any, outputs: int, setting: str) -> torch.nn.Linear:
     """Gives the head of a reward model more outputs, which start at 0, or takes away the last ones.
 
     Args:
         model: changed in place; it may have an adapter, which trains the head.
         outputs: their number afterwards.
+        setting: the setting that needs them, for errors.
+
+    Returns:
+        The head.
 
     Raises:
         UserError: the model's head is not a linear layer with the name `score`.
@@ -100,10 +104,11 @@ def resize_head(model: Any, outputs: int) -> None:
     head = head.modules_to_save["default"] if hasattr(head, "modules_to_save") else head
     if not isinstance(head, torch.nn.Linear):
         what = "the model's head is not a linear layer with the name 'score', which could predict ratings."
-        raise UserError(what, where="use_ratings", mend="Leave 'use_ratings' out, or train another model.")
+        raise UserError(what, where=setting, mend=f"Leave '{setting}' out, or train another model.")
     for name in ("weight", "bias"):
         old = getattr(head, name)
         if old is not None:
             new = torch.cat([old.detach(), old.new_zeros(max(0, outputs - len(old)), *old.shape[1:])])[:outputs]
             setattr(head, name, torch.nn.Parameter(new.clone(), requires_grad=old.requires_grad))
     head.out_features = outputs
+    return head

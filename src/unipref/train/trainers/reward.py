@@ -109,7 +109,7 @@ class Reward(LengthLimited):
         if self.use_ratings:
             from unipref.train.row_losses.row_reward import resize_head
 
-            resize_head(hf.accelerator.unwrap_model(hf.model), 1)
+            resize_head(hf.accelerator.unwrap_model(hf.model), 1, "use_ratings")
 
     def fit(self, job: TrainJob) -> dict[str, Any]:
         """Trains on the pairs; returns as `Trainer.fit`, with `ratings` if they are used."""
