@@ -56,5 +56,5 @@ def evaluate_judge(
         measured.append(MeasuredBenchmark(label, benchmark, content_hash, None, scores, examples, notes))
         for note in notes if on_note else ():
             on_note(f"{label}: {note}")  # type: ignore[misc]
-        write_results(out, judge.name, measured)
+        write_results(out, judge.name, measured, judge.name)
     return rows

@@ -35,7 +35,7 @@ class MeasuredBenchmark(NamedTuple):
     notes: list[str]
 
 
-def describe_measurement(benchmark: Benchmark, data_hash: str, model_key: str, precision: str) -> dict[str, Any]:
+def describe_measurement(benchmark: Benchmark, data_hash: str, model_key: str, precision: str | None) -> dict[str, Any]:
     """Describes all that a measurement depends on besides the packages: two with equal descriptions are the same."""
     return {
         "version": 1.0,
