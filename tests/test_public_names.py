@@ -17,7 +17,7 @@ NAMES = [
 ]  # fmt: skip
 OF_FORMATS = [
     "AxisSpec", "Column", "Columns", "Dialogues", "Guess", "Mapped", "OneAnswer", "PLACEHOLDER", "Path", "Paths",
-    "Scale", "TwoAnswers", "assistant_turn", "describe", "find_prompt", "find_prompt_and_answer", "find_scores",
+    "Scale", "TwoAnswers", "assistant_turn", "describe_value", "find_prompt", "find_prompt_and_answer", "find_scores",
     "get_path", "join_texts", "parse_turns", "path_setting", "quote_names", "read_answer", "read_number",
     "read_text", "split_dialogue", "user_prompt",
 ]  # fmt: skip
