@@ -65,7 +65,8 @@ def test_hostile_names_and_texts_reach_no_output(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(run: Path, tmp_path: Path) -> None:
     for words, message in (
-        ((tmp_path / "none",), "this folder does not exist"),
+        ((tmp_path / "runs",), "this folder does not exist"),
+        ((tmp_path / "runs",), "Did you mean 'run'"),
         ((run, "--summary"), "nobody has judged anything yet"),
         ((run, "--summary", "--sheet", "x.csv"), "--sheet excludes --summary"),
         ((run, "--sheet", tmp_path / "x.xlsx"), "written as CSV"),

@@ -69,7 +69,7 @@ def test_a_sheet_of_another_run_counts_for_nothing(run: Path, tmp_path: Path) ->
     with open_review(run) as opened:
         recorded, _, _, notes = read(opened, sheet)
     assert recorded == 0
-    assert notes == ["1 rows of sheet.csv count for nothing: the pair is not of this collection (first: sheet.csv:1)"]
+    assert notes == ["1 rows of sheet.csv count for nothing: the pair is not of this collection (first: sheet.csv:2)"]
 
 
 def test_a_sheet_is_written_as_csv_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from unipref.collect.review.summary import ReviewSummary, summarise
 from unipref.collect.review.votes_file import VOTES, VotesFile
 from unipref.core.errors import UserError
 from unipref.core.folder_lock import use_alone
+from unipref.models.missing_folders import suggest_folder
 
 FOLDER = "review"
 MOST = 100
@@ -52,7 +53,8 @@ def open_review(
     """
     place = folder or run / FOLDER
     if not run.is_dir():
-        raise UserError("this folder does not exist.", where=str(run), mend="Give the folder of a run.")
+        mend = suggest_folder(str(run)) or "Give the folder of a run."
+        raise UserError("this folder does not exist.", where=str(run), mend=mend)
     with use_alone(place):
         votes = VotesFile(place / VOTES)
         votes.repair()
