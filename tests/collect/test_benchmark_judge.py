@@ -89,9 +89,9 @@ def test_the_command_line_measures_the_judges_of_a_file(data: Path, tiny_model: 
     found = whole(json.loads(done.stdout))
     assert set(found) == {"accuracy", "accuracy_strict", "ties"}
     assert (tmp_path / "out" / "judgebench.jsonl").is_file()
-    assert "judges need a folder" in CliRunner().invoke(app, command).output
+    assert "judges need a folder" in str(CliRunner().invoke(app, command).exception)
     both = CliRunner().invoke(app, [command[0], "model", *command[1:], "-o", str(tmp_path / "out")])
-    assert "Give either models or --judges" in both.output
+    assert "Give either models or --judges" in str(both.exception)
 
 
 def test_what_cannot_be_measured_is_refused(data: Path, tmp_path: Path) -> None:

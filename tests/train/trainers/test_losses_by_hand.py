@@ -330,9 +330,9 @@ def test_a_killed_step_resumes_with_its_numbers(
 
     rate(rows)
     trainer = make(**PLAIN | {"max_steps": 4, "checkpoint": {"every": 2}, "eval_strategy": "steps", "eval_steps": 2})
-    whole = job(rows)
+    whole = job(rows, held_out=tmp_path / "train.parquet")  # dev rows with ratings
     full = trainer.fit(whole)
-    given = job(rows, to="second", checkpoint_dir=tmp_path / "kept")
+    given = job(rows, to="second", checkpoint_dir=tmp_path / "kept", held_out=tmp_path / "train.parquet")
     with monkeypatch.context() as patched:
         patched.setattr(fit, "save", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
