@@ -178,7 +178,7 @@ def test_the_models_own_accuracy_is_over_the_others(tiny_model: Path, tmp_path: 
     shutil.copytree(tiny_model, tmp_path / "model")
     (tmp_path / "model" / "chat_template.jinja").write_text(REFUSES_SYSTEM)
     rows = [{"prompt": prompt, "chosen": YES, "rejected": NO} for prompt in (PLAIN, WITH_SYSTEM, PLAIN)]
-    assert measure_own_accuracy(str(tmp_path / "model"), rows).n == 2  # type: ignore[arg-type]
+    assert measure_own_accuracy(str(tmp_path / "model"), rows)[0].n == 2  # type: ignore[arg-type]
 
 
 def test_an_empty_rendering_is_a_refusal(policy: Policy) -> None:

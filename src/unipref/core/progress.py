@@ -158,7 +158,7 @@ class ConsoleProgress(ProgressListener):
             self._bars = _make_bars(self._console)
             self._bars.start()
         if label not in self._tasks:
-            self._tasks[label] = self._bars.add_task(show_text(label), metrics="")
+            self._tasks[label] = self._bars.add_task(show_text(label), total=total, metrics="")
         self._bars.update(self._tasks[label], completed=done, total=total, metrics=metrics)
         # Refreshed here, not by a thread of rich: a stage may fork.
         if done >= total or time.monotonic() - self._last_refresh > SECONDS_BETWEEN_REFRESHES:

@@ -19,7 +19,9 @@ import msgspec
 
 from unipref.core import hashing, json_files, terminal
 from unipref.core.attempts import replace_folder
+from unipref.core.bar_reader import BarReader
 from unipref.core.errors import UserError, describe, legible, raise_if_resource
+from unipref.core.work_progress import report_work
 
 if TYPE_CHECKING:
     pass
@@ -215,10 +217,14 @@ def _convert(path: Path, out: Path, dtype: str) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    label = f"converting {path.name}"
+    report_work(label, 0, 1)
     with _explain(path):
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            str(path.parent), gguf_file=path.name, dtype=torch.float32, trust_remote_code=False
-        )
+        with contextlib.redirect_stderr(BarReader(label)):  # no setting turns off this bar
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                str(path.parent), gguf_file=path.name, dtype=torch.float32, trust_remote_code=False
+            )
+        report_work("converting its tokenizer", 0, 1)
         tokenizer = AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name, trust_remote_code=False)
         _forget_quantization(model)
         chosen: torch.dtype = getattr(torch, dtype)

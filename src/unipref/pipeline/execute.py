@@ -55,13 +55,13 @@ def run(
             where="--jobs",
             mend="Remove one of the two.",
         )
-    with report_missing_resources(str(folder)):
+    with report_missing_resources(str(folder)), show_work(listener.progress):
         # The study and its models are checked before a folder is made.
         resolved = load(study, overrides, rows=rows, rows_folder=folder / "inputs")
         _check_models(resolved, until)
         for file in user_code.list_files().values():
             listener.note(f"code from {file}")
-        with use_alone(folder), gguf.keep_in(folder / "cache"), show_work(listener.progress):
+        with use_alone(folder), gguf.keep_in(folder / "cache"):
             return _run(resolved, folder, until, jobs, listener, launch)
 
 

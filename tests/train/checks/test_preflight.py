@@ -76,6 +76,8 @@ def test_the_figures_of_a_step(check: Check, tiny_model: Path) -> None:
     assert sft["memory"]["optimiser"] == 8 * n
     # DPO asks its reference beforehand; reinforcement has the reward model and the reference beside the policy.
     assert (dpo["memory"]["copies"], rl["memory"]["copies"]) == (0, 8 * n)
+    assert (sft["seconds"] > 6, dpo["seconds"] > 6, rl["seconds"]) == (True, True, None)
+    assert "; about " in result["notes"][1]
     assert result["model"]["context"] == 256
     assert [line.split(":")[0] for line in result["notes"]] == [str(tiny_model), "sft", "dpo", "rl"]
     assert json.loads(json.dumps(result)) == result
@@ -242,6 +244,12 @@ def test_a_model_that_gives_no_numbers(check: Check, tiny_model: Path, tmp_path:
     model.save_pretrained(broken)
     with pytest.raises(UserError, match="broken: the model outputs NaN"):
         check(Sft(**FEW), model=str(broken))
+
+
+def test_demonstrations_alone_tell_how_fast_the_model_reads(check: Check, row: Any, tmp_path: Path) -> None:
+    result = check(Sft(**FEW), [row(f"{i}?", "Yes.", None) for i in range(12)], held_out=tmp_path / "none.parquet")
+    assert result["model"]["accuracy"]["accuracy"] is None
+    assert result["steps"]["sft"]["seconds"] > 6
 
 
 def test_memory_that_does_not_suffice(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:

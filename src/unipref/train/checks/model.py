@@ -55,8 +55,15 @@ MOST_WORK = 1.6e11
 LETTERS_PER_TOKEN, FEWEST = 3, 8
 
 
-def measure_own_accuracy(name: str, pairs: Sequence[Row]) -> tuple[Accuracy, float | None]:
+def measure_own_accuracy(
+    name: str, pairs: Sequence[Row], demonstrations: Sequence[Row] = ()
+) -> tuple[Accuracy, float | None]:
     """Loads the model and measures its preference accuracy before any training.
+
+    Args:
+        name: folder or hub name.
+        pairs: preferences with both answers.
+        demonstrations: preferences with a chosen answer; their answers are read if there are no pairs.
 
     Returns:
         The accuracy, and the tokens that the model read in a second; None if they are not known.
@@ -75,9 +82,11 @@ def measure_own_accuracy(name: str, pairs: Sequence[Row]) -> tuple[Accuracy, flo
         values = rewards(model, dialogues)
     else:
         answers = [(row["prompt"], row[side]) for row in pairs for side in ("chosen", "rejected")]
+        answers = answers or [(row["prompt"], row["chosen"]) for row in _choose_shortest(demonstrations)]
         began = time.perf_counter()
         values, _ = answer_log_likelihoods(model, answers) if answers else (np.empty(0), None)
         speed = _count_tokens(model, answers) / (time.perf_counter() - began)
+        values = values if pairs else np.empty(0)
     gaps = np.diff(values.reshape(-1, 2), axis=1)[:, 0]
     gaps = gaps[~np.isnan(gaps)]
     if not len(gaps):
@@ -88,12 +97,12 @@ def measure_own_accuracy(name: str, pairs: Sequence[Row]) -> tuple[Accuracy, flo
 
 
 def _count_tokens(policy: Policy, answers: Sequence[tuple[Messages, Messages]]) -> int:
-    """Counts the tokens that a policy reads to score two answers to each prompt; a shared prompt is read once."""
+    """Counts the tokens that a policy reads to score answers; a prompt that neighbours share is read once."""
     try:
         ids = [dialogue.ids for dialogue in all_answer_tokens(policy, answers)]
     except RefusedDialogue:
         return 0
-    shared = (_count_shared(ids[at], ids[at + 1]) for at in range(0, len(ids), 2))
+    shared = (_count_shared(one, other) for one, other in itertools.pairwise(ids))
     return sum(map(len, ids)) - sum(shared)
 
 
@@ -117,15 +126,23 @@ def sample_affordable(pairs: Sequence[Row], parameters: int, device: str) -> tup
     """
     if device != "cpu" or not pairs:
         return pairs, False
-    sizes = [
-        sum(len(str(message["content"])) for side in ("prompt", "chosen", "rejected") for message in row[side])
-        for row in pairs
-    ]
+    sizes = list(map(_count_letters, pairs))
     work = parameters * sum(sizes) / LETTERS_PER_TOKEN
     n = min(len(pairs), int(len(pairs) * MOST_WORK / max(work, 1.0)))
     if n < min(FEWEST, len(pairs)):
-        return [pairs[at] for at in sorted(sorted(range(len(pairs)), key=lambda at: (sizes[at], at))[:FEWEST])], True
+        return _choose_shortest(pairs), True
     return [pairs[at * len(pairs) // n] for at in range(n)], False
+
+
+def _choose_shortest(rows: Sequence[Row]) -> list[Row]:
+    """The FEWEST shortest rows, in order."""
+    sizes = list(map(_count_letters, rows))
+    return [rows[at] for at in sorted(sorted(range(len(rows)), key=lambda at: (sizes[at], at))[:FEWEST])]
+
+
+def _count_letters(row: Row) -> int:
+    sides = (row[side] or () for side in ("prompt", "chosen", "rejected"))
+    return sum(len(str(message["content"])) for turns in sides for message in turns)
 
 
 def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], where: str) -> list[str]:

@@ -99,8 +99,9 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         report_work("checking tokenizer and template", 0, parts)
         opened = _open_model(request.model)
         rows, sampled = write_sample(request.preferences, work / "sample.parquet")
-        first = itertools.islice(parquet.read_rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
-        template = check_template(opened.tokenizer, list(first), request.model)
+        sides = parquet.read_rows(work / "sample.parquet", ["prompt", "chosen", "rejected"])
+        first = list(itertools.islice(sides, 64))
+        template = check_template(opened.tokenizer, first, request.model)
         errors: list[UserError] = []
         steps: dict[str, Any] = {}
         for place, (name, trainer) in enumerate(request.steps.items()):
@@ -122,7 +123,8 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
             data_name, pairs_file = "the training rows", request.preferences
         report_work(f"checking what the model says of {data_name}", parts - 1, parts)
         write_sample(pairs_file, work / "pairs.parquet")
-        accuracy, speed = measure_own_accuracy(request.model, pairs_of(work / "pairs.parquet", PAIRS))
+        pairs, demonstrations = pairs_of(work / "pairs.parquet", PAIRS), [row for row in first if row["chosen"]]
+        accuracy, speed = measure_own_accuracy(request.model, pairs, demonstrations)
     for step in steps.values():
         step["seconds"] = step["duration"](speed) if speed and "duration" in step else None
         step.pop("duration", None)

@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from unipref.core.bar_reader import BarReader
 from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.train.data.pair_columns import make_pair_view, make_probability_column
 from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
 from unipref.train.image_trainer import ImageTrainer
-from unipref.train.monitor.bar_reader import BarReader
 
 SMOOTHED_LOSSES = ("robust", "exo_pair", "aot", "aot_unpaired")
 """TRL's losses that use label smoothing; the others silently ignore it."""

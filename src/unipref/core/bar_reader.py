@@ -1,7 +1,9 @@
 """Reads the progress bars that a library draws on standard error, and reports their numbers instead."""
 
+import contextlib
 import io
 import re
+import sys
 
 from unipref.core.work_progress import report_work
 
@@ -17,13 +19,14 @@ class BarReader(io.TextIOBase):
     """
 
     def __init__(self, label: str) -> None:
-        self.label = label
+        self.label, self._shown = label, sys.stderr
 
     def write(self, text: str) -> int:
         """Reports the last numbers of a bar in a text."""
         if found := DONE.findall(text):
             done, total = map(int, found[-1])
-            report_work(self.label, done, total)
+            with contextlib.redirect_stderr(self._shown):  # whoever shows the progress writes there
+                report_work(self.label, done, total)
         return len(text)
 
     def writable(self) -> bool:
