@@ -1,10 +1,12 @@
 """Training in several processes: what is handed over, what comes back, and that two do the work of one."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -12,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 import unipref
-from support import forked_launch
 from support.preloaded import PreloadedProcess
+from support.preloaded_launch import PreloadedLaunch
 from support.study_files import study_of, write_sources
 from unipref import cli
 from unipref.core import registry, yaml_files
@@ -138,7 +140,7 @@ def test_two_processes_are_one_with_the_same_batch_in_all(
     rloo = {"rloo": {**by_rloo, "per_device_train_batch_size": 4}}
     file.write_text(yaml_files.write(study | {"train": [*steps(2), rloo]}))
     command = ["train", str(file), "-o", str(tmp_path / "together"), "--accelerate", str(two())]
-    by_torchrun = start_all_but_the_first_as_forks(monkeypatch)
+    by_torchrun = preload_all_but_the_first(monkeypatch)
     shown = CliRunner().invoke(cli.app, command)
     assert shown.exit_code == 0, shown.output
     assert by_torchrun == [True, False, False, False]
@@ -161,7 +163,7 @@ def test_two_processes_are_one_with_the_same_batch_in_all(
     assert (trained / "rloo/model.safetensors").is_file()
 
 
-def start_all_but_the_first_as_forks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def preload_all_but_the_first(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Most of what a step takes are the imports of torchrun and its processes; returns which were started by it."""
     by_torchrun: list[bool] = []
     build_command = Launch.build_command
@@ -170,7 +172,9 @@ def start_all_but_the_first_as_forks(monkeypatch: pytest.MonkeyPatch) -> list[bo
         by_torchrun.append(not by_torchrun)
         if by_torchrun[-1]:
             return build_command(self, module, job)
-        return [sys.executable, forked_launch.__file__, str(self.processes), module, str(job)]
+        started_by = SimpleNamespace(**(vars(subprocess) | {"Popen": PreloadedLaunch}))
+        monkeypatch.setattr(launcher, "subprocess", started_by)
+        return [str(self.processes), module, str(job)]
 
     monkeypatch.setattr(Launch, "build_command", build)
     return by_torchrun

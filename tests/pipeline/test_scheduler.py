@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import unipref
+from support.preloaded import PreloadedPool
 from support.study_files import manifest_of, study_of, write_sources
 from unipref import cli
 from unipref.core import hashing, json_files, stage_cache, yaml_files
@@ -48,7 +49,9 @@ def files_of(run: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_path: Path, tiny_model: Path) -> None:
+def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = small(tmp_path, tiny_model)
     (tmp_path / "study.yaml").write_text(yaml_files.write(study))
     before = unipref.dry_run(study, tmp_path / "one")
@@ -56,7 +59,9 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_pat
     assert before["to_do"] == before["unknown"] == len(before["stages"])
 
     one = unipref.run(study, tmp_path / "one")
-    two = unipref.run(study, tmp_path / "two", jobs=2)
+    with monkeypatch.context() as patch:  # each process would import the libraries for seven seconds
+        patch.setattr(scheduler, "Pool", PreloadedPool)
+        two = unipref.run(study, tmp_path / "two", jobs=2)
     files = [files_of(run) for run in (one, two)]
     assert files[0].keys() == files[1].keys() != set()
     assert [place for place in files[0] if files[0][place] != files[1][place]] == []

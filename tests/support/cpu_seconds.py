@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 FILE = Path(__file__).parents[1] / "cpu_seconds.json"
-LONGEST = 0.5
+LONGEST = 0.2
 """Seconds that the cases of a function may take together in `make check`."""
-LEAST_WRITTEN = 0.2
+LEAST_WRITTEN = 0.15
 """Functions below are not written: they would make most of the file."""
 PROPERTY = "cpu_seconds"
 

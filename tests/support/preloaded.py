@@ -11,8 +11,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import BaseContext
 from pathlib import Path
+from typing import Any
+
+from unipref.core import user_code
+from unipref.core.workers.parent_process import leave_signals_to_parent
+from unipref.core.workers.pool import Pool
 
 IMPORTED = [
     "unipref.cli",
@@ -24,6 +31,7 @@ IMPORTED = [
     "peft",
     "trl.trainer.sft_trainer",
     "trl.trainer.dpo_trainer",
+    "trl.trainer.reward_trainer",
 ]
 
 
@@ -40,9 +48,7 @@ class PreloadedProcess:
     def __init__(
         self, words: Sequence[str], log: Path, environment: Mapping[str, str], code: str | None = None
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(IMPORTED)
-        self._process = context.Process(target=_run, args=(list(words), log, dict(environment), code))
+        self._process = make_context().Process(target=_run, args=(list(words), log, dict(environment), code))
         before = dict(os.environ)
         os.environ.update(environment)  # libraries read it when the first process imports them
         try:
@@ -69,6 +75,33 @@ class PreloadedProcess:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+class PreloadedPool(Pool):
+    """A pool whose processes have imported the libraries; they do not end with the process that started them."""
+
+    def __init__(self, processes: int, initializer: Callable[..., None], *arguments: Any) -> None:
+        self._executor = ProcessPoolExecutor(
+            processes,
+            mp_context=make_context(),
+            initializer=_prepare,
+            initargs=(user_code.snapshot(), initializer, arguments),
+        )
+
+
+def make_context() -> BaseContext:
+    """Returns the context whose processes begin with the libraries imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    return context
+
+
+def _prepare(code: user_code.CodeFiles, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Prepares a process of a pool, as one that was not preloaded."""
+    gc.freeze()
+    leave_signals_to_parent()
+    user_code.restore(code)
+    initializer(*arguments)
 
 
 def _run(words: list[str], log: Path, environment: dict[str, str], code: str | None) -> None:

@@ -137,7 +137,8 @@ def study_folder() -> Path | None:
 def list_files() -> dict[str, str]:
     """Returns dotted path -> file, of each module that the study names and of those of its folder that they import."""
     files = dict(_code.named)
-    for name, module in sorted(sys.modules.items()):
+    # Thousands of modules are loaded, and most studies have no code of their own.
+    for name, module in list(sys.modules.items()) if _code.places else ():
         if name.partition(".")[0] in _code.places and (file := getattr(module, "__file__", None)):
             files[name] = str(file)
     return dict(sorted(files.items()))

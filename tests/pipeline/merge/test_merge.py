@@ -702,6 +702,7 @@ def test_a_run_of_its_own_is_traced(tiny_model: Path, tmp_path: Path) -> None:
         "train": [{"sft": {"max_steps": 2, "per_device_train_batch_size": 4, "lora": {"r": 2}}}],
         "evaluate": [{"preference_accuracy": {"split": "test"}}],
         "variants": {"follows": {"sources": sources[:1]}, "fair": {"sources": sources[1:]}},
+        "report": {"examples": 0},
     }
     run = unipref.run(study, tmp_path / "run")
     rows = unipref.trace_soup(run, 2, by=["preference_accuracy.accuracy"])
