@@ -252,7 +252,7 @@ NOTHING_LEFT = [
     (unknown_key, "sources.0.lisence: unknown key. Did you mean 'licence'?"),
     (wrong_field, "bad: 4 x missing_field, the first in good.jsonl:1: field 'promt': the field is missing"),
     (wrong_field, "bad: the first rows have no field 'promt' (did you mean 'prompt'?)"),
-    (wrong_score_field, "bad: 1 x unscored, the first in r.jsonl:1: 0 of 2 answers have a score on 'help'"),
+    (wrong_score_field, "bad: 2 x unscored, the first in r.jsonl:1: field 'starz': the answer has no score on 'help'"),
     (no_parquet, "bad: 1 x unreadable, the first in x.parquet:1: "),
     (cut_zip, "bad: 1 x unreadable, the first in cut.zip:1: 'cut.zip' cannot be read from the beginning: the zip is"),
     (utf16, "the text is UTF-16. Save the file as UTF-8."),

@@ -48,9 +48,9 @@ def test_every_row_has_an_explanation(run: Path) -> None:
     assert f"other answers to its prompt made preference {kept}" in explain.as_text(middle)
 
 
-def test_an_answer_without_a_score_is_a_part_of_its_own_and_ties_with_nobody(run: Path) -> None:
+def test_an_answer_without_a_score_is_rejected_and_ties_with_nobody(run: Path) -> None:
     (unscored,) = explain.explain(run, "stars.csv:8")["rejects"]
-    assert (unscored["level"], unscored["reason"], unscored["origin"]) == ("part", "unscored", ["stars.csv:8"])
+    assert (unscored["level"], unscored["reason"], unscored["origin"]) == ("row", "unscored", ["stars.csv:8"])
     (tied,) = explain.explain(run, "stars.csv:6")["rejects"]
     assert (tied["level"], tied["reason"], tied["origin"]) == ("group", "tie", ["stars.csv:6", "stars.csv:7"])
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from support.chat_server import prefer, serve
 from support.fixed_answers import use_answers
+from unipref.cli import app
 from unipref.collect import collect
 from unipref.core import parquet
 from unipref.core.errors import UserError
@@ -232,3 +234,38 @@ def test_what_a_judge_lacks_is_named_before_the_policy_answers(settings: dict[st
         with pytest.raises(UserError, match=what):
             collect({**settings, "judges": [judge]}, tmp_path / "out")
     assert not (tmp_path / "out" / "answers.jsonl").exists()
+
+
+def test_feedback_of_an_earlier_policy_is_set_aside_before_anything_can_stop_the_next_one(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: THREE)
+    out = tmp_path / "out"
+    first = {**settings, "constraints": COMMAS, "judges": ["checker"]}
+    report = collect(first, out)
+    before = (out / "feedback.jsonl").read_bytes()
+    collect({**first, "prompts": {"most": 5}}, out, until="answers")
+    assert (out / "feedback.jsonl").read_bytes() == before, "the same policy"
+    judges = [{"likelihood": {"model": settings["model"]}}]
+    other = {**settings, "answers": {"k": 3, "temperature": 0.5}, "judges": judges}
+    collect(other, out, until="answers")
+    assert not any((out / name).exists() for name in ("feedback.jsonl", "collect.json", "report.md", "rules.jsonl"))
+    kept = out / "earlier" / report["policy_key"][:16] / "feedback.jsonl"
+    assert kept.read_bytes() == before
+    assert collect(first, out) == report
+    assert (out / "feedback.jsonl").read_bytes() == before
+
+
+def test_votes_that_all_tie_are_no_source(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("One.", "Two.", "Three."))
+    file = tmp_path / "own.yaml"
+    file.write_text(json.dumps({**settings, "constraints": COMMAS, "judges": ["checker"]}))
+    told = CliRunner().invoke(app, ["collect", str(file), "-o", str(tmp_path / "out")], catch_exceptions=False)
+    assert told.exit_code == 0
+    report = json.loads((tmp_path / "out" / "collect.json").read_text())
+    assert (report["rows"], report["decided"]) == (36, 0)
+    assert "all 36 votes are ties, so no preference can be made of them" in report["warnings"][-1]
+    assert "It is no source to train on" in told.stdout
+    assert "dataset: unipref_collect" not in told.stdout

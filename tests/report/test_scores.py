@@ -157,6 +157,14 @@ def test_means_over_seeds_say_their_range_and_how_many_seeds_guess(rows):
     assert (scores[base].low, remarks[measure, base]) == (0.4, "no better than guessing")
     assert remarks[measure, sft] == "seeds 0.5 to 0.7; no better than guessing in 1 of 2 seeds"
     assert guesses == {(measure, base)}
+    worse = rows(
+        *(
+            (("sft", "b", "m", high), about | {"low": 0.2, "high": high, "seed": at})
+            for at, high in enumerate((0.4, 0.6))
+        )
+    )
+    _, remarks, _ = average_seeds(group_by_measure(worse), "{:.1f}".format)
+    assert remarks[measure, sft] == "seeds 0.4 to 0.6; no better than guessing"
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path, score_row):

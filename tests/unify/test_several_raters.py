@@ -141,7 +141,7 @@ CASES = [
         settings=RATINGS,
     ),
     Case(
-        "an exported table of stars: 'N/A' is a reject of its own, a blank beside a scored answer is counted",
+        "an exported table of stars: 'N/A' and a blank are rejects of their own",
         'q,a,stars\nQ,good,5\nQ,bad, 1 \nQ,blank,\nQ,none,N/A\nQ,comma,"4,5"\n',
         [
             preference(
@@ -152,15 +152,13 @@ CASES = [
                 chosen_score=5.0,
                 rejected_score=1.0,
                 margin_percentile=0.5,
-                n_responses=3,
                 origin=[1, 2],
-                extra={"others": [{"origin": ["d.csv:4"], "scores": {}}]},
             )
         ],
         [
+            ("row", "unscored", "stars", [3]),
             ("row", "wrong_type", "stars", [4]),
             ("row", "wrong_type", "stars", [5]),
-            ("part", "unscored", None, [3]),
         ],
         settings=RATINGS,
     ),

@@ -36,9 +36,11 @@ def collect(
         terminal.echo_json(report) if as_json else terminal.echo(f"Written to {folder}")
         return
     terminal.echo(format_report(report))
-    terminal.echo(
-        f"Feedback: {folder / FEEDBACK}\nTo train on it, add to a study: {{dataset: unipref_collect, path: ...}}"
-    )
+    terminal.echo(f"Feedback: {folder / FEEDBACK}")
+    if report["decided"]:
+        terminal.echo(f"To train on it, add to a study: {{dataset: unipref_collect, path: {folder / FEEDBACK}}}")
+    else:
+        terminal.echo("It is no source to train on: no vote calls one of two answers better.")
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -163,6 +163,11 @@ class Endpoint:
             # The request was not sent to its end.
             why = f"it cannot be reached ({_describe_reason(error.reason)})"
             raise OneTryFailed(why, may_cost=False) from error
+        except (http.client.InvalidURL, ValueError, OverflowError) as error:
+            # A host or port that no request can have, or a character that no header can hold.
+            raise JudgeStopped(
+                f"{self.url} cannot be asked ({first_line(error)})", "Correct 'url' or the key."
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             raise OneTryFailed(f"the connection broke ({first_line(error)})") from error
 
@@ -179,6 +184,11 @@ class Endpoint:
         if not key:
             raise JudgeStopped(
                 f"the environment variable {self.key_variable} is not set", "Set it to the key of the endpoint."
+            )
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise JudgeStopped(
+                f"the environment variable {self.key_variable} holds a space or a character that no key can have",
+                "Set it to the key alone: one line of letters, digits and signs.",
             )
         return {**content, "Authorization": f"Bearer {key}"}
 

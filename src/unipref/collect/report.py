@@ -30,6 +30,12 @@ def build_report(
     judges = [_describe_judge(result, results, pairs, [prompt.key for prompt in prompts]) for result in results]
     constraints = Counter(constraint.kind for prompt in prompts for constraint in prompt.constraints)
     settings = loaded.settings
+    decided = sum(
+        opinion.vote in ("first", "second")
+        for result in results
+        for given in result.opinions.values()
+        for opinion in given
+    )
     return {
         "name": settings.name,
         "policy": name_model(settings.model),
@@ -44,8 +50,20 @@ def build_report(
         "answers": msgspec.to_builtins(answers),
         "judges": judges,
         "rows": rows,
-        "warnings": [*_warn_of_answers(answers, settings.answers.max_new_tokens), *_warn_of_judges(results)],
+        "decided": decided,
+        "warnings": [
+            *_warn_of_answers(answers, settings.answers.max_new_tokens),
+            *_warn_of_judges(results),
+            *_warn_of_ties(rows, decided),
+        ],
     }
+
+
+def _warn_of_ties(rows: int, decided: int) -> list[str]:
+    if decided or not rows:
+        return []
+    votes = "the only vote is a tie" if rows == 1 else f"all {rows} votes are ties"
+    return [f"{votes}, so no preference can be made of them: nobody calls one of two answers better."]
 
 
 def _describe_judge(
@@ -197,7 +215,7 @@ def format_report(report: Mapping[str, Any]) -> str:
     lines += ["", "Agreement is the share of pairs with the same better answer; a tie counts half, chance is .5. The "]
     lines[-1] += "interval (95 %) is over prompts."
     lines += [""] + [line for judge in report["judges"] for line in _format_place_and_cost(judge)]
-    lines += ["", f"The feedback has {report['rows']} rows, one for each vote."]
+    lines += ["", f"The feedback has {report['rows']} rows, one for each vote; {report['decided']} are no tie."]
     if report["warnings"]:
         lines += ["", "## Warnings", "", *(f"- {warning}" for warning in report["warnings"])]
     return "\n".join(lines) + "\n"

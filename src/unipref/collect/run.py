@@ -10,7 +10,7 @@ import msgspec
 from unipref.collect import scoring
 from unipref.collect.answers import AnsweredPrompt, generate_answers
 from unipref.collect.constraints import iterate_rules
-from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES, write_answers, write_feedback
+from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES, name_model, write_answers, write_feedback
 from unipref.collect.gold_pairs import read_gold
 from unipref.collect.judging import JudgeResult, run_judge
 from unipref.collect.load import ResolvedCollection, load
@@ -25,8 +25,10 @@ from unipref.core.progress import ProgressListener
 from unipref.core.secrets import hide_secrets
 from unipref.models import loading
 
-REPORT, PAGE, SETTINGS, WORK = "collect.json", "report.md", "collect.yaml", "work"
+REPORT, PAGE, SETTINGS, WORK, EARLIER = "collect.json", "report.md", "collect.yaml", "work", "earlier"
 Until = Literal["prompts", "answers", "judges"]
+KEY_LENGTH = 16
+"""Characters of a hash in the names of files."""
 GENERATION = 1
 """Raised if the same settings would give other answers than before."""
 
@@ -76,10 +78,13 @@ def _collect(
     listener.note(f"{len(prompts)} prompts of {len(loaded.sources)} sources")
     if until == "prompts":
         return {}
+    policy = _describe_policy(loaded)
+    policy_key = hashing.json_hash(policy)
+    _set_aside(folder, policy_key, name_model(loaded.settings.model), listener)
     job = _make_job(loaded, folder, listener)
     _check_judges(loaded, job)
     listener.stage("answers", cached=False)
-    answered = _answer(loaded, prompts, work, jobs, listener)
+    answered = _answer(loaded, prompts, policy, work, jobs, listener)
     write_answers(folder / ANSWERS, prompts, answered)
     if until == "answers":
         return {}
@@ -88,7 +93,7 @@ def _collect(
     listener.stage("judges", cached=False)
     results = _judge(loaded, pairs, job, work, listener)
     rows = write_feedback(folder / FEEDBACK, loaded, prompts, pairs, results)
-    report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows)
+    report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows) | {"policy_key": policy_key}
     json_files.write_json(folder / REPORT, report)
     json_files.write_text(folder / PAGE, hide_secrets(format_report(report)))
     json_files.write_text(folder / SETTINGS, hide_secrets(yaml_files.write(loaded.raw)))
@@ -113,24 +118,63 @@ def _prepare_prompts(
     rules = [msgspec.json.encode(rule) for rule in iterate_rules([(one.messages, one.constraints) for one in prompts])]
     if rules:
         json_files.write_text(folder / RULES, b"".join(rule + b"\n" for rule in rules).decode("utf-8"))
+    else:
+        (folder / RULES).unlink(missing_ok=True)  # of earlier settings
     return prompts, counts
 
 
-def _answer(
-    loaded: ResolvedCollection, prompts: list[Prompt], work: Path, jobs: int, listener: ProgressListener
-) -> list[AnsweredPrompt]:
+def _describe_policy(loaded: ResolvedCollection) -> dict[str, Any]:
+    """Returns what decides the answer to a prompt: the model, the settings of the answers, and the packages."""
     settings = loaded.settings
-    key = hashing.json_hash(
-        {
-            "version": GENERATION,
-            "model": loading.model_key(settings.model),
-            "answers": settings.answers.model_dump(mode="json"),
-            "prompts": [one.messages for one in prompts],
-            "packages": hashing.find_versions("torch", "transformers"),
-        }
-    )
-    folder = work / f"answers-{key[:16]}"
+    return {
+        "version": GENERATION,
+        "model": loading.model_key(settings.model),
+        "answers": settings.answers.model_dump(mode="json"),
+        "packages": hashing.find_versions("torch", "transformers"),
+    }
+
+
+def _answer(
+    loaded: ResolvedCollection,
+    prompts: list[Prompt],
+    policy: Mapping[str, Any],
+    work: Path,
+    jobs: int,
+    listener: ProgressListener,
+) -> list[AnsweredPrompt]:
+    key = hashing.json_hash({**policy, "prompts": [one.messages for one in prompts]})
+    folder = work / f"answers-{key[:KEY_LENGTH]}"
+    settings = loaded.settings
     return generate_answers(settings.model, prompts, settings.answers, folder, jobs, listener.progress)
+
+
+def _set_aside(folder: Path, key: str, policy: str, listener: ProgressListener) -> None:
+    """Moves the feedback on the answers of another policy, and its report, into the folder `earlier`.
+
+    Args:
+        folder: of the collection.
+        key: of the policy and its settings now.
+        policy: name of the model.
+        listener: gets a note of what is moved.
+    """
+    if not (folder / FEEDBACK).is_file() or not (folder / REPORT).is_file():
+        return
+    try:
+        before = msgspec.json.decode((folder / REPORT).read_bytes(), type=dict[str, Any])
+    except msgspec.MsgspecError:
+        before = {}  # damaged
+    # Reports of earlier versions have no key.
+    if before.get("policy_key", key) == key and before.get("policy") == policy:
+        return
+    place = folder / EARLIER / str(before.get("policy_key", "unknown"))[:KEY_LENGTH]
+    place.mkdir(parents=True, exist_ok=True)
+    for name in (FEEDBACK, REPORT, PAGE, ANSWERS):
+        if (folder / name).is_file():
+            (folder / name).replace(place / name)
+    listener.note(
+        f"{FEEDBACK} is about answers of another policy, or with other settings, and is moved to {EARLIER}/; with the "
+        "earlier settings it is made again from the judgements that are kept"
+    )
 
 
 def _check_pairs(counts: AnswerCounts, loaded: ResolvedCollection) -> None:

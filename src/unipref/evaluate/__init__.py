@@ -176,10 +176,15 @@ def chance_notes(scores: Sequence[Score]) -> list[str]:
     """Makes the notes on a model that is no better than guessing."""
     modes = sorted(mode for mode in {s.mode for s in scores} if chance.is_guessing(s for s in scores if s.mode == mode))
     unshown = [mode for mode in modes if chance.hides_bias(score for score in scores if score.mode == mode)]
-    notes = [f"at chance ({', '.join(modes)}): the model is no better than guessing."] if modes else []
+    whole = [score for score in scores if score.slice == chance.WHOLE]
+    below = [mode for mode in modes if any(chance.is_below_chance(s) for s in whole if s.mode == mode)]
+    guesses = [mode for mode in modes if mode not in below]
+    notes = [f"{chance.SKILL_AT_CHANCE} ({', '.join(guesses)})."] if guesses else []
+    if below:
+        notes.append(f"{chance.SKILL_BELOW_CHANCE} ({', '.join(below)}): the model tends to the wrong answer.")
     if unshown:
         notes.append(
-            f"at chance and no bias shown ({', '.join(unshown)}): this does not tell a fair model from one that does "
+            f"{chance.UNTESTED} ({', '.join(unshown)}): this does not tell a fair model from one that does "
             "not understand the question."
         )
     return notes

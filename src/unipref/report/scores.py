@@ -218,7 +218,9 @@ def average_seeds(measures: ScoresByMeasure, format_value: Callable[[float], str
                 parts.append(f"seeds {format_value(min(values))} to {format_value(max(values))}")
                 if chances:
                     share = "" if len(chances) == len(rows) else f" in {len(chances)} of {len(rows)} seeds"
-                    parts.append(f"{chances[0]}{share}")
+                    # 'Worse than guessing' in some seeds only is 'no better' in all of them.
+                    remark = chances[0] if len({*chances}) == 1 else chance.SKILL_AT_CHANCE
+                    parts.append(f"{remark}{share}")
             remarks[measure, model] = "; ".join(parts)
             if len(chances) == len(rows):
                 guesses.add((measure, model))

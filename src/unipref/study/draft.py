@@ -16,6 +16,8 @@ PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
 """The benchmark for data without pairs: the perplexity of the good answers in the test split."""
 
 
+MODEL = "Qwen/Qwen2.5-0.5B"
+"""The model of a drafted study."""
 MOST_COUPLES = 4
 """Most couples of sources with the same prompts that a comment names."""
 
@@ -57,6 +59,7 @@ def draft_study(paths: Sequence[Path | str]) -> str:
                 if name
             ]
         lines += [" ".join(f"# {label}: {comment}".split()) for comment in comments]
+    lines.append(f"# model: {MODEL} is fetched from the hub (1 GB); replace it by your model's name or folder.")
     shared = _describe_shared_prompts(prompts)
     lines += [f"# {line}" for line in shared]
     study = _study(sources, [file for file, _ in groups if file.source], is_judged_together=bool(shared))
@@ -98,7 +101,7 @@ def _study(sources: list[dict[str, Any]], files: list[Inspection], is_judged_tog
         train.append({"dpo": {}})
     return {
         "name": "my study",
-        "model": "Qwen/Qwen2.5-0.5B",
+        "model": MODEL,
         "data_root": ".",
         "sources": sources,
         **({"unify": {"aggregate": "latent", "overruled": "leave_out"}} if is_judged_together else {}),

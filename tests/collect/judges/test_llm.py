@@ -137,6 +137,45 @@ def test_a_password_in_the_url_is_refused_and_not_shown() -> None:
     make("http://localhost?user=@me")
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://localhost:port/v1", "host or port of the URL is not valid"),
+        ("http://localhost:99999/v1", "host or port of the URL is not valid"),
+        ("http://[::1/v1", "host or port of the URL is not valid"),
+        (f"http://{'a' * 64}.org/v1", "host or port of the URL is not valid"),
+        ("http://a..org/v1", "host or port of the URL is not valid"),
+        ("http://:8000/v1", "the URL names no host"),
+        ("http://localhost:0/v1", "the URL names no host"),
+        ("http://localhost/v 1", "the URL has a space or a character"),
+        ("http://localhost/v1\u200b", "the URL has a space or a character"),
+    ],
+)
+def test_a_url_that_no_request_can_have_is_named(url: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make(url)
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "with space", "caf\u00e9", "\u200b"])
+def test_a_key_that_no_header_can_hold_is_named_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch, job: JudgeJob
+) -> None:
+    monkeypatch.setenv("MY_JUDGE_KEY", key)
+    llm = make("http://localhost/v1", key="MY_JUDGE_KEY")
+    with pytest.raises(JudgeStopped, match="MY_JUDGE_KEY holds a space or a character that no key can have") as stop:
+        llm.check(job)
+    assert key not in stop.value.why + str(stop.value.mend)
+
+
+def test_what_no_request_can_hold_stops_the_judge(job: JudgeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise UnicodeError("label too long")
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", fail)
+    with pytest.raises(JudgeStopped, match=r"http://localhost/v1 cannot be asked \(label too long\)"):
+        judge(make("http://localhost/v1"), pairs(1), job)
+
+
 def test_a_slow_endpoint_stops_after_its_tries(job: JudgeJob) -> None:
     with (
         serve(lambda number, body: 0.5) as server,

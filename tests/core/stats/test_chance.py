@@ -1,11 +1,13 @@
 """A bias is tested by its own interval; the skill beside it is a caption."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from unipref.core.scores import Score
-from unipref.core.stats.chance import UNTESTED, describe_chance, hides_bias, is_guessing, shows_bias
+from unipref.core.stats.chance import UNTESTED, describe_chance, hides_bias, is_below_chance, is_guessing, shows_bias
 from unipref.core.stats.statistic import mean
+from unipref.evaluate import _chance_notes
 from unipref.report.scores import ScoreRow, group_by_measure, label_models
 from unipref.report.sections.results import describe_changes
 
@@ -50,6 +52,20 @@ def test_only_guessing_without_a_bias_is_flagged() -> None:
     assert [describe_chance(one, [knows, one]) for one in (clear, none)] == ["", ""]
     assert describe_chance(guess, [guess, clear]) == "no better than guessing"
     assert [hides_bias([guess, one]) for one in (clear, none)] == [False, True]
+
+
+def test_a_skill_that_is_clearly_below_chance_is_worse_than_guessing() -> None:
+    worse, unclear = skill(0.4, 0.33, 0.47), skill(0.46, 0.39, 0.53)
+    assert [describe_chance(one, [one]) for one in (worse, unclear)] == [
+        "worse than guessing",
+        "no better than guessing",
+    ]
+    assert not is_below_chance(bias(-0.4, -0.5, -0.3))
+    notes = _chance_notes([worse, msgspec.structs.replace(unclear, mode="chat")])
+    assert notes == [
+        "no better than guessing (chat).",
+        f"worse than guessing ({worse.mode}): the model tends to the wrong answer.",
+    ]
 
 
 def test_a_mean_of_absolute_differences_does_not_show_a_bias() -> None:

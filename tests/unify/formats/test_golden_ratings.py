@@ -162,14 +162,16 @@ CASES = [
             )
         ],
         [
+            ("row", "unscored", "stars", [6]),
+            ("row", "unscored", "stars", [8]),
             ("group", "tie", None, [3, 4]),
             ("group", "one_response", None, [5]),
-            ("group", "unscored", None, [6, 7, 8]),
+            ("group", "one_response", None, [7]),
         ],
         settings=STARS,
     ),
     Case(
-        "an answer without a score stays out of the choice, but is counted",
+        "an answer without a score is a reject of its own",
         [
             {"question": "Q", "answer": "A", "stars": 2},
             {"question": "Q", "answer": "B", "stars": ""},
@@ -184,12 +186,10 @@ CASES = [
                 chosen_score=4.5,
                 rejected_score=2.0,
                 margin_percentile=0.5,
-                n_responses=3,
                 origin=[3, 1],
-                extra={"others": [{"origin": ["d.jsonl:2"], "scores": {}}]},
             )
         ],
-        [("part", "unscored", None, [2])],
+        [("row", "unscored", "stars", [2])],
         settings=STARS,
     ),
     Case(

@@ -103,6 +103,21 @@ class Llm(Judge):
 
     @field_validator("url")
     @classmethod
+    def _can_be_asked(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            is_host = bool(parts.hostname) and parts.port != 0
+            (parts.hostname or "").encode("idna")
+        except ValueError as error:
+            raise ValueError(f"the host or port of the URL is not valid: {error}") from None
+        if not is_host:
+            raise ValueError("the URL names no host, as in http://localhost:8000/v1")
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise ValueError("the URL has a space or a character that a URL writes otherwise, such as %20 for a space")
+        return url
+
+    @field_validator("url")
+    @classmethod
     def _has_no_password(cls, url: str) -> str:
         if "@" in urlsplit(url).netloc:
             raise ValueError("a user or a password in the URL is not supported; name the variable of the key as 'key'")

@@ -24,6 +24,8 @@ UNTESTED = "no better than guessing, no bias shown"
 """The remark on a bias score that does not show a bias, of a model that guesses."""
 SKILL_AT_CHANCE = "no better than guessing"
 """The remark on a skill that is not clearly above chance."""
+SKILL_BELOW_CHANCE = "worse than guessing"
+"""The remark on a skill that is clearly below chance: the model prefers the wrong answer."""
 
 
 class Rated(Protocol):
@@ -89,6 +91,8 @@ def describe_chance(score: Score, scores: Iterable[Score]) -> str:
         scores: all scores of the model in the mode of the benchmark.
     """
     if not is_bias(score):
+        if is_below_chance(score):
+            return SKILL_BELOW_CHANCE
         return SKILL_AT_CHANCE if is_at_chance(score) else ""
     rows = list(scores)
     if score.direction == "ideal":
@@ -101,6 +105,13 @@ def is_at_chance(score: Score) -> bool:
     if score.chance is None or not is_skill(score):
         return False
     return (score.value if score.low is None else score.low) <= score.chance
+
+
+def is_below_chance(score: Score) -> bool:
+    """Returns whether a skill is clearly below chance, by its interval's upper end; False without an interval."""
+    if score.chance is None or score.high is None or not is_skill(score):
+        return False
+    return score.high < score.chance
 
 
 def is_guessing(scores: Iterable[Score]) -> bool:

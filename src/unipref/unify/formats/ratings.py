@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from unipref.core.contracts import Grouping
-from unipref.core.records import Axis, Feedback, Reject, Response, Row
+from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import (
     MAX_WEAK_CONFIDENCE,
     PLACEHOLDER,
@@ -178,14 +178,26 @@ class Ratings(OneAnswer):
         return Guess(mapping, confidence, why, [*answer.doubts, *doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback with one scored answer, or one per named person."""
+        """Yields one feedback with one scored answer, or one per named person.
+
+        Raises:
+            Reject: `unscored` if nobody scored the answer.
+        """
         prompt, answer = self.read_dialogue(row)
         ratings = read_ratings(row, self.scores)
+        if all(rating.score is None for rating in ratings.values()):
+            names = ", ".join(f"'{axis}'" for axis in self.scores)
+            raise Reject(Reason.UNSCORED, f"the answer has no score on {names}", self._first_field())
         for name, given in self._ratings_of_people(row, ratings).items():
             response = Response(
                 messages=answer, scores=scores_of(given), raters=raters_of(given), each=scores_of_each(given)
             )
             yield Feedback(prompt=prompt, responses=[response], annotator=name)
+
+    def _first_field(self) -> str | None:
+        """Returns the path of the first axis, if it is one path."""
+        field = next(iter(self.scores.values())).field
+        return field if isinstance(field, str) else None
 
     def _ratings_of_people(self, row: Row, ratings: dict[str, Rating]) -> dict[str | None, dict[str, Rating]]:
         """Returns person -> axis -> rating; None for those whom the row does not name one by one."""
