@@ -24,7 +24,8 @@ def use_hub(url: str, token: str | None, home: Path, monkeypatch: pytest.MonkeyP
 
     changed = {"ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_CACHE": str(home / "hub"), "HF_HUB_OFFLINE": False}
     changed |= {"HF_TOKEN_PATH": str(home / "token"), "HF_STORED_TOKENS_PATH": str(home / "stored_tokens")}
-    changed |= {"HF_HUB_DISABLE_XET": True, "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}"}
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    changed |= {"HF_HUB_DISABLE_XET": True, "HUGGINGFACE_CO_URL_TEMPLATE": template}
     for name, value in changed.items():
         monkeypatch.setattr(constants, name, value)
     if token is None:

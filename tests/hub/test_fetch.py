@@ -7,8 +7,16 @@ import pytest
 
 from support.hub_server import Fault, Hub
 from unipref.core.errors import UserError
-from unipref.core.hub import Address, fetch, list_files, match_files, parse_address, parse_model, pin_in, resolve
-from unipref.core.hub import download
+from unipref.core.hub import (
+    Address,
+    fetch,
+    list_files,
+    match_files,
+    parse_address,
+    parse_model,
+    pin_in,
+    resolve,
+)
 from unipref.core.hub.commits import repo_folder
 from unipref.core.hub.pins import save_pins
 
@@ -87,12 +95,9 @@ def test_every_try_prints_a_line_and_the_last_failure_says_what_failed(
         resolve(Address("dataset", "owner/other"))
 
 
-def test_a_large_file_goes_on_where_an_earlier_process_was_killed(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_goes_on_where_an_earlier_try_ended(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     commit = hub.add("model", "owner/model", {"model.safetensors": LARGE})
     model = Address("model", "owner/model")
-    monkeypatch.setattr(download, "RESUMED_BYTES", 1000)
     hub.faults = [Fault("GET .*safetensors", cut=3_000_000), Fault("GET .*safetensors", cut=1_000_000)]
     folder = fetch(model, commit, ["model.safetensors"], verify=True)
     assert (folder / "model.safetensors").read_bytes() == LARGE
@@ -101,10 +106,9 @@ def test_a_large_file_goes_on_where_an_earlier_process_was_killed(
     assert not list(folder.parents[1].rglob("*unipref-part"))
 
 
-def test_a_part_of_another_content_is_fetched_anew(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_another_content_is_fetched_anew(hub: Hub) -> None:
     commit = hub.add("model", "owner/model", {"model.safetensors": LARGE})
     model = Address("model", "owner/model")
-    monkeypatch.setattr(download, "RESUMED_BYTES", 1000)
     (file,) = (list_files(model, commit) or {}).values()
     part = repo_folder(model) / "blobs" / f"{file.etag}.unipref-part"
     part.parent.mkdir(parents=True)

@@ -103,7 +103,18 @@ def describe(name: str, data: bytes) -> dict[str, Any]:
     sha = hashlib.sha256(data).hexdigest()
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha}\nsize {len(data)}\n".encode()
     entry: dict[str, Any] = {"type": "file", "path": name, "size": len(data), "oid": hash_git(data)}
-    return entry | ({"oid": hash_git(pointer), "lfs": {"oid": sha, "size": len(data), "pointerSize": len(pointer)}} if is_large(name) else {})
+    if is_large(name):
+        entry |= {"oid": hash_git(pointer), "lfs": {"oid": sha, "size": len(data), "pointerSize": len(pointer)}}
+    return entry
+
+
+def describe_sibling(name: str, data: bytes) -> dict[str, Any]:
+    """A file in the description of a repository."""
+    entry = describe(name, data)
+    sibling = {"rfilename": name, "size": entry["size"], "blobId": entry["oid"]}
+    if "lfs" in entry:
+        sibling["lfs"] = {"sha256": entry["lfs"]["oid"], "size": entry["size"], "pointerSize": 130}
+    return sibling
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -172,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
         found = self._commit(kinds, name, revision or "main")
         if found:
             repo = self.hub.repos["dataset" if kinds == "datasets" else "model", name]
-            siblings = [{"rfilename": one} for one in found[1]]
+            siblings = [describe_sibling(one, data) for one, data in found[1].items()]
             about = {"id": name, "sha": found[0], "private": repo.is_private, "siblings": siblings, "tags": []}
             self._json(about)
 

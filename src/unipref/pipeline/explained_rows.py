@@ -6,6 +6,7 @@ from typing import Any
 from unipref.analysis import explain as explanation
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
+from unipref.core.hub import pin_in
 from unipref.core.run_folder import STUDY
 from unipref.pipeline.examples import show_row
 from unipref.pipeline.raw_rows import read_rows
@@ -43,7 +44,8 @@ def _find_parts(folder: Path, source: str) -> list[Part] | str:
     why = "the run holds no study."
     for overrides in _list_roots(folder):
         try:
-            resolved = load(folder / STUDY, overrides)
+            with pin_in(folder):
+                resolved = load(folder / STUDY, overrides)
         except UserError as error:
             why = str(error).splitlines()[0]
             continue

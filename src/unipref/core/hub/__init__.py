@@ -8,7 +8,7 @@ from unipref.core.hub.address import Address, is_address, is_model_name, parse_a
 from unipref.core.hub.commits import resolve
 from unipref.core.hub.download import fetch
 from unipref.core.hub.listing import ListedFile, list_files, match_files
-from unipref.core.hub.pins import PINS, pin_in, read_pins
+from unipref.core.hub.pins import PINS, pin_in, read_pins, save_pins
 
 __all__ = [
     "PINS",
@@ -24,4 +24,5 @@ __all__ = [
     "pin_in",
     "read_pins",
     "resolve",
+    "save_pins",
 ]

@@ -15,7 +15,7 @@ Kind = Literal["dataset", "model"]
 _NAME = r"[A-Za-z0-9][\w.-]*"
 _REVISION = r"refs/convert/[\w.-]+|refs/pr/\d+|[^/@]+"
 _ADDRESS = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>{_REVISION}))?(?:/(?P<path>.*))?")
-_MODEL = re.compile(rf"(?P<repo>(?:{_NAME}/)?{_NAME})(?:@(?P<revision>[^@]+))?")
+_MODEL = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[^@]+))?")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Address(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: 'dataset' or 'model'.
-        repo: owner and name; the name alone for a few old models.
+        repo: owner and name.
         revision: commit, branch or tag, as the user states it.
         path: a file, a folder or a pattern in it; '' for all.
     """
@@ -85,7 +85,10 @@ def parse_address(text: str, where: str, revision: str | None = None) -> Address
 
 
 def is_model_name(name: str) -> bool:
-    """Whether a model's name can only be one on the hub: `OWNER/NAME`, perhaps with `@REVISION`, and no folder."""
+    """Whether a model's name is one on the hub: `OWNER/NAME`, perhaps with `@REVISION`, and no path that exists.
+
+    The few old names without an owner are left to transformers, and not pinned.
+    """
     return _MODEL.fullmatch(name) is not None and Path(name).suffix.lower() != ".gguf" and not Path(name).exists()
 
 

@@ -1,11 +1,12 @@
 """Fetches files of a commit into the hub's cache: each with retries, large ones from where an earlier try ended."""
 
 import hashlib
-import importlib.util
 import os
+import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from unipref.core import terminal
@@ -15,8 +16,6 @@ from unipref.core.hub.commits import repo_folder
 from unipref.core.hub.listing import ListedFile, list_files
 from unipref.core.hub.tries import IncompleteFile, explain_missing, explain_no_file, is_offline, try_often
 
-RESUMED_BYTES = 4 << 20
-"""Files of at least this size are resumed; smaller ones start again."""
 SECONDS_BETWEEN_LINES = 10.0
 CHUNK = 1 << 20
 
@@ -71,40 +70,49 @@ def show_size(size: float) -> str:
 
 
 def _fetch_file(address: Address, commit: str, file: ListedFile, place: str) -> None:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    blob = repo_folder(address) / "blobs" / file.etag
+    folder = repo_folder(address)
+    blob = folder / "blobs" / file.etag
     part = blob.with_name(f"{file.etag}.unipref-part")
 
     def work() -> None:
-        if file.size >= RESUMED_BYTES and not _uses_xet(file) and not blob.exists():
+        if _uses_xet(file):
+            _fetch_by_xet(address, commit, file)
+        else:
             _download(address, commit, file, part, blob)
-        hf_hub_download(address.repo, file.path, repo_type=address.kind, revision=commit)
+            _link(blob, folder / "snapshots" / commit / file.path)
+
+    with _heartbeat(f"{address.repo}: {file.path} ({place})", part, file.size):
+        try_often(work, address, file.path, commit)
+
+
+def _uses_xet(file: ListedFile) -> bool:
+    """Whether the package hf_xet fetches the file, in pieces of its own: the hub stores large files so."""
+    from huggingface_hub import constants
+
+    return file.sha256 is not None and not constants.HF_HUB_DISABLE_XET and find_spec("hf_xet") is not None
+
+
+def _fetch_by_xet(address: Address, commit: str, file: ListedFile) -> None:
+    """Fetches a file by the hub's client, without its bars: a line every ten seconds takes their place."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     was_disabled = are_progress_bars_disabled()
-    if not was_disabled:
-        disable_progress_bars()
+    disable_progress_bars()
     try:
-        with _heartbeat(f"{address.repo}: {file.path} ({place})", part, file.size):
-            try_often(work, address, file.path, commit)
+        hf_hub_download(address.repo, file.path, repo_type=address.kind, revision=commit)
     finally:
         if not was_disabled:
             enable_progress_bars()
 
 
-def _uses_xet(file: ListedFile) -> bool:
-    """Whether the package hf_xet fetches the file, in pieces of its own."""
-    from huggingface_hub import constants
-
-    return file.in_xet and not constants.HF_HUB_DISABLE_XET and importlib.util.find_spec("hf_xet") is not None
-
-
 def _download(address: Address, commit: str, file: ListedFile, part: Path, blob: Path) -> None:
-    """Downloads the rest of a file into a part, checks the whole, and gives it its place in the cache."""
+    """Downloads the rest of a file into a part, checks the whole, and gives it its place in the cache.
+
+    The client's own `hf_hub_download` starts a killed download again, and tries a lost connection for minutes without
+    a line.
+    """
     from filelock import FileLock
-    from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
-    from huggingface_hub.utils import build_hf_headers
 
     part.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(part.with_suffix(".unipref-lock")):
@@ -112,26 +120,47 @@ def _download(address: Address, commit: str, file: ListedFile, part: Path, blob:
             return
         start = part.stat().st_size if part.is_file() else 0
         if start > file.size:
-            part.unlink()
             start = 0
-        if start < file.size:
-            url = hf_hub_url(address.repo, file.path, repo_type=address.kind, revision=commit)
-            headers = build_hf_headers() | {"Accept-Encoding": "identity"}
-            if start:
-                headers["Range"] = f"bytes={start}-"
-                terminal.echo(f"{address.repo}: {file.path}: resumed at {show_size(start)}", err=True)
-            with get_session().stream("GET", url, headers=headers, follow_redirects=True) as response:
-                hf_raise_for_status(response)
-                # A server may send the whole file in spite of the range.
-                with part.open("ab" if start and response.status_code == 206 else "wb") as out:
-                    for block in response.iter_bytes():
-                        out.write(block)
+        if start < file.size or not part.is_file():
+            _receive(address, commit, file, part, start)
         if part.stat().st_size != file.size:
             raise IncompleteFile(f"{show_size(part.stat().st_size)} of {show_size(file.size)} arrived")
         if _hash(part, file) != file.etag:
             part.unlink()
-            raise IncompleteFile("the content has another hash than the commit says; it is fetched anew")
+            raise IncompleteFile("the content has another hash than the commit says")
         os.replace(part, blob)
+
+
+def _receive(address: Address, commit: str, file: ListedFile, part: Path, start: int) -> None:
+    """Writes the bytes of a file from `start` on."""
+    from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
+    from huggingface_hub.utils import build_hf_headers
+
+    url = hf_hub_url(address.repo, file.path, repo_type=address.kind, revision=commit)
+    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        terminal.echo(f"{address.repo}: {file.path}: resumed at {show_size(start)}", err=True)
+    with get_session().stream("GET", url, headers=headers, follow_redirects=True) as response:
+        hf_raise_for_status(response)
+        # A server may send the whole file in spite of the range.
+        with part.open("ab" if start and response.status_code == 206 else "wb") as out:
+            for block in response.iter_bytes():
+                out.write(block)
+
+
+def _link(blob: Path, place: Path) -> None:
+    """Gives a file its place among those of its commit, as the hub's client does: a link, or a copy."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        return
+    place.unlink(missing_ok=True)
+    try:
+        os.symlink(os.path.relpath(blob, place.parent), place)
+    except FileExistsError:
+        return
+    except OSError:
+        shutil.copyfile(blob, place)  # the system has no links
 
 
 def _hash(path: Path, file: ListedFile) -> str:

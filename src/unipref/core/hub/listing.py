@@ -21,14 +21,12 @@ class ListedFile(msgspec.Struct, frozen=True, omit_defaults=True):
         size: in bytes.
         git: its object id in git.
         sha256: of a large file (LFS); None for others.
-        in_xet: whether Xet stores it.
     """
 
     path: str
     size: int
     git: str
     sha256: str | None = None
-    in_xet: bool = False
 
     @property
     def etag(self) -> str:
@@ -65,15 +63,11 @@ def _kept(address: Address, commit: str) -> Path:
 
 def _ask(address: Address, commit: str) -> list[ListedFile]:
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import RepoFile
 
-    tree = HfApi().list_repo_tree(address.repo, repo_type=address.kind, revision=commit, recursive=True)
+    info = HfApi().repo_info(address.repo, repo_type=address.kind, revision=commit, files_metadata=True)
     files = [
-        ListedFile(
-            one.path, one.size, one.blob_id, one.lfs.sha256 if one.lfs else None, bool(getattr(one, "xet_hash", None))
-        )
-        for one in tree
-        if isinstance(one, RepoFile)
+        ListedFile(one.rfilename, one.size or 0, one.blob_id or "", one.lfs.sha256 if one.lfs else None)
+        for one in info.siblings or []
     ]
     return sorted(files, key=lambda file: file.path)
 

@@ -50,9 +50,7 @@ def find_pin(key: str) -> str | None:
 def add_pin(key: str, commit: str) -> None:
     """Pins a name to a commit, for this process and, once the run folder exists, for the run."""
     _resolved[key] = commit
-    path = os.environ.get(VARIABLE)
-    if path and Path(path).parent.is_dir():
-        _save(Path(path))
+    save_pins()
 
 
 @contextlib.contextmanager
@@ -70,9 +68,7 @@ def pin_in(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if path.parent.is_dir():
-            with contextlib.suppress(OSError):
-                _save(path)
+        save_pins()
         _resolved.clear()
         _resolved.update(known)
         if before is None:
@@ -82,16 +78,15 @@ def pin_in(folder: Path) -> Iterator[None]:
 
 
 def save_pins() -> None:
-    """Writes the pins of this process to the run folder, once it exists."""
+    """Writes the pins of this process to the run folder, once it exists; a folder that cannot be written stays."""
     path = os.environ.get(VARIABLE)
-    if path and Path(path).parent.is_dir():
-        _save(Path(path))
+    if path and Path(path).parent.is_dir() and _resolved:
+        with contextlib.suppress(OSError):
+            _save(Path(path))
 
 
 def _save(path: Path) -> None:
     """Adds the pins of this process to the file; a pin that another process wrote first stays."""
-    if not _resolved:
-        return
     from filelock import FileLock
 
     locks = path.parent / ".locks"

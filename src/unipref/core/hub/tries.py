@@ -166,12 +166,12 @@ def explain_missing(address: Address, commit: str | None, file: str) -> UserErro
 
     kind = " --repo-type dataset" if address.kind == "dataset" else ""
     at = f" --revision {commit or address.revision}"
-    name = f" {file}" if file else ""
+    command = f"hf download {address.repo}{f' {file}' if file else ''}{kind}{at}"
     what = f"the file {file} of {address.describe(commit)}" if file else f"{address.describe()} ({address.revision})"
     return UserError(
         f"{what} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it.",
         where=address.key,
-        mend=f"With a connection, run once: hf download {address.repo}{name}{kind}{at} (cache: {constants.HF_HUB_CACHE})",
+        mend=f"With a connection, run once: {command} (cache: {constants.HF_HUB_CACHE})",
     )
 
 
