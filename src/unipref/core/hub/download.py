@@ -81,7 +81,7 @@ def _fetch_file(address: Address, commit: str, file: ListedFile, place: str) -> 
             _download(address, commit, file, part, blob)
             _link(blob, folder / "snapshots" / commit / file.path)
 
-    with _heartbeat(f"{address.repo}: {file.path} ({place})", part, file.size):
+    with heartbeat(f"{address.repo}: {file.path} ({place})", part, file.size):
         try_often(work, address, file.path, commit)
 
 
@@ -188,19 +188,23 @@ def _check_file(address: Address, commit: str, path: Path, file: ListedFile | No
 
 
 @contextmanager
-def _heartbeat(label: str, part: Path, size: int) -> Iterator[None]:
-    """Prints a line every ten seconds while a file is fetched."""
+def heartbeat(label: str, part: Path | None, size: int) -> Iterator[None]:
+    """Prints a line every ten seconds while a file is fetched or sent.
+
+    Args:
+        label: the file.
+        part: what has arrived of it; None: unknown.
+        size: of the whole file.
+    """
     is_done = threading.Event()
 
     def beat() -> None:
         seconds = 0.0
         while not is_done.wait(SECONDS_BETWEEN_LINES):
             seconds += SECONDS_BETWEEN_LINES
-            try:
-                arrived = f"{show_size(part.stat().st_size)} of {show_size(size)}"
-            except OSError:
-                arrived = f"{show_size(size)}, {seconds:.0f} s"
-            terminal.echo(f"{label}: {arrived}", err=True)
+            is_known = part is not None and part.is_file()
+            done = f"{show_size(part.stat().st_size)} of " if part is not None and is_known else ""
+            terminal.echo(f"{label}: {done}{show_size(size)}, {seconds:.0f} s", err=True)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
