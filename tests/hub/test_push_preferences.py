@@ -27,7 +27,11 @@ def write_study(folder: Path, answers: dict[str, int] = ANSWERS, **source: Any) 
     data = folder / "data"
     data.mkdir(parents=True)
     (data / "rated.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    mapping = {"prompt": "q", "response": "a", "scores": {"stars": {"field": "stars", "better": "high", "low": 1, "high": 5}}}
+    mapping = {
+        "prompt": "q",
+        "response": "a",
+        "scores": {"stars": {"field": "stars", "better": "high", "low": 1, "high": 5}},
+    }
     settings = {"name": "rated", "path": str(data / "rated.jsonl"), "format": "ratings", "licence": "CC-BY-4.0"}
     settings |= {"map": {**mapping, "annotator": "who", "keep": ["who"]}, **source}
     study = {"name": "A | study", "sources": [settings], "split": {"dev": 0.2, "test": 0.2}, "workers": 1}
@@ -174,9 +178,6 @@ def test_unknown_licences_and_secrets_stop_a_push(hub: Hub, tmp_path: Path) -> N
     files = hub.files("dataset", REPO)
     assert secret.encode() not in b"".join(files.values())
     assert "license: mit" in files["README.md"].decode()
-    from io import BytesIO
-
-    import pyarrow.parquet as pq
 
     row = pq.read_table(BytesIO(files["preferences/train-00000-of-00001.parquet"])).to_pylist()[0]
     assert row["rejected"][0]["content"].startswith("Use REDACTED")

@@ -1,7 +1,7 @@
 """The card of a run's preferences on the hub: what each table holds, the sources with their licences, and limits."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unipref.core.records import UNKNOWN
 from unipref.core.run_folder import Manifest
@@ -66,17 +66,17 @@ def write_dataset_card(
         "",
     ]
     heads = ["source", "shape", "objective", "licence", "rows", "preferences"]
-    table = [heads, ["---"] * len(heads)]
+    listed = [heads, ["---"] * len(heads)]
     for name, source in sources.items():
         facts = [name, source.kind or "–", source.objective or "–", source.licence or UNKNOWN]
-        table.append([*facts, format_count(source.rows), format_count(source.preferences)])
-    lines += [f"| {' | '.join(map(escape, cells))} |" for cells in table]
+        listed.append([*facts, format_count(source.rows), format_count(source.preferences)])
+    lines += [f"| {' | '.join(map(escape, cells))} |" for cells in listed]
     lines += ["", "## Licences", ""]
     stated = {name: source.licence or UNKNOWN for name, source in sources.items()}
     lines += [f"Its publisher states: {escape(licence)}.", ""] if licence else []
     lines += [f"- {escape(name)}: {escape(text)}" for name, text in stated.items()]
-    counts = {name: source.preferences or 0 for name, source in sources.items()}
-    lines += ["", *(f"- {escape(line)}" for line in describe_licences(sources, counts, "preferences of all sources"))]
+    sizes = {name: source.preferences or 0 for name, source in sources.items()}
+    lines += ["", *(f"- {escape(line)}" for line in describe_licences(sources, sizes, "preferences of all sources"))]
     lines += ["", MEANING, "", "## Limits", ""]
     lines += [f"- {escape(note)}" for note in notes]
     lines += [
@@ -92,9 +92,9 @@ def _front(
 ) -> "DatasetCardData":
     from huggingface_hub import DatasetCardData
 
-    sources = manifest.sources_of(variant).values()
+    stated = [source.licence for source in manifest.sources_of(variant).values()]
     total = sum(rows["preferences"].values())
-    terms = {"license": licence} if licence else combine_licences([source.licence for source in sources])
+    terms: dict[str, Any] = {"license": licence} if licence else combine_licences(stated)
     configs = [
         {
             "config_name": table,

@@ -108,14 +108,16 @@ class Card:
     def _front(self) -> "ModelCardData":
         from huggingface_hub import ModelCardData
 
-        # Nobody has stated a licence of this model; those of its base model and its data apply.
-        terms = {"license": "other", "license_name": "of-its-base-model-and-data", "license_link": "#data"}
+        # Unless its owner states a licence of this model, those of its base model and its data apply.
+        terms: dict[str, Any] = {"license": self.licence or "other"}
+        if self.licence is None:
+            terms |= {"license_name": "of-its-base-model-and-data", "license_link": "#data"}
         return ModelCardData(
             library_name="peft" if self.recipe.adapter else "transformers",
             base_model=self.base_on_hub,
             tags=["unipref", "trl", *dict.fromkeys(self._recipe_of(step).trainer for step in self._chain())],
             datasets=list_hub_datasets(self.manifest.hub) or None,
-            **({"license": self.licence} if self.licence else terms),
+            **terms,
             **self._results(),
         )
 

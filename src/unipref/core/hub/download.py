@@ -12,6 +12,7 @@ from pathlib import Path
 from unipref.core import terminal
 from unipref.core.errors import UserError
 from unipref.core.hub.address import Address
+from unipref.core.hub.client import make_headers, without_bars
 from unipref.core.hub.commits import repo_folder
 from unipref.core.hub.listing import ListedFile, list_files
 from unipref.core.hub.tries import IncompleteFile, explain_missing, explain_no_file, is_offline, try_often
@@ -95,15 +96,9 @@ def _uses_xet(file: ListedFile) -> bool:
 def _fetch_by_xet(address: Address, commit: str, file: ListedFile) -> None:
     """Fetches a file by the hub's client, without its bars: a line every ten seconds takes their place."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    was_disabled = are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
+    with without_bars():
         hf_hub_download(address.repo, file.path, repo_type=address.kind, revision=commit)
-    finally:
-        if not was_disabled:
-            enable_progress_bars()
 
 
 def _download(address: Address, commit: str, file: ListedFile, part: Path, blob: Path) -> None:
@@ -134,10 +129,9 @@ def _download(address: Address, commit: str, file: ListedFile, part: Path, blob:
 def _receive(address: Address, commit: str, file: ListedFile, part: Path, start: int) -> None:
     """Writes the bytes of a file from `start` on."""
     from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
-    from huggingface_hub.utils import build_hf_headers
 
     url = hf_hub_url(address.repo, file.path, repo_type=address.kind, revision=commit)
-    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+    headers = make_headers() | {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
         terminal.echo(f"{address.repo}: {file.path}: resumed at {show_size(start)}", err=True)

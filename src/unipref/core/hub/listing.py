@@ -67,7 +67,7 @@ def _ask(address: Address, commit: str) -> list[ListedFile]:
     info = HfApi().repo_info(address.repo, repo_type=address.kind, revision=commit, files_metadata=True)
     files = [
         ListedFile(one.rfilename, one.size or 0, one.blob_id or "", one.lfs.sha256 if one.lfs else None)
-        for one in info.siblings or []
+        for one in getattr(info, "siblings", None) or []
     ]
     return sorted(files, key=lambda file: file.path)
 

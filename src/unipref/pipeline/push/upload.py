@@ -6,6 +6,7 @@ from typing import Any
 
 from unipref.core.errors import UserError
 from unipref.core.hub import Address
+from unipref.core.hub.client import without_bars
 from unipref.core.hub.download import heartbeat, show_size
 from unipref.core.hub.tries import is_offline, try_often
 from unipref.core.version import __version__
@@ -44,7 +45,6 @@ def upload(address: Address, content: Content, is_public: bool, on_note: Callabl
         UserError: the hub refuses, cannot be reached, or the repository is public and is not meant to be.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     api = HfApi()
     options: dict[str, Any] = {"repo_id": address.repo, "repo_type": address.kind}
@@ -56,9 +56,7 @@ def upload(address: Address, content: Content, is_public: bool, on_note: Callabl
         mend = "Say --public if all may read what you send, or name another repository."
         raise UserError("the repository exists and is public.", where=address.page, mend=mend)
     operations: list[Any] = []
-    was_disabled = are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
+    with without_bars():
         for place, file in enumerate(content.files, 1):
             source = file.source if isinstance(file.source, bytes) else str(file.source)
             operation = CommitOperationAdd(file.path, source)
@@ -67,16 +65,11 @@ def upload(address: Address, content: Content, is_public: bool, on_note: Callabl
             with heartbeat(f"{address.repo}: {label}", None, file.size):
                 try_often(_preupload(api, options, operation), address, f"sending {file.path}")
             operations.append(operation)
-        present = [sibling.rfilename for sibling in info.siblings or []]
+        present = [sibling.rfilename for sibling in getattr(info, "siblings", None) or []]
         operations += [CommitOperationDelete(path) for path in find_stale(present, content)]
         commit = try_often(
-            lambda: api.create_commit(**options, operations=operations, commit_message=MESSAGE),
-            address,
-            "the commit",
+            lambda: api.create_commit(**options, operations=operations, commit_message=MESSAGE), address, "the commit"
         )
-    finally:
-        if not was_disabled:
-            enable_progress_bars()
     return str(commit.commit_url)
 
 
