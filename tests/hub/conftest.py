@@ -13,14 +13,17 @@ from unipref.core.hub import pins, tries
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """An empty hub; the user has a token for it, and an empty cache."""
+    from huggingface_hub import close_session
+
     with serve_hub() as served:
         use_hub(served.url, served.token, tmp_path / "home", monkeypatch)
         yield served
+        close_session()  # its connections would reach the threads of this hub
 
 
 def use_hub(url: str, token: str | None, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns the clients of this process to a hub, with a cache of its own; they read the environment only once."""
-    from huggingface_hub import constants
+    from huggingface_hub import constants, hf_api
 
     changed = {"ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_CACHE": str(home / "hub"), "HF_HUB_OFFLINE": False}
     changed |= {"HF_TOKEN_PATH": str(home / "token"), "HF_STORED_TOKENS_PATH": str(home / "stored_tokens")}
@@ -28,6 +31,7 @@ def use_hub(url: str, token: str | None, home: Path, monkeypatch: pytest.MonkeyP
     changed |= {"HF_HUB_DISABLE_XET": True, "HUGGINGFACE_CO_URL_TEMPLATE": template}
     for name, value in changed.items():
         monkeypatch.setattr(constants, name, value)
+    monkeypatch.setattr(hf_api.api, "endpoint", url)  # the client's functions without an HfApi of their own
     if token is None:
         monkeypatch.delenv("HF_TOKEN", raising=False)
     else:
