@@ -91,7 +91,7 @@ def test_every_try_prints_a_line_and_the_last_failure_says_what_failed(
     ]
     hub.add("dataset", "owner/other", {"y.csv": b"a\n"})
     hub.faults = [Fault("revision/main", status=500, times=9)]
-    with pytest.raises(UserError, match=r"cannot be fetched after 5 tries \(the hub answered 500\)"):
+    with pytest.raises(UserError, match=r"revision main failed after 5 tries \(the hub answered 500\)"):
         resolve(Address("dataset", "owner/other"))
 
 

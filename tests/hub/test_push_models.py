@@ -115,7 +115,7 @@ def test_names_that_a_run_lacks(run: Path) -> None:
     assert "Did you mean 'main/0/dpo'?" in str(caught.value)
     with pytest.raises(UserError, match="the model has no adapter"):
         push_run(run, REPO, "adapter", model="main/0/sft", dry_run=True)
-    with pytest.raises(UserError, match="is not the name of a model on the hub"):
+    with pytest.raises(UserError, match="is not the name of a repository"):
         push_run(run, "justname", "model", dry_run=True)
 
 

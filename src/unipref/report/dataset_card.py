@@ -107,7 +107,7 @@ def _front(
         pretty_name=str(manifest.name),
         size_categories=next((name for most, name in SIZES if total < most), "n>1M"),
         source_datasets=list_hub_datasets(manifest.hub) or None,
-        tags=["unipref", "preference", "rlhf", "dpo"],
+        tags=["unipref", "preference", "rlhf"],
         configs=configs,
         **terms,
     )

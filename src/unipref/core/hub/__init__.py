@@ -4,7 +4,14 @@ A moving name such as `main` is resolved to a commit once, and the run keeps tha
 through the hub's own cache, so other libraries find them there, and work offline if the cache has them.
 """
 
-from unipref.core.hub.address import Address, is_address, is_model_name, parse_address, parse_model
+from unipref.core.hub.address import (
+    Address,
+    is_address,
+    is_model_name,
+    is_repository_name,
+    parse_address,
+    parse_model,
+)
 from unipref.core.hub.commits import resolve
 from unipref.core.hub.download import fetch
 from unipref.core.hub.listing import ListedFile, list_files, match_files
@@ -17,6 +24,7 @@ __all__ = [
     "fetch",
     "is_address",
     "is_model_name",
+    "is_repository_name",
     "list_files",
     "match_files",
     "parse_address",

@@ -92,6 +92,11 @@ def is_model_name(name: str) -> bool:
     return _MODEL.fullmatch(name) is not None and Path(name).suffix.lower() != ".gguf" and not Path(name).exists()
 
 
+def is_repository_name(name: str) -> bool:
+    """Whether a text is `OWNER/NAME`."""
+    return re.fullmatch(f"{_NAME}/{_NAME}", name) is not None
+
+
 def parse_model(name: str, where: str | None = None, revision: str | None = None) -> Address:
     """Reads the name of a model on the hub; arguments as for `parse_address`.
 

@@ -19,6 +19,8 @@ def resolve(address: Address) -> str:
         UserError: there is no such repository or revision, or it is neither reachable nor in the cache.
     """
     if _COMMIT.fullmatch(address.revision):
+        if find_pin(address.key) is None:
+            add_pin(address.key, address.revision)  # so that the run tells what it uses
         return address.revision
     if pinned := find_pin(address.key):
         return pinned

@@ -123,7 +123,7 @@ def explain(error: BaseException, address: Address, what: str, commit: str | Non
     """Returns the message for an error of the hub's client."""
     from huggingface_hub import errors
 
-    where = f"{address.key}: {what}" if what else address.key
+    where = address.key
     causes = _causes(error)
     if any(isinstance(one, errors.GatedRepoError) for one in causes):
         mend = f"Accept its terms at {address.page} in a browser. {_token_advice()}"
@@ -135,13 +135,13 @@ def explain(error: BaseException, address: Address, what: str, commit: str | Non
         return explain_revision(address, commit)
     status = next(filter(None, map(find_status, causes)), None)
     if status in (401, 403):
-        return UserError(f"the hub refused ({status}).", where=where, mend=_token_advice())
+        return UserError(f"the hub refused {what} ({status}).", where=where, mend=_token_advice())
     if is_unreachable(error) or status is not None or may_pass(error):
         often = f" after {tries} tries" if tries > 1 else ""
         mend = "Try again later: files that are fetched stay in the cache. doctor tests the connection."
         reason = f"the hub answered {status}" if status else first_line(causes[-1])
-        return UserError(f"{address.describe(commit)} cannot be fetched{often} ({reason}).", where=where, mend=mend)
-    return UserError(f"{address.describe(commit)} cannot be fetched: {describe(error)}.", where=where)
+        return UserError(f"{what} failed{often} ({reason}).", where=where, mend=mend)
+    return UserError(f"{what} failed: {describe(error)}.", where=where)
 
 
 def explain_revision(address: Address, commit: str | None) -> UserError:

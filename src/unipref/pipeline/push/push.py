@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unipref.core.errors import UserError, near_name, report_missing_resources
-from unipref.core.hub import Address, parse_model
+from unipref.core.hub import Address, is_repository_name
 from unipref.core.hub.download import show_size
 from unipref.core.hub.tries import remember_token
 from unipref.core.records import MAIN, UNKNOWN
@@ -48,7 +48,7 @@ class Pushed:
         who = "public" if self.is_public else "private"
         verb = "Would send" if self.commit is None else "Sent"
         lines += [f"{verb} {len(self.files)} files, {total}, to a {who} repository:"]
-        lines += [self.commit or self.url] if self.commit is None else [self.url, f"commit: {self.commit}"]
+        lines += [f"commit: {self.commit}"] * (self.commit is not None) + [self.url]
         return "\n".join([*(f"note: {note}" for note in self.notes), *lines])
 
 
@@ -88,9 +88,11 @@ def push_run(  # noqa: PLR0913, options of one command
     """
     if not run.is_dir():
         raise UserError("the folder is missing.", where=str(run), mend="Give the folder that `unipref run` wrote.")
-    name = parse_model(to, "--to")
+    if not is_repository_name(to):
+        mend = "Write OWNER/NAME: your name or organisation on the hub, and a name for the repository."
+        raise UserError(f"'{to}' is not the name of a repository.", where="--to", mend=mend)
     kind: Literal["dataset", "model"] = "dataset" if what == "preferences" else "model"
-    address = Address(kind, name.repo)
+    address = Address(kind, to)
     remember_token()
     if not dry_run:
         upload.check_access()
@@ -99,9 +101,9 @@ def push_run(  # noqa: PLR0913, options of one command
             chosen = _check_variant(run, variant, seed)
             given = options or Options()
             seed_name = None if seed is None else str(seed)
-            content = preferences.make_content(run, name.repo, chosen, seed_name, Path(folder), given, licence)
+            content = preferences.make_content(run, to, chosen, seed_name, Path(folder), given, licence)
         else:
-            content = models.make_content(run, name.repo, what, model, base, licence)
+            content = models.make_content(run, to, what, model, base, licence)
         if is_public and licence is None:
             _refuse_unknown_licences(content)
         sizes = upload.list_sizes(content.files)
