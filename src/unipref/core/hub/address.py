@@ -11,6 +11,8 @@ from unipref.core.errors import UserError
 
 SCHEME = "hf://"
 MAIN = "main"
+LONGEST = 250
+"""Most characters of a name with its revision; the hub allows 96 for the name."""
 Kind = Literal["dataset", "model"]
 _NAME = r"[A-Za-z0-9][\w.-]*"
 _REVISION = r"refs/convert/[\w.-]+|refs/pr/\d+|[^/@]+"
@@ -89,7 +91,9 @@ def is_model_name(name: str) -> bool:
 
     The few old names without an owner are left to transformers, and not pinned.
     """
-    return _MODEL.fullmatch(name) is not None and Path(name).suffix.lower() != ".gguf" and not Path(name).exists()
+    if len(name) > LONGEST or Path(name).suffix.lower() == ".gguf" or _MODEL.fullmatch(name) is None:
+        return False
+    return not Path(name).exists()
 
 
 def is_repository_name(name: str) -> bool:
