@@ -151,7 +151,7 @@ def _prepare(
         UserError: some texts hold secrets, and they are not to be replaced.
     """
     found: list[str] = []
-    stripped = 0
+    stripped = n_images = 0
     for row in parquet.read_rows(file):
         prompt, chosen, rejected = keys.find(row)
         keys.prompts.add(bytes.fromhex(prompt))
@@ -160,6 +160,7 @@ def _prepare(
         if hidden != texts and not options.redact:
             found.append(f"{row['id']} ({row['origin'][0] if row['origin'] else row['source']})")
             continue
+        n_images += _strip_images(hidden)
         origin = [str(strip_folders(place)) for place in row["origin"]]
         stripped += origin != row["origin"]
         is_selected = None if selected is None or split != "train" else row["id"] in selected
@@ -180,8 +181,18 @@ def _prepare(
             where=str(file),
             mend="Remove them from the data, or replace them in what is sent: --redact-secrets",
         )
+    if n_images:
+        content.notes.append(f"{n_images} images of {split} are named by their paths; their files are not sent.")
     if stripped:
         content.notes.append(f"The origins of {stripped} preferences of {split} had folders of one machine: removed.")
+
+
+def _strip_images(texts: Row) -> int:
+    """Removes the folders of this machine from the paths of images, in place, and returns the number of images."""
+    images = [image for side in SIDES for message in texts[side] or () for image in (message.get("images") or ())]
+    for image in images:
+        image["ref"] = strip_folders(image["ref"])
+    return len(images)
 
 
 def _write_judgements(file: Path, prompts: set[bytes], out: Path, options: Options, content: Content) -> int:
