@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.cli import about, collect, export, models, review
+from unipref.cli import about, collect, export, models, push, review
 from unipref.cli.shared import AsJson, Out, RunArgument, Sets, Study, complete_runs, print_note, print_result, warn
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages, run_app
@@ -20,6 +20,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Feedback = Annotated[
+    list[str], typer.Argument(help="Files or folders of feedback, or hf://datasets/OWNER/NAME/FILES on the hub.")
+]
 Accelerate = Annotated[
     Path | None,
     typer.Option("--accelerate", metavar="CONFIG", help="Train in several processes, as in this accelerate CONFIG."),
@@ -31,9 +34,7 @@ DryRun = Annotated[
 
 
 @app.command()
-def init(
-    files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")], as_json: AsJson = False
-) -> None:
+def init(files: Feedback, as_json: AsJson = False) -> None:
     """Draft a study from feedback files, on standard output: unipref init FILES > study.yaml"""
     terminal.say_first(f"reading {_shorten_paths(files)} ...")
     from unipref.study import draft
@@ -49,9 +50,7 @@ def init(
 
 
 @app.command()
-def inspect(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")], as_json: AsJson = False
-) -> None:
+def inspect(paths: Feedback, as_json: AsJson = False) -> None:
     """Show how unipref reads files: format, mapping and a few rows as prompt, chosen, rejected."""
     terminal.say_first(f"reading {_shorten_paths(paths)} ...")
     from unipref.unify import inspection
@@ -62,9 +61,9 @@ def inspect(
         raise typer.Exit(1)
 
 
-def _shorten_paths(paths: list[Path]) -> str:
+def _shorten_paths(paths: list[str]) -> str:
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{terminal.show_name(str(paths[0]))}{more}"
+    return f"{terminal.show_name(paths[0])}{more}"
 
 
 def _run(
@@ -277,6 +276,7 @@ def explain(
 
 review.add_commands(app)
 export.add_commands(app)
+push.add_commands(app)
 about.add_commands(app)
 
 

@@ -21,6 +21,7 @@ from unipref.core import hashing, json_files, yaml_files
 from unipref.core.contracts import JudgeJob, JudgeStopped
 from unipref.core.errors import UserError
 from unipref.core.folder_lock import use_alone
+from unipref.core.hub import pin_in, save_pins
 from unipref.core.progress import ProgressListener
 from unipref.core.secrets import hide_secrets
 from unipref.models import loading
@@ -60,12 +61,15 @@ def collect(
             reason that the settings did not plan. In the last case all files are written, and the next run goes on.
     """
     listener = listener or ProgressListener()
-    loaded, folder = load(source, overrides), Path(out)
-    with use_alone(folder):
-        try:
-            return _collect(loaded, folder, until, jobs, listener)
-        finally:
-            scoring.unload_models()
+    folder = Path(out)
+    with pin_in(folder):
+        loaded = load(source, overrides)
+        with use_alone(folder):
+            save_pins()
+            try:
+                return _collect(loaded, folder, until, jobs, listener)
+            finally:
+                scoring.unload_models()
 
 
 def _collect(

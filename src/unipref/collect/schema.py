@@ -53,6 +53,8 @@ class Collection(Settings):
     """Title of the report."""
     model: str
     """The policy: a hub name, a folder or a GGUF file."""
+    revision: str | None = None
+    """Commit, branch or tag of the policy on the hub."""
     data_root: str = "."
     """The folder in which relative paths start; itself relative to this file."""
     sources: Annotated[list[Source], Field(min_length=1)]

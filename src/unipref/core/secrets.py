@@ -62,6 +62,17 @@ _HINTS = (
 """A text without one of these has no secret of a known shape."""
 
 
+_remembered: set[str] = set()
+"""Secrets that no environment variable holds, such as the token of a login."""
+
+
+def remember(secret: str) -> None:
+    """Hides a secret in all texts from now on, like one in the environment."""
+    if secret.strip() not in _remembered and len(secret.strip()) >= SHORTEST:
+        _remembered.add(secret.strip())
+        _cached[0] = None
+
+
 def hide_secrets(text: str) -> str:
     """Returns a text with REDACTED in place of each secret."""
     for secret in _read_environment():
@@ -111,7 +122,7 @@ def _read_environment() -> list[str]:
     variables = getattr(os.environ, "_data", os.environ)
     if _cached[0] != variables:
         secrets = [value for name, value in os.environ.items() if _NAMES.search(name) and _is_secret(value)]
-        values = {form for value in secrets for form in _forms(value.strip())}
+        values = {form for value in (*secrets, *_remembered) for form in _forms(value.strip())}
         _cached[:] = [dict(variables), sorted(values, key=lambda value: (-len(value), value))]
     secrets_by_length: list[str] = _cached[1]
     return secrets_by_length

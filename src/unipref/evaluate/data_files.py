@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from unipref.core import hashing
+from unipref.core import hashing, hub
 from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.errors import UserError, near_name, needs_extra
 
+_PATTERN = re.compile(r"[*?\[]")
 _DEV_NAME = re.compile(r"(^|[._-])dev([._-]|$)")
 """Matches the name of a file that belongs to a dev part."""
 
@@ -18,10 +19,11 @@ _DEV_NAME = re.compile(r"(^|[._-])dev([._-]|$)")
 def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path]) -> Path:
     """The path of a benchmark's data: that of its setting `data`, or one of the alternative folder names.
 
-    For a benchmark that fetches its data the path need not exist.
+    For a benchmark that fetches its data the path need not exist. Data at `hf://datasets/...` are fetched once; each
+    of their files has to have the hash that their commit states.
 
     Raises:
-        UserError: the path does not exist, or the run does not have the split.
+        UserError: the path does not exist, cannot be fetched or was changed, or the run does not have the split.
     """
     split = benchmark.part
     if benchmark.downloads_data and benchmark.data in (None, benchmark.name()):
@@ -34,6 +36,8 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
                 mend=near_name(split, splits) or "Give it a share in 'split', for example split: {test: 0.1}.",
             )
         return splits[split]
+    if hub.is_address(benchmark.data):
+        return _fetch(benchmark.data, f"evaluate.{benchmark.name()}.data")
     path = data_root / os.path.expandvars(benchmark.data)
     if path.exists():
         return path
@@ -47,6 +51,19 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
         where=f"evaluate.{benchmark.name()}.data",
         mend=near_name(path.name, siblings) or f"The folder {path.parent} does not exist either; check data_root.",
     )
+
+
+def _fetch(address: str, where: str) -> Path:
+    """Fetches a file or a folder of a dataset on the hub."""
+    data = hub.parse_address(address, where)
+    commit = hub.resolve(data)
+    files = hub.match_files(data, commit, [data.path], where)
+    if _PATTERN.search(data.path):
+        if len(files) > 1:
+            what = f"'{data.path}' matches {len(files)} files: {', '.join(files[:3])}."
+            raise UserError(what, where=where, mend="Name one file, or the folder that holds all.")
+        return hub.fetch(data, commit, files, verify=True) / files[0]
+    return hub.fetch(data, commit, files, verify=True) / data.path
 
 
 def dev_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path]) -> Path | None:

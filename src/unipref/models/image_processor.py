@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError
-from unipref.models import opening
+from unipref.models import hub_models, opening
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -38,7 +38,7 @@ def open_processor(name: str, tokenizer: "PreTrainedTokenizerBase") -> Any:
     """
     from transformers import AutoProcessor
 
-    folder = Path(name).expanduser()
+    folder = Path(hub_models.open_as_folder(name)).expanduser()
     mend = "Give a folder with the processor beside the model (save_pretrained), with 'preprocessor_config.json'."
     with opening.explain(name, "its processor of images cannot be opened", mend):
         processor = AutoProcessor.from_pretrained(str(folder) if folder.is_dir() else name, trust_remote_code=False)
@@ -51,7 +51,7 @@ def open_processor(name: str, tokenizer: "PreTrainedTokenizerBase") -> Any:
 
 def copy_files(name: str, out: Path) -> None:
     """Copies the files that describe a model's processor into the folder of a model trained from it."""
-    folder = Path(name).expanduser()
+    folder = hub_models.open_description(name)
     for file in FILES:
         if (folder / file).is_file() and not (out / file).exists():
             shutil.copyfile(folder / file, out / file)

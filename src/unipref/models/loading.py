@@ -10,13 +10,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unipref.core import hashing
+from unipref.core import hashing, hub
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.workers.local import count_free_cores
-from unipref.models import gguf, opening
+from unipref.models import gguf, hub_models, opening
 from unipref.models.adapter_merge import MergeDifference, merge_checked
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, read_json_object
+from unipref.models.hub_models import open_description
 from unipref.models.missing_folders import is_missing_folder, suggest_folder
 from unipref.models.opening import is_adapter, list_chain
 from unipref.models.reward_axes import read_axes, read_weights
@@ -85,15 +86,15 @@ def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokeni
 
 def _tokenizer_home(name: str) -> str:
     chain = list_chain(name)
-    return next((one for one in chain if (Path(one).expanduser() / "tokenizer_config.json").is_file()), chain[-1])
+    return next((one for one in chain if (open_description(one) / "tokenizer_config.json").is_file()), chain[-1])
 
 
 def tokenizer_key(name: str) -> str:
-    """The cache key of the tokenizer that `load_tokenizer` loads: a hash of its files, or its name on the hub."""
+    """The cache key of the tokenizer that `load_tokenizer` loads: a hash of its files, or its name and commit."""
     home = _tokenizer_home(name)
     folder = Path(home).expanduser()
     if not folder.is_dir():
-        return f"hub:{home}"
+        return _one_key(home)
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and TOKENIZER_FILE.fullmatch(path.name)]
     return hashing.json_hash({path.name: hashing.file_hash(path) for path in files})
 
@@ -195,7 +196,7 @@ def base_model(name: str) -> str:
 
 def is_reward_model(name: str) -> bool:
     """Whether a folder holds a sequence classifier, or an adapter of one, rather than a language model."""
-    folder = Path(name).expanduser()
+    folder = open_description(name)
     if is_adapter(name):
         return read_json_object(folder / ADAPTER_CONFIG).get("task_type") == "SEQ_CLS"
     if not (folder / CONFIG).is_file():
@@ -253,9 +254,15 @@ def _existing(name: str) -> str:
 
 
 def model_key(name: str) -> str:
-    """The cache key of a model: for a folder a hash of its files and an adapter's base, for the hub its name."""
+    """The cache key of a model: for a folder a hash of its files and an adapter's base, for the hub name and commit."""
     if file := gguf.find_file(name):
         return gguf.make_key(file)
     chain = list_chain(name)
-    keys = [hashing.tree_hash(Path(one).expanduser()) if is_folder(one) else f"hub:{one}" for one in chain]
+    keys = [_one_key(one) for one in chain]
     return keys[0] if len(keys) == 1 else hashing.json_hash(keys)
+
+
+def _one_key(name: str) -> str:
+    if hub.is_model_name(name):
+        return hub_models.make_key(name)
+    return hashing.tree_hash(Path(name).expanduser()) if is_folder(name) else f"hub:{name}"

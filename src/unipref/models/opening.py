@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unipref.core import hub
 from unipref.core.errors import UserError, describe, first_line, legible, raise_if_resource
 from unipref.core.work_progress import report_work
-from unipref.models import folder_checks, gguf
+from unipref.models import folder_checks, gguf, hub_models
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG
 from unipref.models.reward_axes import has_axes
 from unipref.models.template_bounds import check_template_bounds
@@ -29,18 +30,21 @@ NEW_HEADS = ("score.", "classifier.")
 
 def is_adapter(name: str) -> bool:
     """Whether a folder holds only a peft adapter, without the weights of a whole model."""
+    if hub.is_model_name(name):
+        return hub_models.is_adapter(name)
     folder = Path(name).expanduser()
     return (folder / ADAPTER_CONFIG).is_file() and not folder_checks.holds_weights(folder)
 
 
 def adapter_base(name: str) -> str:
-    """The base model of an adapter folder: as peft recorded it, or relative to that folder.
+    """The base model of an adapter: as peft recorded it, with its revision, or relative to the adapter's folder.
 
     Raises:
         UserError: the adapter does not name its base, or the base is a folder that does not exist.
     """
-    folder = Path(name).expanduser()
-    recorded = folder_checks.read_json_object(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
+    folder = hub_models.open_description(name)
+    config = folder_checks.read_json_object(folder / ADAPTER_CONFIG)
+    recorded, revision = config.get("base_model_name_or_path"), config.get("revision")
     where = f"{folder / ADAPTER_CONFIG}: base_model_name_or_path"
     if not isinstance(recorded, str) or not recorded:
         mend = "Write the folder or hub name of the model that the adapter was trained from."
@@ -53,17 +57,20 @@ def adapter_base(name: str) -> str:
             where=where,
             mend="Write the folder or hub name of the model that the adapter was trained from.",
         )
-    return recorded
+    is_pinned = isinstance(revision, str) and revision and "@" not in recorded and hub.is_model_name(recorded)
+    return f"{recorded}@{revision}" if is_pinned else recorded
 
 
 def describe_base(base: str, adapter: Path, run: Path | None) -> str:
-    """Returns how an adapter names its base: by its hub name, relative to its own folder inside a run, or by its path.
+    """Returns how an adapter names its base: relative to its folder in a run, by its full path, or by its hub name.
 
     Args:
         base: folder or hub name of the base.
         adapter: the adapter's folder.
         run: the run folder; None: the adapter belongs to none.
     """
+    if hub.is_model_name(base):
+        return hub.parse_model(base).repo
     base = gguf.open_as_folder(base)
     if not Path(base).expanduser().is_dir():
         return base
@@ -112,11 +119,11 @@ def _place(name: str) -> str:
 
 def looks_like_folder(name: str) -> bool:
     """Whether a name is a path rather than a hub name such as `org/name`."""
-    return Path(name).expanduser().is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
+    return Path(name).is_absolute() or name.startswith((".", "~")) or name.partition("@")[0].count("/") > 1
 
 
 def check_folder(name: str) -> None:
-    """Checks the files of a model folder and of the models under it, without reading weights; a hub name passes.
+    """Checks the files of a model and of the models under it, without reading weights; those on the hub are fetched.
 
     Raises:
         UserError: a folder is missing, incomplete or damaged, or asks for its own code to be run.
@@ -126,11 +133,12 @@ def check_folder(name: str) -> None:
         return
     *adapters, whole = list_chain(name)
     base_config: dict[str, Any] = {}
+    whole = hub_models.open_as_folder(whole)
     if Path(whole).expanduser().is_dir():
         folder_checks.check_model_files(Path(whole).expanduser())
         base_config = folder_checks.read_json_object(Path(whole).expanduser() / CONFIG)
     for adapter in adapters:
-        folder = Path(adapter).expanduser()
+        folder = Path(hub_models.open_as_folder(adapter)).expanduser()
         _, shapes = folder_checks.check_adapter_files(folder)
         folder_checks.check_embedding_rows(folder, shapes, base_config, whole)
 
@@ -143,8 +151,7 @@ def open_config(name: str) -> Any:
     """
     from transformers import AutoConfig
 
-    name = gguf.open_as_folder(name)
-    folder = Path(name).expanduser()
+    folder = Path(hub_models.open_as_folder(name)).expanduser()
     if folder.is_dir():
         folder_checks.check_model_files(folder)
     with explain(name, "its configuration cannot be opened"):
@@ -198,9 +205,8 @@ def open_weights(name: str, head: str, precision: str | None = None) -> Any:
     from transformers import AutoConfig
     from transformers.utils import logging
 
-    name = gguf.open_as_folder(name)
-    folder = Path(name).expanduser()
-    label = f"loading {folder.name}"
+    folder = Path(hub_models.open_as_folder(name)).expanduser()
+    label = f"loading {name if hub.is_model_name(name) else folder.name}"
     report_work(label, 0, 1)
     if folder.is_dir():
         folder_checks.check_model_files(folder)
@@ -259,8 +265,7 @@ def open_tokenizer(name: str) -> "PreTrainedTokenizerBase":
     """
     from transformers import AutoTokenizer
 
-    name = gguf.open_as_folder(name)
-    folder = Path(name).expanduser()
+    folder = Path(hub_models.open_as_folder(name)).expanduser()
     if folder.is_dir():
         folder_checks.check_tokenizer_files(folder)
     mend = "Use a folder with the tokenizer saved next to the model (save_pretrained)."
@@ -310,7 +315,7 @@ def attach_adapter(model: Any, adapter: str, adapter_name: str = "default") -> A
     """
     from peft import PeftModel, get_peft_model_state_dict
 
-    folder = Path(adapter).expanduser()
+    folder = Path(hub_models.open_as_folder(adapter)).expanduser()
     _, shapes = folder_checks.check_adapter_files(folder)
     mend = f"{ADAPTER_CONFIG} names {legible(adapter_base(adapter))} as its base: was it trained from that model?"
     with explain(adapter, "the adapter does not fit its base model", mend):

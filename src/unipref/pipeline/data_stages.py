@@ -8,6 +8,7 @@ from typing import Any
 from unipref import sources
 from unipref.clean import clean
 from unipref.core.contracts import Benchmark
+from unipref.core.hub import is_address
 from unipref.core.stage_cache import Stage
 from unipref.core.workers import make_engine
 from unipref.evaluate import data_path
@@ -127,7 +128,11 @@ class DataStages:
 
     def _own_data(self, benchmark: Benchmark) -> Path | None:
         """The data folder of a benchmark; None if it reads the run's held-out parts."""
-        return None if benchmark.data is None else data_path(benchmark, self.context.resolved.data_root, {}).resolve()
+        if benchmark.data is None:
+            return None
+        path = data_path(benchmark, self.context.resolved.data_root, {})
+        # The hub's cache has links to files whose names say nothing.
+        return path if is_address(benchmark.data) else path.resolve()
 
     def _note(self, notes: Iterable[str]) -> None:
         for note in notes:

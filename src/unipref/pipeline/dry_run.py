@@ -10,6 +10,7 @@ from typing import Any
 from unipref.core.attempts import is_attempt
 from unipref.core.display import format_bytes, format_seconds
 from unipref.core.hashing import RECORD
+from unipref.core.hub import pin_in
 from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import LOCKS, PendingStage, stage_kind
 from unipref.pipeline.run import Run
@@ -49,8 +50,9 @@ def estimate(
         UserError: a setting or a file is wrong.
     """
     folder = Path(out)
-    run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
-    run.run_stages(until)
+    with pin_in(folder):
+        run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
+        run.run_stages(until)
     costs, plans = read_costs(folder), read_plans(folder)
     stages = []
     for stage in run.context.cache.stages:

@@ -8,6 +8,7 @@ from typing import Any
 from unipref.core import user_code
 from unipref.core.errors import UserError, report_missing_resources
 from unipref.core.folder_lock import use_alone
+from unipref.core.hub import pin_in, save_pins
 from unipref.core.progress import DeferredNotes, ProgressListener
 from unipref.core.work_progress import show_work
 from unipref.models import gguf, opening
@@ -55,13 +56,14 @@ def run(
             where="--jobs",
             mend="Remove one of the two.",
         )
-    with report_missing_resources(str(folder)), show_work(listener.progress):
+    with report_missing_resources(str(folder)), show_work(listener.progress), pin_in(folder):
         # The study and its models are checked before a folder is made.
         resolved = load(study, overrides, rows=rows, rows_folder=folder / "inputs")
         _check_models(resolved, until)
         for file in user_code.list_files().values():
             listener.note(f"code from {file}")
         with use_alone(folder), gguf.keep_in(folder / "cache"):
+            save_pins()
             return _run(resolved, folder, until, jobs, listener, launch)
 
 

@@ -1,16 +1,18 @@
 """Adds the raw rows to an explanation of a preference or of a row."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from unipref.analysis import explain as explanation
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
+from unipref.core.hub import pin_in
 from unipref.core.run_folder import STUDY
 from unipref.pipeline.examples import show_row
 from unipref.pipeline.raw_rows import read_rows
 from unipref.sources import Part
-from unipref.study.load import load
+from unipref.study.load import ResolvedStudy, load
 
 MOST_RAW_ROWS = 100
 """Most raw rows of a preference to read: an answer that thousands of people judged has as many."""
@@ -35,23 +37,35 @@ def explain_with_rows(folder: Path, query: str) -> dict[str, Any]:
 
 
 def _find_parts(folder: Path, source: str) -> list[Part] | str:
-    """Returns the files of a source, or why they cannot be read.
-
-    The run keeps the study, but not the folder that it was in. So relative paths are looked up in the working folder
-    too.
-    """
-    why = "the run holds no study."
-    for overrides in _list_roots(folder):
-        try:
-            resolved = load(folder / STUDY, overrides)
-        except UserError as error:
-            why = str(error).splitlines()[0]
+    """Returns the files of a source, or why they cannot be read."""
+    why = ""
+    for resolved in find_studies(folder):
+        if isinstance(resolved, str):
+            why = resolved
             continue
         of_source = [one for sources in resolved.sources.values() for one in sources if one.projection.source == source]
         if of_source:
             return list(of_source[0].parts)
         why = f"the run's study has no source {source}."
     return f"the raw row cannot be read: {why} Run the command in the folder of the data."
+
+
+def find_studies(folder: Path) -> Iterator[ResolvedStudy | str]:
+    """Yields the study of a run with its files, as found in each place where they may be, or why they are not there.
+
+    The run keeps the study, but not the folder that it was in. So relative paths are looked up in the working folder
+    too.
+    """
+    places = _list_roots(folder)
+    if not places:
+        yield "the run holds no study."
+    for overrides in places:
+        try:
+            with pin_in(folder):
+                found: ResolvedStudy | str = load(folder / STUDY, overrides)
+        except UserError as error:
+            found = str(error).splitlines()[0]
+        yield found
 
 
 def _list_roots(folder: Path) -> list[list[str]]:

@@ -9,6 +9,7 @@ import msgspec
 
 from unipref.core import hashing, json_files, registry, user_code, yaml_files
 from unipref.core.errors import UserError
+from unipref.core.hub import PINS, read_pins, save_pins
 from unipref.core.records import MAIN
 from unipref.core.run_folder import (
     MANIFEST,
@@ -169,6 +170,8 @@ class ManifestWriter:
         self._record.code = {name: CodeFile(file, hash_) for name, (file, hash_) in user_code.hash_files().items()}
         if self._record.code:
             self._record.study_folder = str(user_code.study_folder())
+        save_pins()
+        self._record.hub = read_pins(folder / PINS)
         raw, text = hide_secrets_in(self._resolved.raw), self._resolved.text
         study = yaml_files.write(raw) if text is None else yaml_files.rewrite(hide_secrets(text), raw)
         json_files.write_text(folder / STUDY, hide_secrets(study))

@@ -1,7 +1,7 @@
 """Says in words which licences of a mix restrict its use, or are unknown: as the sources state them, and no advice."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from unipref.core.records import UNKNOWN
 from unipref.core.run_folder import Manifest, Selected, SourceCounts
@@ -48,6 +48,31 @@ def find_restrictions(licence: str | None) -> list[str]:
         return [UNKNOWN]
     names = [name for name, (pattern, _) in RESTRICTIONS.items() if re.search(pattern, text, re.I)]
     return names or ([] if _KNOWN.search(text) else ["not recognised"])
+
+
+_HUB_IDS = re.compile(
+    r"apache-2\.0|mit|cc-by(?:-nc)?(?:-sa|-nd)?-[234]\.[05]|cc0-1\.0|odc-by|odbl|pddl|bsd-[23]-clause|isc|unlicense|wtfpl|zlib|"
+    r"mpl-2\.0|[al]?gpl-[23]\.0|cdla-(?:permissive-[12]\.0|sharing-1\.0)|openrail|llama[23](?:\.[1-4])?|gemma"
+)
+"""The names of licences in the metadata of a repository on the hub."""
+
+
+def combine_licences(licences: Collection[str | None]) -> dict[str, str]:
+    """Returns the metadata that state the licence of a mix: that of all its sources, or that they differ.
+
+    Args:
+        licences: of each source, as it states it.
+    """
+    names = {re.sub(r"[\s_]+", "-", (licence or UNKNOWN).strip().lower()) for licence in licences}
+    if len(names) == 1 and _HUB_IDS.fullmatch(name := min(names)):
+        return {"license": name}
+    return {"license": "other", "license_name": "of-its-sources", "license_link": "#licences"}
+
+
+def list_hub_datasets(pins: Collection[str]) -> list[str]:
+    """Returns the datasets among names on the hub such as `datasets/OWNER/NAME@main`."""
+    names = (name.removeprefix("datasets/") for name in pins if name.startswith("datasets/"))
+    return sorted({name.partition("@")[0] for name in names})
 
 
 def describe_licences(sources: Mapping[str, SourceCounts], counts: Mapping[str, int], of_what: str) -> list[str]:

@@ -5,7 +5,7 @@ A card needs only `manifest.json` and `scores.json`, so it can be rewritten when
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unipref.core import yaml_files
 from unipref.core.hashing import CARD
@@ -14,8 +14,11 @@ from unipref.core.records import UNKNOWN
 from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, StepRecipe, TrainedStep
 from unipref.core.terminal import show_text
 from unipref.report.content import format_count, format_number
-from unipref.report.licences import MEANING, count_training, describe_licences
+from unipref.report.licences import MEANING, count_training, describe_licences, list_hub_datasets
 from unipref.report.render.markdown import escape
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCardData
 
 AUTO_CLASSES = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 
@@ -44,32 +47,53 @@ def write_cards(run: Path) -> list[Path]:
 
 
 class Card:
-    """The card of one model."""
+    """The card of one model.
 
-    def __init__(self, manifest: Manifest, scores: list[ScoreRow], variant: str, seed: str, step: str) -> None:
+    Args:
+        manifest: of the run.
+        scores: of the run.
+        variant: of the model; so are seed and step.
+        seed: see variant.
+        step: see variant.
+        repo: its name on the hub, for a card there; None: it stays in the run folder.
+        licence: of the model, as its owner states it; None: nobody has stated one.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        scores: list[ScoreRow],
+        variant: str,
+        seed: str,
+        step: str,
+        *,
+        repo: str | None = None,
+        licence: str | None = None,
+    ) -> None:
         self.manifest, self.variant, self.seed, self.step = manifest, variant, seed, step
-        self.scores = scores
+        self.scores, self.repo, self.licence = scores, repo, licence
+        self.place = repo or "FOLDER"
+        base = str(manifest.model).partition("@")[0]
+        # An absolute path is meaningless on other machines.
+        self.base = Path(base).name if Path(base).is_absolute() else base
+        self.base_on_hub: str | None = self.base
         self.trained = manifest.trained(variant, seed)
         self.steps = manifest.steps.get(variant, {})
         self.recipe = self.steps.get(step) or StepRecipe()
         self.sources = manifest.sources_of(variant)
 
     def text(self) -> str:
-        """The whole card: YAML front matter as the hub reads it, then Markdown."""
-        parts = [
-            "---",
-            yaml_files.write(self._front()).rstrip(),
-            "---",
-            "",
-            f"# {escape(str(self.manifest.name))}: {self.step}",
-            "",
-        ]
+        """The whole card: the metadata that the hub reads, then Markdown."""
+        from huggingface_hub import ModelCard
+
+        parts = [f"# {escape(str(self.manifest.name))}: {self.step}", ""]
         parts += [self._what(), "", "## Data", "", *self._data(), "", "## Recipe", "", *self._recipe(), ""]
         if self.manifest.code:
             parts += ["## Code", "", *self._code(), ""]
         parts += ["## Scores", "", *self._scores(), "", "## Limits", "", *self._limits(), ""]
         parts += ["## Use", "", *self._use(), "", "## Versions", "", *self._versions()]
-        return "\n".join(parts) + "\n"
+        body = "\n".join(parts).replace("FOLDER", self.place) + "\n"
+        return str(ModelCard(f"---\n{self._front().to_yaml()}\n---\n\n{body}"))
 
     def _chain(self) -> list[str]:
         """The steps that led to this model, the first one first."""
@@ -81,21 +105,48 @@ class Card:
     def _recipe_of(self, step: str) -> StepRecipe:
         return self.steps.get(step) or StepRecipe(trainer=step)
 
-    def _front(self) -> dict[str, Any]:
-        base = str(self.manifest.model)
-        front: dict[str, Any] = {
-            "library_name": "peft" if self.recipe.adapter else "transformers",
-            # An absolute path is meaningless on other machines.
-            "base_model": Path(base).name if Path(base).is_absolute() else base,
-            "tags": ["unipref", "trl", *dict.fromkeys(self._recipe_of(step).trainer for step in self._chain())],
-        }
-        # Nobody has stated a licence of this model; those of its base model and its data apply.
-        return front | {"license": "other", "license_name": "of-its-base-model-and-data", "license_link": "#data"}
+    def _front(self) -> "ModelCardData":
+        from huggingface_hub import ModelCardData
+
+        # Unless its owner states a licence of this model, those of its base model and its data apply.
+        terms: dict[str, Any] = {"license": self.licence or "other"}
+        if self.licence is None:
+            terms |= {"license_name": "of-its-base-model-and-data", "license_link": "#data"}
+        return ModelCardData(
+            library_name="peft" if self.recipe.adapter else "transformers",
+            base_model=self.base_on_hub,
+            tags=["unipref", "trl", *dict.fromkeys(self._recipe_of(step).trainer for step in self._chain())],
+            datasets=list_hub_datasets(self.manifest.hub) or None,
+            **terms,
+            **self._results(),
+        )
+
+    def _results(self) -> dict[str, Any]:
+        """The scores as the hub shows them, of a card for the hub."""
+        from huggingface_hub import EvalResult
+
+        rows = [row for row in self.scores if self._is_own(row) and row.slice == "all"]
+        if not rows or not self.repo:
+            return {}
+        task = "text-classification" if self.recipe.model_kind == "reward" else "text-generation"
+        results = [
+            EvalResult(
+                task_type=task,
+                dataset_type=row.benchmark,
+                dataset_name=row.benchmark,
+                dataset_split=row.split,
+                dataset_config=row.mode,
+                metric_type=row.metric,
+                metric_value=row.value,
+            )
+            for row in rows
+        ]
+        return {"model_name": self.repo.rpartition("/")[2], "eval_results": results}
 
     def _what(self) -> str:
         kind = "A reward model" if self.recipe.model_kind == "reward" else "A language model"
         steps = " → ".join(self._chain())
-        origin = f"made from {escape(self._front()['base_model'])} by {steps}"
+        origin = f"made from {escape(self.base)} by {steps}"
         return f"{kind}, {origin} (variant {self.variant}, seed {self.seed}) with unipref {self.manifest.unipref}."
 
     def _data(self) -> list[str]:

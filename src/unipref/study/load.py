@@ -12,6 +12,7 @@ from typing import Any
 from unipref.core import registry, user_code, yaml_files
 from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
+from unipref.core.hub import is_model_name, parse_model
 from unipref.core.leaves import iterate_leaves
 from unipref.core.records import BASE, MAIN
 from unipref.models import gguf
@@ -178,12 +179,24 @@ def _write_rows(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> N
 
 
 def resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
-    """Makes a model folder or GGUF file relative to the study file absolute; a hub name stays."""
+    """Makes a model folder or GGUF file relative to the study file absolute; a hub name gets its `revision`.
+
+    Raises:
+        UserError: there is a revision, but no model on the hub.
+    """
+    revision = raw.get("revision")
     if isinstance(raw.get("model"), str):
         value = expand_path(raw["model"], where)
         path = folder / value
         is_here = path.is_dir() or (path.suffix.lower() == gguf.SUFFIX and path.is_file())
         raw["model"] = str(path.resolve()) if is_here else value
+    if isinstance(revision, str):
+        if not isinstance(raw.get("model"), str) or not is_model_name(raw["model"]):
+            mend = "Remove it, or give the model as OWNER/NAME."
+            raise UserError("a revision is for a model on the hub.", where=f"{where[:-5]}revision", mend=mend)
+        address = parse_model(raw["model"], where, revision)
+        raw["model"] = f"{address.repo}@{address.revision}"
+        del raw["revision"]
 
 
 def _resolve_selection(settings: Any, folder: Path) -> None:

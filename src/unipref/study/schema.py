@@ -92,7 +92,10 @@ class Study(Settings):
     name: str = "study"
     """Title of the report."""
     model: str | None = None
-    """The model to start from: a hub name or a folder. Needed to train and evaluate."""
+    """The model to start from: a folder, or `OWNER/NAME` or `OWNER/NAME@REVISION` on the hub. Needed to train and
+    evaluate."""
+    revision: str | None = None
+    """Commit, branch or tag of the model on the hub. A run resolves a branch or tag once, and keeps its commit."""
     data_root: str = "."
     """The folder in which relative paths start; itself relative to the study file. It may use environment variables."""
     sources: Annotated[list[Source], Field(min_length=1)]

@@ -10,6 +10,7 @@ from pydantic import Field
 from unipref.core import registry
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
+from unipref.core.hub import is_address
 from unipref.core.leaves import iterate_leaves
 from unipref.core.records import UNKNOWN, Axis
 from unipref.core.secrets import hide_secrets
@@ -34,8 +35,10 @@ class Source(Settings):
     name: Name
     """The name of the source in the results; unique."""
     path: FilePath | Annotated[list[FilePath], Field(min_length=1)] | None = None
-    """Files, globs or folders, relative to `data_root`; `book.xlsx#Sheet` for a sheet other than the first. Without
-    it, unipref fetches a known dataset from the hub."""
+    """Files, globs or folders, relative to `data_root`; `book.xlsx#Sheet` for a sheet other than the first.
+    `hf://datasets/OWNER/NAME/FILES` is fetched from the hub. Without it, unipref fetches a known dataset from there."""
+    revision: str | None = None
+    """Commit, branch or tag of the files on the hub. A run resolves a branch or tag once, and keeps its commit."""
     dataset: str | None = None
     """A known dataset (`unipref list datasets`): format, mapping, objective and licence come from the catalog."""
     format: str | None = None
@@ -127,9 +130,20 @@ def _find_parts(
     if source.path is not None:
         paths = [source.path] if isinstance(source.path, str) else source.path
         expanded = [expand_variables(p) for p in paths]
-        files = parts(expanded, root, f"{where}.path", limits=limits, follow_links=source.follow_links, unread=unread)
+        if source.revision and not any(map(is_address, expanded)):
+            mend = "Remove it, or give 'path' as hf://datasets/OWNER/NAME/FILES."
+            raise UserError("a revision is for files on the hub.", where=f"{where}.revision", mend=mend)
+        files = parts(
+            expanded,
+            root,
+            f"{where}.path",
+            limits=limits,
+            follow_links=source.follow_links,
+            unread=unread,
+            revision=source.revision,
+        )
     elif entry is not None and entry.hub is not None:
-        files = hub_parts(entry.hub, f"{where}.dataset", limits=limits)
+        files = hub_parts(entry.hub, f"{where}.dataset", limits=limits, revision=source.revision)
     else:
         reason = "" if entry is None else f", and '{entry.name}' cannot be fetched from the hub"
         mend = "Give files, globs or folders, relative to data_root."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unipref.core import attempts
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
-from unipref.models import adapter_merge, image_processor, opening
+from unipref.models import adapter_merge, hub_models, image_processor, opening
 from unipref.models.adapter_merge import MergeDifference, Probes, Sequences
 from unipref.models.loading import base_model, load_model
 from unipref.train import processes
@@ -57,6 +57,7 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
     # The adapter belongs to the model the study named, not to a merged copy that is removed after the step.
     base = opening.describe_base(start.policy, adapter, job.run)
     model.peft_config["default"].base_model_name_or_path = base
+    model.peft_config["default"].revision = hub_models.find_commit(start.policy)
     model.save_pretrained(adapter, save_embedding_layers=False, **gathered)
     (adapter / "README.md").unlink(missing_ok=True)  # an empty form that peft writes
     if not trainer.merge_adapter:

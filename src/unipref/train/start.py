@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unipref.core.errors import UserError
 from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_text, remove_marks
 from unipref.core.template_turns import TRAINED, keep_reasoning, takes_list, to_turns
-from unipref.models import adapter_merge, gguf, image_processor, opening
+from unipref.models import adapter_merge, hub_models, image_processor, opening
 from unipref.models.loading import base_model, context_length, is_reward_model, load_merged, load_tokenizer
 from unipref.models.reward_axes import read_axes
 
@@ -23,7 +23,7 @@ class Start:
     """A model to train.
 
     Attributes:
-        folder: folder or hub name that plain transformers loads. Never an adapter: for a reference model TRL loads the
+        folder: folder that plain transformers loads. Never an adapter: for a reference model TRL loads the
             same name again, and of an adapter it would load the base.
         policy: the name in the study; it may be an adapter.
         tokenizer: with a chat template and a pad token that is not eos.
@@ -75,7 +75,7 @@ def open_start(
     set_special_tokens(tokenizer, special_tokens)
     set_reasoning(tokenizer, reasoning)
     grown = tokenizer.pad_token_id >= config.get_text_config().vocab_size
-    folder, merged = gguf.open_as_folder(name), None
+    folder, merged = hub_models.open_as_folder(name), None
     if grown or opening.is_adapter(name):
         model, merged = load_merged(name, head)
         if grown:

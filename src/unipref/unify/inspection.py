@@ -16,6 +16,7 @@ from unipref.core.records import Reject
 from unipref.core.terminal import show_name
 from unipref.core.values import value_key
 from unipref.sources import UnreadFiles, catalog, parts, peek, read, rows_inside, unusual_delimiter
+from unipref.sources.hub import describe_revision
 from unipref.sources.limits import without_advice
 from unipref.sources.reading_notes import collect_notes
 from unipref.unify.detection.deciding_axis import find_deciding_axis
@@ -142,6 +143,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
                 label = piece.origin.partition(f"!{show_name(piece.member)}")[0] if piece.member else piece.origin
                 places[len(inspections)] = place
                 inspection, rows = _inspect(place, label)
+                inspection.source.update(describe_revision(str(path)) if inspection.source else {})
                 if len(places) <= MAX_JOINED_FILES:
                     rows_of[len(inspections)] = rows
                 inspections.append(inspection)

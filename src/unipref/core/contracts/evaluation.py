@@ -69,7 +69,8 @@ class Benchmark(Choice):
     """File name -> SHA-256 of the published data. If a file differs, a note says so."""
 
     data: str | None = None
-    """Folder or file with the benchmark's data, relative to `data_root`; None: the run's own splits."""
+    """Folder or file with the benchmark's data, relative to `data_root`, or `hf://datasets/OWNER/NAME@REVISION/PATH` on
+    the hub; None: the run's own splits."""
     data_hash: str | None = None
     """The expected hash of the data, as an earlier evaluation printed it. Other data are an error."""
     limit: int | None = None

@@ -130,6 +130,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
             installed.
         model, model_hash: the study's model, and the hash of its files or its name on the hub.
         model_quantization: how a GGUF file stored the model's weights.
+        hub: name on the hub, such as `datasets/OWNER/NAME@main` -> the commit that the run uses.
         selected, preflight: variant -> seed -> record.
         train: variant -> seed -> step -> record; steps: variant -> step -> recipe.
         effects: objective -> the smallest gain that matters to verdicts.
@@ -152,6 +153,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     preflight: dict[str, dict[str, Preflight]] = {}
     model_hash: str | None = None
     model_quantization: str | None = None
+    hub: dict[str, str] = {}
     train: dict[str, dict[str, dict[str, TrainedStep]]] = {}
     steps: dict[str, dict[str, StepRecipe]] = {}
     evaluated: list[Evaluated] = []

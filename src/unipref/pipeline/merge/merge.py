@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +21,7 @@ from unipref.core.chat_models import Policy
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name, report_missing_resources
 from unipref.core.folder_lock import use_alone
+from unipref.core.hub import pin_in
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import RunFolder, SourceCounts
@@ -139,9 +140,11 @@ def trace(
     return rows
 
 
-def _use_run(run: Path) -> AbstractContextManager[None]:
-    """Holds the lock of the run folder; of a read-only one, into which nothing writes, none."""
-    return use_alone(run) if os.access(run, os.W_OK) else nullcontext()
+@contextmanager
+def _use_run(run: Path) -> Iterator[None]:
+    """Holds the lock of the run folder; of a read-only one, into which nothing writes, none. Uses its pins."""
+    with use_alone(run) if os.access(run, os.W_OK) else nullcontext(), pin_in(run):
+        yield
 
 
 class _Measurement:

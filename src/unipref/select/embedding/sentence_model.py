@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unipref.core import hub
 from unipref.core.errors import UserError, first_line, needs_extra
 from unipref.core.text_keys import digest
+from unipref.models import hub_models
 from unipref.select.text_cache import Texts, compute_cached, make_folder_name
 
 if TYPE_CHECKING:
@@ -71,7 +73,9 @@ def _find_model(model: str) -> str:
 
 
 def _identify(model: str) -> str:
-    """Returns what identifies a model: its name, and for a folder the state of its files."""
+    """Returns what identifies a model: its name and commit, and for a folder the state of its files."""
+    if hub.is_model_name(model):
+        return hub_models.make_key(model)
     path = Path(model).expanduser()
     if not path.is_dir():
         return model
@@ -100,24 +104,16 @@ def _load(model: str, precision: str) -> "SentenceTransformer":
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    path = Path(model).expanduser()
     try:
-        return _load_from_disk_first(SentenceTransformer, str(path) if path.is_dir() else model, precision)
-    # The hub's client raises errors of several libraries: no network, no such name, a broken folder.
+        settings: dict[str, Any] = {"model_kwargs": {"dtype": precision, "use_safetensors": True}}
+        folder = str(Path(hub_models.open_as_folder(model)).expanduser())
+        return SentenceTransformer(folder, local_files_only=True, trust_remote_code=False, **settings)
+    except UserError:
+        raise
+    # The library raises errors of several others: a file that is missing, a broken folder.
     except Exception as error:
         raise UserError(
             f"the embedder cannot be loaded: {first_line(error)}",
             where=model,
             mend="Give the folder of a sentence-transformers model, or use 'tfidf', which needs no model.",
         ) from error
-
-
-def _load_from_disk_first(loader: "type[SentenceTransformer]", model: str, precision: str) -> "SentenceTransformer":
-    """Loads the model without asking the hub if it is on this machine; that works offline and without waiting."""
-    settings: dict[str, Any] = {"model_kwargs": {"dtype": precision, "use_safetensors": True}}
-    try:
-        return loader(model, local_files_only=True, trust_remote_code=False, **settings)
-    except (OSError, ValueError):
-        if Path(model).is_dir():
-            raise
-        return loader(model, trust_remote_code=False, **settings)

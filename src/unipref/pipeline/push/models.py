@@ -1,0 +1,158 @@
+"""Finds the files of a run's model, reward model or adapter to send, and writes its card."""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from unipref.analysis.best_model import find_model
+from unipref.core.errors import UserError, near_name
+from unipref.core.hub import parse_model
+from unipref.core.records import MAIN
+from unipref.core.run_folder import Manifest, RunFolder
+from unipref.core.terminal import show_text
+from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, holds_weights
+from unipref.pipeline.push.content import Content, SentFile, clean_model_json, is_path_like
+from unipref.report.licences import count_training
+from unipref.report.model_card import Card
+
+SENT = re.compile(
+    r"(?:adapter_)?model(?:-\d+-of-\d+)?\.safetensors|(?:adapter_)?model\.safetensors\.index\.json|.*config\.json|"
+    r"tokenizer.*|special_tokens_map\.json|added_tokens\.json|vocab\..*|merges\.txt|.*\.jinja|.*\.model|spiece.*"
+)
+"""The files that transformers and peft load. Records of the training, its data and its checkpoints are not sent."""
+STALE = ("*.safetensors", "*.safetensors.index.json")
+"""Older files in the repository that would be loaded with the new ones."""
+
+
+class Place(NamedTuple):
+    """A trained step."""
+
+    variant: str
+    seed: str
+    step: str
+
+
+def make_content(run: Path, repo: str, what: str, place: str | None, base: str | None, licence: str | None) -> Content:
+    """Finds the files.
+
+    Args:
+        run: the run folder.
+        repo: the model's name on the hub, for the card.
+        what: 'model', 'reward_model' or 'adapter'.
+        place: VARIANT/SEED/STEP; None: the best model, or the only reward model.
+        base: for an adapter, the name of its base on the hub; None: as the adapter names it.
+        licence: as the owner states it; None: that of its base and its data.
+
+    Raises:
+        UserError: there is no such model, or a file of it must not be sent.
+    """
+    folder = RunFolder(run)
+    found = _find_place(run, folder.manifest, what, place)
+    trained = folder.manifest.trained(found.variant, found.seed)[found.step]
+    source = run / trained.folder
+    if what == "adapter":
+        source = source / "adapter" if (source / "adapter" / ADAPTER_CONFIG).is_file() else source
+    _check_kind(source, what)
+    files = [path for path in sorted(source.iterdir()) if path.is_file() and SENT.fullmatch(path.name)]
+    if what == "adapter" and source.name == "adapter":
+        own = {path.name for path in files}
+        beside = [path for path in sorted(source.parent.iterdir()) if path.is_file() and _is_tokenizer(path.name)]
+        files += [path for path in beside if path.name not in own]
+    card = _make_card(folder, found, repo, what, licence)
+    content = Content("model", [SentFile("README.md", card.encode())], STALE)
+    content.files += [_clean(path, base) for path in files]
+    counts, _ = count_training(folder.manifest, found.variant, found.seed)
+    sources = folder.manifest.sources_of(found.variant)
+    content.licences = [sources[name].licence for name in counts if name in sources]
+    left_out = sorted(path.name for path in source.iterdir() if path not in files and path.name != "README.md")
+    content.notes.append(f"{'/'.join(found)}; not sent: {', '.join(left_out) or 'nothing'}")
+    return content
+
+
+def _find_place(run: Path, manifest: Manifest, what: str, place: str | None) -> Place:
+    kind = "reward" if what == "reward_model" else "policy"
+    steps = {
+        Place(variant, seed, step): manifest.steps[variant][step]
+        for variant, seed, step, _ in manifest.trained_steps()
+        if step in manifest.steps.get(variant, {})
+    }
+    fitting = [found for found, recipe in steps.items() if recipe.model_kind == kind]
+    if place is not None:
+        names = {"/".join(found): found for found in fitting}
+        if place not in names:
+            raise UserError(
+                f"the run has no {what.replace('_', ' ')} '{place}'.", where="--model", mend=near_name(place, names)
+            )
+        return names[place]
+    if not fitting:
+        raise UserError(
+            f"the run has no {what.replace('_', ' ')}.", where=str(run), mend="Train one: unipref run STUDY"
+        )
+    if kind == "reward":
+        return next((found for found in fitting if found.variant == MAIN), fitting[0])
+    path, choice = find_model(run)
+    return next(
+        (found for found in fitting if run / manifest.trained(found.variant, found.seed)[found.step].folder == path),
+        Place(choice.variant, str(choice.seed), choice.step),
+    )
+
+
+def _check_kind(source: Path, what: str) -> None:
+    """Checks that the folder holds what is to be sent.
+
+    Raises:
+        UserError: it does not.
+    """
+    if what == "adapter":
+        if not (source / ADAPTER_CONFIG).is_file():
+            mend = "Train with 'lora', or push the whole model: --what model"
+            raise UserError("the model has no adapter.", where=str(source), mend=mend)
+        return
+    if (source / ADAPTER_CONFIG).is_file():
+        mend = "Push it as an adapter: --what adapter. For a whole model, train with merge_adapter: true."
+        raise UserError("this step saved an adapter alone.", where=str(source), mend=mend)
+    if not (source / CONFIG).is_file() or not holds_weights(source):
+        raise UserError("the folder holds no whole model.", where=str(source), mend="Train it again: unipref run STUDY")
+
+
+def _is_tokenizer(name: str) -> bool:
+    return SENT.fullmatch(name) is not None and not name.endswith(("safetensors", "index.json")) and name != CONFIG
+
+
+def _clean(path: Path, base: str | None) -> SentFile:
+    """A file to send; JSON without the places that transformers noted, and an adapter with a base on the hub."""
+    if path.suffix != ".json" or path.name in ("tokenizer.json", "vocab.json"):
+        return SentFile(path.name, path)
+    text = path.read_text(encoding="utf-8")
+    value = json.loads(text)
+    if path.name == ADAPTER_CONFIG:
+        recorded = str(value.get("base_model_name_or_path"))
+        if base is not None:
+            address = parse_model(base, "--base")
+            revision = None if address.revision == "main" else address.revision
+            value |= {"base_model_name_or_path": address.repo, "revision": revision}
+        elif is_path_like(recorded):
+            raise UserError(
+                "the adapter's base is a folder, which others do not have.",
+                where=f"{path}: base_model_name_or_path",
+                mend="Push the base first, and name it: --base OWNER/NAME",
+            )
+    cleaned = clean_model_json(value, str(path))
+    return SentFile(path.name, path if cleaned == json.loads(text) else _encode(cleaned))
+
+
+def _encode(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _make_card(folder: RunFolder, place: Place, repo: str, what: str, licence: str | None) -> str:
+    card = Card(folder.manifest, folder.scores(), *place, repo=repo, licence=licence)
+    if what == "adapter":
+        card.recipe = msgspec.structs.replace(card.recipe, adapter=True)
+        card.steps = {**card.steps, place.step: card.recipe}
+    if is_path_like(card.base) or "/" not in card.base:
+        card.base_on_hub = None
+    return show_text(card.text())
