@@ -114,8 +114,9 @@ def _decode_by_standard_library(text: str) -> Row | Reject:
     except RecursionError:
         return Reject(Reason.NOT_JSON, "the values are nested too deeply.")
     except ValueError as error:
-        is_placed = isinstance(error, json.JSONDecodeError)
-        place = f"{error.msg.removesuffix(' at')} at character {error.pos + 1} of the row" if is_placed else str(error)
+        place = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            place = f"{error.msg.removesuffix(' at')} at character {error.pos + 1} of the row"
         return Reject(Reason.NOT_JSON, f"not JSON: {place}; found {excerpt(text)}.")
     return as_row(value, text)
 

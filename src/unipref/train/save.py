@@ -85,7 +85,8 @@ def _find_dtype(trainer: TrlTrainer, start: Start, model: Any) -> "torch.dtype":
     import torch
 
     if trainer.saved_dtype != "base":
-        return getattr(torch, trainer.saved_dtype)
+        named: torch.dtype = getattr(torch, trainer.saved_dtype)
+        return named
     config = opening.open_config(start.folder)
     found = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
     return found if isinstance(found, torch.dtype) else model.dtype

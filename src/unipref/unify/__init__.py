@@ -165,10 +165,10 @@ def unify(
     shutil.rmtree(work)
     if not written.kept.total():
         lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
-        for source, record in records.items():
-            lines += describe_rejects(source, record)
-            if missing := record.get("missing_columns"):
-                lines.append(f"{source}: {describe_missing_columns(missing)}")
+        for name, record in records.items():
+            lines += describe_rejects(name, record)
+            if "missing_columns" in record:
+                lines.append(f"{name}: {describe_missing_columns(record['missing_columns'])}")
         raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
     return records
 

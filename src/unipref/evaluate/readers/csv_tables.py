@@ -37,8 +37,10 @@ def read_table(
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
-            records = _numbered_records(csv.reader(file, delimiter=delimiter, quoting=quoting))
+            is_quoted = delimiter == ","
+            records = _numbered_records(
+                csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE)
+            )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"the file cannot be read as a table: {error}.", where=str(path)) from error
     header = records[0][1] if records else []

@@ -37,12 +37,13 @@ def estimate_seconds(
     if trainer.view().prompts_only or not lengths or speed <= 0:
         return None
     mean = sum(lengths) / len(lengths)
-    rows = settings["per_device_train_batch_size"] * int(settings.get("gradient_accumulation_steps") or 1)
-    tokens = steps * rows * trainer.sequences_per_row * mean
+    rows: int = settings["per_device_train_batch_size"] * int(settings.get("gradient_accumulation_steps") or 1)
+    tokens: float = steps * rows * trainer.sequences_per_row * mean
     passes = PASSES_FULL if trainer.lora is None else PASSES_ADAPTER
     passes += 1.0 if settings.get("gradient_checkpointing") else 0.0
     passes += 1.0 if trainer.reads_reference else 0.0
     merged = trainer.lora is not None and trainer.merge_adapter
     probed = 2 * PROBE_ROWS * min(mean, PROBE_TOKENS) if merged else 0.0
     fixed = SECONDS_OF_START + 3 * model_bytes / BYTES_PER_SECOND
-    return round(fixed + SECONDS_OF_STEP * steps + (tokens * passes + probed) / speed, 1)
+    seconds: float = round(fixed + SECONDS_OF_STEP * steps + (tokens * passes + probed) / speed, 1)
+    return seconds
