@@ -7,7 +7,7 @@ import pytest
 from unipref.core.scores import Score
 from unipref.core.stats.chance import UNTESTED, describe_chance, hides_bias, is_below_chance, is_guessing, shows_bias
 from unipref.core.stats.statistic import mean
-from unipref.evaluate import _chance_notes
+from unipref.evaluate import chance_notes
 from unipref.report.scores import ScoreRow, group_by_measure, label_models
 from unipref.report.sections.results import describe_changes
 
@@ -61,7 +61,7 @@ def test_a_skill_that_is_clearly_below_chance_is_worse_than_guessing() -> None:
         "no better than guessing",
     ]
     assert not is_below_chance(bias(-0.4, -0.5, -0.3))
-    notes = _chance_notes([worse, msgspec.structs.replace(unclear, mode="chat")])
+    notes = chance_notes([worse, msgspec.structs.replace(unclear, mode="chat")])
     assert notes == [
         "no better than guessing (chat).",
         f"worse than guessing ({worse.mode}): the model tends to the wrong answer.",
