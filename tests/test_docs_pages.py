@@ -51,8 +51,8 @@ def test_the_pages_run_as_they_are_written(tmp_path: Path, tiny_model: Path, mon
     monkeypatch.chdir(tmp_path)
 
     follow("start.md", tmp_path)
-    (row,) = [json.loads(line) for line in (tmp_path / "votes-export/train.jsonl").read_text().splitlines()]
-    assert row["chosen"][-1]["content"] == "Io."
+    rows = [json.loads(line) for line in (tmp_path / "votes-export/train.jsonl").read_text().splitlines()]
+    assert {row["chosen"][-1]["content"] for row in rows} == {"Io.", "Titan."}
 
     follow("own_feedback.md", tmp_path)
     run = tmp_path / "runs/own"

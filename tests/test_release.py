@@ -47,9 +47,8 @@ def test_the_changelog_has_a_part_for_this_version_in_the_agreed_form() -> None:
 
 
 def test_every_file_of_the_package_is_in_the_wheel() -> None:
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
-        "package-data"
-    ]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["unipref"]
     package = ROOT / "src" / "unipref"
     left_out = {
         path.relative_to(package).as_posix()
