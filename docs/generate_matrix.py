@@ -34,12 +34,13 @@ ROW: Row = {
     "confidence": 0.875,
     **SCORES,
 }
-"""A preference with all numbers, so that a trainer leaves out a shape for the shape alone."""
+"""A preference with all numbers."""
 HEAD = """# Formats and trainers
 
 Which trainer learns from which format's preferences? *yes*: from all of them. Other cells name the preferences that it
 uses; the trainer leaves out the others, counts them and gives the reason (`left_out` in the manifest). *no*: the
-format has no preference for it, and the step ends with an error if no other source has one.
+format has no preference for it, and the step ends with an error if no other source has one. *only with scores*: the
+format compares answers without scores, unless a setting of it names some.
 
 A *pair* is a chosen and a rejected answer to one prompt. Verdicts on single answers become a pair where one prompt has
 a good and a bad answer; otherwise they stay one good or one bad answer. Sources mix: one study can use all formats,
@@ -65,30 +66,39 @@ def format_shapes(form: type[Format]) -> str:
     return given if form.has_pairs({}) == form.has_pairs(form.example["settings"]) else f"{given} (see its settings)"
 
 
-def find_used(trainer: type[Trainer]) -> set[str]:
-    """Returns the shapes of which a trainer uses preferences."""
+def has_scores(form: type[Format]) -> bool:
+    """Returns whether a format scores answers, as in its example."""
+    made: Any = registry.make("format", form.name(), form.example["settings"], "docs")
+    return bool(made.axes())
+
+
+def find_used(trainer: type[Trainer], with_scores: bool) -> set[str]:
+    """Returns the shapes of which a trainer uses preferences, with or without scores."""
     made: Any = registry.make("trainer", trainer.name(), trainer.example["settings"], "docs")
-    view = made.view()
-    return {name for name, sides in SHAPES.items() if isinstance(view.examples({**ROW, **sides}), list)}
+    view, row = made.view(), ROW if with_scores else {**ROW, **dict.fromkeys(SCORES), "axes": []}
+    return {name for name, sides in SHAPES.items() if isinstance(view.examples({**row, **sides}), list)}
 
 
-def format_cell(shapes: tuple[str, ...], used: set[str]) -> str:
+def format_cell(form: type[Format], trainer: type[Trainer]) -> str:
     """Says which of a format's preferences a trainer uses."""
+    shapes, is_scored = find_shapes(form), has_scores(form)
+    used = find_used(trainer, with_scores=is_scored)
     both = [shape for shape in shapes if shape in used]
     if len(both) == len(shapes):
         return "yes"
+    if not both and not is_scored and find_used(trainer, with_scores=True) & set(shapes):
+        return "only with scores"
     return ", ".join(both) or "no"
 
 
 def format_page() -> str:
     """Returns the text of the page."""
     trainers = [one for one in map(_find("trainer"), registry.list_own_names("trainer")) if issubclass(one, TrlTrainer)]
-    used = {trainer.name(): find_used(trainer) for trainer in trainers}
-    links = [f"[{name}](choices/trainers/{name}.md)" for name in used]
+    links = [f"[{trainer.name()}](choices/trainers/{trainer.name()}.md)" for trainer in trainers]
     lines = [f"| format | gives | {' | '.join(links)} |", f"|{'---|' * (len(links) + 2)}"]
     for name in registry.list_own_names("format"):
         form = _find("format")(name)
-        cells = " | ".join(format_cell(find_shapes(form), of_trainer) for of_trainer in used.values())
+        cells = " | ".join(format_cell(form, trainer) for trainer in trainers)
         lines.append(f"| [{name}](choices/formats/{name}.md) | {format_shapes(form)} | {cells} |")
     return HEAD + "\n".join(lines) + "\n" + TAIL
 
