@@ -13,7 +13,7 @@ ARG EXTRAS=
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 PATH=/opt/unipref/bin:$PATH
 
-RUN command -v python3 >/dev/null && python3 -m venv --help >/dev/null \
+RUN python3 -c 'import ensurepip' 2>/dev/null \
     || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv \
         && rm -rf /var/lib/apt/lists/*)
 RUN python3 -m venv /opt/unipref

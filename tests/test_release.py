@@ -53,7 +53,7 @@ def test_every_file_of_the_package_is_in_the_wheel() -> None:
     left_out = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*")
-        if path.is_file() and path.suffix not in {".py", ".pyc"}
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
     }
     left_out = {name for name in left_out if not any(fnmatch(name, pattern) for pattern in patterns)}
     assert not left_out, f"add to package-data in pyproject.toml: {sorted(left_out)}"
