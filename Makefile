@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 # One torch thread in each of the two test processes: more threads than free cores slow each other down.
 PYTEST := env OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test check trust trials lint types durations format docs clean
+.PHONY: help demo test check trust trials lint types durations format docs wheel lowest clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -65,11 +65,30 @@ format: .venv/installed-dev  ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/installed-dev  ## regenerate the pages of docs/ that are made from the code
-	$(BIN)/python docs/generate.py
-	$(BIN)/python docs/generate_exports.py
-	$(BIN)/python docs/generate_export_targets.py
-	$(BIN)/python docs/generate_licences.py
+docs: .venv/installed-dev  ## write the pages that are made from the code, and build the documentation into site/
+	for page in docs/generate*.py; do $(BIN)/python $$page || exit 1; done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+.venv/installed-release: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) build uv
+	touch $@
+
+wheel: .venv/installed-release  ## build the packages into dist/, install the wheel in a new environment and run it there
+	rm -rf dist .venv/wheel
+	$(BIN)/python -m build
+	$(PYTHON) -m venv .venv/wheel
+	.venv/wheel/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	    --constraint constraints.txt dist/unipref-*.whl
+	PYTHONPATH=tests .venv/wheel/bin/python -P tests/support/try_wheel.py
+
+# The lowest versions that pyproject.toml allows. LOWEST="--override FILE" replaces some, such as a torch without CUDA.
+LOWEST_PYTHON := .venv/lowest/bin/python
+lowest: .venv/installed-release  ## run the fast tests of some folders with the lowest versions of the dependencies
+	$(BIN)/uv venv --quiet --clear .venv/lowest
+	$(BIN)/uv pip install --quiet --python $(LOWEST_PYTHON) --resolution lowest-direct $(LOWEST) --editable .
+	$(BIN)/uv pip install --quiet --python $(LOWEST_PYTHON) $(LOWEST) --editable . \
+	    pytest pytest-xdist hypothesis jsonschema pandas
+	$(LOWEST_PYTHON) -m pytest -q -m "not slow" tests/select tests/sources tests/train/trainers tests/unify/formats
 
 clean:  ## remove the environment, caches and the demo
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo src/*.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site demo src/*.egg-info

@@ -22,6 +22,11 @@ NOT_IMPORTED = {
     "pytest-xdist": "a plug-in of pytest",
     "mypy": "a command, whose version is read",
     "import-linter": "a command",
+    "mkdocs-material": "the theme that mkdocs.yml names",
+    "mkdocstrings": "a plug-in that mkdocs.yml names",
+    "mkdocs-awesome-nav": "a plug-in that mkdocs.yml names",
+    "build": "a command of `make wheel`",
+    "uv": "a command of `make lowest`",
 }
 """Declared, though no code imports it -> why."""
 IMPORTED_AS = {"PIL": "pillow"}
@@ -83,22 +88,25 @@ def is_import_or_skip(node: ast.AST) -> TypeGuard[ast.Call]:
 
 MAIN = declared(PROJECT["dependencies"])
 EXTRAS = {name: declared(requirements) for name, requirements in PROJECT["optional-dependencies"].items()}
+OF_DEVELOPMENT = ("dev", "docs", "release")
+"""Extras for those who work on unipref; the package does not import them."""
 
 
 def test_whatever_the_package_imports_is_declared() -> None:
-    allowed = MAIN.union(*(EXTRAS[name] for name in EXTRAS if name != "dev"))
+    allowed = MAIN.union(*(EXTRAS[name] for name in EXTRAS if name not in OF_DEVELOPMENT))
     missing = {name: sorted(files) for name, files in imported("src").items() if name not in allowed}
     assert not missing, f"imported, not declared in pyproject.toml: {missing}"
 
 
-@pytest.mark.parametrize("extra", [None, *(name for name in EXTRAS if name != "dev")])
+@pytest.mark.parametrize("extra", [None, *(name for name in EXTRAS if name not in OF_DEVELOPMENT)])
 def test_whatever_is_declared_is_imported_by_the_package(extra: str | None) -> None:
     unused = (MAIN if extra is None else EXTRAS[extra]) - imported("src").keys() - NOT_IMPORTED.keys()
     assert not unused, f"declared in pyproject.toml, not imported: {sorted(unused)}"
 
 
 def test_tools_of_development_are_used() -> None:
-    unused = EXTRAS["dev"] - imported("tests", "benchmarks").keys() - NOT_IMPORTED.keys()
+    tools = set().union(*(EXTRAS[name] for name in OF_DEVELOPMENT))
+    unused = tools - imported("tests", "benchmarks").keys() - NOT_IMPORTED.keys()
     assert not unused, f"declared for development, not imported by tests or benchmarks: {sorted(unused)}"
 
 
@@ -110,5 +118,5 @@ def test_reasons_are_for_what_is_declared_and_not_imported() -> None:
 def test_whatever_is_declared_has_a_tested_version() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {canonical(line.split("==")[0]) for line in lines if "==" in line}
-    missing = MAIN | EXTRAS["eval"] | EXTRAS["dedup"] | EXTRAS["dev"]
+    missing = MAIN.union(EXTRAS["eval"], EXTRAS["dedup"], *(EXTRAS[name] for name in OF_DEVELOPMENT))
     assert not missing - pinned, f"no version in constraints.txt: {sorted(missing - pinned)}"

@@ -1,7 +1,10 @@
 """The documents cannot drift: generated pages are current, commands, files and public names exist."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,18 +17,68 @@ from unipref.core import registry, yaml_files
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+MOST_LINES_OF_README = 130
 COMMANDS = set(typer.main.get_command(cli.app).commands)
 
 
+def load_generator(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_pages_of_choices_are_current():
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    pages = generate.format_pages()
+    pages = load_generator("generate").format_pages()
     for path, text in pages.items():
         assert path.is_file(), f"{path.name} is missing, run: make docs"
         assert path.read_text(encoding="utf-8") == text, f"{path.name} differs, run: make docs"
     assert {path for path in pages if path.parent != ROOT / "docs"} == set((ROOT / "docs" / "choices").rglob("*.md"))
+
+
+@pytest.mark.parametrize("name", ["generate_api", "generate_matrix", "generate_reasons"])
+def test_a_page_made_from_the_code_is_current(name):
+    generator = load_generator(name)
+    assert generator.PAGE.read_text(encoding="utf-8") == generator.format_page(), "run: make docs"
+
+
+def test_every_reason_of_the_page_is_explained():
+    meanings = load_generator("generate_reasons").read_meanings()
+    assert set(meanings) == {str(reason) for reason in unipref.Reason}
+
+
+def test_every_public_name_is_on_the_page_of_python():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^::: unipref\.[\w.]*?(\w+)$", page, re.MULTILINE))
+    assert named >= {name for name in unipref.__all__ if not name.startswith("_")}
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_warnings(tmp_path):
+    pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
+    pytest.importorskip("material", reason="the extra 'docs' is not installed")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path / "site"],
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    pages = {page.relative_to(ROOT / "docs").with_suffix(".html") for page in (ROOT / "docs").rglob("*.md")}
+    assert [page for page in pages if not (tmp_path / "site" / page).is_file()] == []
+    found = (tmp_path / "site/api.html").read_text(encoding="utf-8")
+    assert 'id="unipref.pipeline.api.run"' in found
+    # Names of pages in code marks are links, and no page loads anything from elsewhere.
+    assert 'href="reasons.html"' in (tmp_path / "site/errors.html").read_text(encoding="utf-8")
+    home = (tmp_path / "site/index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<(?:script|link)[^>]+(?:src|href)=\"https?://(?!squidfunk)[^>]+(?:\.js|\.css)", home)
+
+
+def test_names_of_pages_become_links_outside_code_blocks():
+    link_pages = load_generator("link_pages").link_pages
+    known = {"study.md", "adding/format.md"}
+    text = "See `docs/study.md`, `docs/none.md`, [`docs/study.md`](x).\n```\n`docs/study.md`\n```\n"
+    found = link_pages(text, "adding/format.md", known)
+    assert found.startswith("See [`docs/study.md`](../study.md), `docs/none.md`, [`docs/study.md`](x).")
+    assert "```\n`docs/study.md`\n```" in found
 
 
 def test_a_setting_that_many_choices_share_is_described_once():
@@ -115,7 +168,12 @@ def test_entries_in_the_page_of_formats_are_valid_and_formats_are_complete():
 def test_the_version_is_the_same_everywhere():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{unipref.__version__}"' in project
-    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_is_one_page_that_begins_with_two_commands():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= MOST_LINES_OF_README
+    assert [line.split("#")[0].strip() for line in lines[:20] if line.startswith("make ")] == ["make demo", "make test"]
 
 
 def test_no_path_of_one_machine_is_in_the_project():

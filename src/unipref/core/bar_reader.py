@@ -3,8 +3,8 @@
 import contextlib
 import io
 import re
-import sys
 
+from unipref.core.terminal import find_error_stream
 from unipref.core.work_progress import report_work
 
 DONE = re.compile(r"(\d+)/(\d+) \[")
@@ -19,7 +19,7 @@ class BarReader(io.TextIOBase):
     """
 
     def __init__(self, label: str) -> None:
-        self.label, self._shown = label, sys.stderr
+        self.label, self._shown = label, find_error_stream()
 
     def write(self, text: str) -> int:
         """Reports the last numbers of a bar in a text."""

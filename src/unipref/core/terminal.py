@@ -32,6 +32,11 @@ def show_name(text: str) -> str:
     return show_text(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
 
 
+def find_error_stream() -> TextIO:
+    """Returns the stream on which notes and errors appear now."""
+    return sys.stderr
+
+
 def echo(text: str = "", *, err: bool = False, end: str = "\n") -> None:
     """Writes a text to standard output, or to standard error."""
     stream = sys.stderr if err else sys.stdout
