@@ -85,7 +85,7 @@ def test_settings_of_a_migration_are_settings_here(page: str) -> None:
 
 
 def is_setting(name: str) -> bool:
-    values = (True, 1, {"by": "source"})
+    values = (True, 1, {"by": "source", "shares": {"a": 1}})
     for trainer in registry.list_own_names("trainer"):
         for value in values:
             try:
