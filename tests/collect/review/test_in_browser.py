@@ -69,11 +69,16 @@ def press(page: Any, *keys: str) -> None:
         page.wait_for_function(f"before => document.readyState === 'complete' && {PAIR} !== before", arg=before)
 
 
-def begin(page: Any) -> None:
-    """The field has the focus already."""
+def begin(page: Any, has_scripts: bool = True) -> None:
+    """The field has the focus as soon as the page is drawn."""
+    if has_scripts:
+        page.wait_for_function("() => document.activeElement?.name === 'reviewer'")
+    else:
+        page.locator(":focus").wait_for()
     page.keyboard.type("Ann")
     page.keyboard.press("Enter")
     page.wait_for_selector("form.verdict")
+    page.wait_for_load_state()
 
 
 def test_a_whole_review_by_keyboard(page: Any, opened: OpenReview) -> None:
@@ -106,6 +111,7 @@ def test_a_whole_review_by_keyboard(page: Any, opened: OpenReview) -> None:
         *("a side", "a side", "tie", "tie", None),
         *("a side", "tie", "a side"),
     ]
+    assert {one.reviewer for one in given} == {"Ann"}
     orders = {item.pair: choose_order(item, "Ann") for item in opened.queue.items}
     assert all(one.shown_first == orders[one.pair] for one in given)
     assert (given[0].vote, given[-1].vote == given[-1].shown_first) == (given[0].shown_first, False)
@@ -151,7 +157,7 @@ def test_everything_works_without_scripts(browser: Any, address: str, opened: Op
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(address)
-    begin(page)
+    begin(page, has_scripts=False)
     page.get_by_role("button", name="Both bad").press("Enter")
     page.get_by_text("1 of 7 judged").wait_for()
     context.close()
