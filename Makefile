@@ -41,7 +41,7 @@ endef
 test: .venv/installed-dev lint  ## run lint, type checks and all tests
 	$(call test_beside_types)
 
-check: .venv/installed-dev lint  ## run lint, type checks and the tests of at most .2 CPU seconds per function
+check: .venv/installed-dev lint  ## run lint, type checks and the tests of at most .1 CPU seconds per function
 	$(call test_beside_types,-m "not slow" --fast)
 
 durations: .venv/installed-dev  ## measure which tests `make check` leaves out (tests/cpu_seconds.json)

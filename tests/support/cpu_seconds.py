@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 FILE = Path(__file__).parents[1] / "cpu_seconds.json"
-LONGEST = 0.2
+LONGEST = 0.1
 """Seconds that the cases of a function may take together in `make check`."""
 LEAST_WRITTEN = 0.15
 """Functions below are not written: they would make most of the file."""
