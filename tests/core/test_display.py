@@ -1,6 +1,15 @@
 import pytest
 
-from unipref.core.display import describe_value, format_bytes, format_seconds, name_kind, shorten, shorten_name
+from unipref.core import yaml_files
+from unipref.core.display import (
+    describe_value,
+    format_bytes,
+    format_seconds,
+    name_kind,
+    quote_yaml,
+    shorten,
+    shorten_name,
+)
 
 
 def test_a_short_text_stays_as_it_is() -> None:
@@ -52,3 +61,10 @@ def test_seconds(seconds: float, text: str) -> None:
 )
 def test_a_value_is_described_in_words(value: object, kind: str, text: str) -> None:
     assert (name_kind(value), describe_value(value)) == (kind, text)
+
+
+@pytest.mark.parametrize("text", ["jr", "O'Neil", "a: 'b' \\ c", "two\nlines", "\u200b", "#1", "", "yes", "\u5f20"])
+def test_a_quoted_text_is_yaml_for_that_text(text: str) -> None:
+    line = f"codes: {{{quote_yaml(text)}: {quote_yaml(text)}}}"
+    assert "\n" not in line
+    assert yaml_files.parse(line, "message") == {"codes": {text: text}}

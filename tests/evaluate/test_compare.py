@@ -1,6 +1,7 @@
 """Comparing evaluations on disk, from Python and from the command line."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,35 @@ def test_a_folder_without_an_evaluation_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not hold an evaluation") as caught:
         compare.compare([tmp_path, tmp_path])
     assert caught.value.where == str(tmp_path)
-    with pytest.raises(UserError, match="two evaluations"):
+    with pytest.raises(UserError, match="it is neither a run nor an evaluation") as caught:
         compare.compare([tmp_path])
+    assert caught.value.mend == "Give two folders that `unipref evaluate -o` wrote, or one run."
+    with pytest.raises(UserError, match="the folder does not exist"):
+        compare.compare([tmp_path / "none"])
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="this run has measured no model"):
+        compare.compare([tmp_path])
+
+
+def test_one_run_compares_its_models_with_the_base_model(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    base = evaluated(tiny_model, data, tmp_path / "run/evaluated/base/instructions")
+    with pytest.raises(UserError, match="needs two or more evaluations") as caught:
+        compare.compare([base])
+    assert "a run that measured two or more models" in str(caught.value.mend)
+    with pytest.raises(UserError, match="two or more"):
+        compare.compare([tmp_path / "run"])
+    models = [tmp_path / "run/evaluated" / name for name in ("main/0/sft", "main/1/sft")]
+    for model in models:
+        shutil.copytree(base, model / "instructions")
+    shutil.copytree(base, tmp_path / "run/evaluated/main/1/sft.partial-1/instructions")
+    followed(models[1] / "instructions", "111111")
+    rows, _ = compare.compare([tmp_path / "run"])
+    assert list(dict.fromkeys(row["model"] for row in rows)) == [str(model) for model in models]
+    with pytest.raises(UserError, match="does not hold an evaluation") as caught:
+        compare.compare([tmp_path / "run", base])
+    assert f"It is a run; give one of its models: {tmp_path / 'run/evaluated/base'}, {models[0]}" in str(
+        caught.value.mend
+    )
 
 
 def test_the_command_line_evaluates_several_models_and_compares_them(

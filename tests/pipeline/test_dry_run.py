@@ -59,6 +59,6 @@ def test_memory_is_shown_for_each_stage_and_for_the_run() -> None:
     stages = [{"name": "train/main/0/sft", "done": False, "seconds": None, "bytes": 10, "memory": 2_000_000_000}]
     about: dict[str, Any] = {"stages": stages, "to_do": 1, "seconds": 0, "bytes": 0, "unknown": 1, "free": 1000}
     text = format_estimate(about | {"maybe_done": 0, "memory": 2_000_000_000}, jobs=2)
-    assert "unknown, 2.0 GB of memory\n" in text
+    assert "time not known, 2.0 GB of memory\n" in text
     assert "Up to about 2.0 GB of memory in each process." in text
     assert "'unipref train STUDY --check' estimates the training steps" in text

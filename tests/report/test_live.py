@@ -1,6 +1,8 @@
 """The page of a run that is under way: served to this machine alone, refreshed until the run is over."""
 
 import json
+import os
+import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -43,10 +45,30 @@ def test_stages_and_curves_are_read_as_far_as_they_are(run: Path) -> None:
     assert stages[2:] == [("train/main/0/dpo", UNDER_WAY, None)]
     curves = read_curves(run, stages)["main"]["0"]
     assert [len(curves[step].curve) for step in ("sft", "dpo")] == [3, 2]
-    text, is_under_way = render_live(run, run / "report.html")
-    assert not is_under_way
+    text, may_change = render_live(run, run / "report.html")
+    assert may_change
     assert "No command is running" in text
     assert "dpo: loss" in text
+
+
+def test_a_run_whose_process_died_is_stopped_and_may_be_resumed(run: Path, address: str) -> None:
+    page = run / "report.html"
+    page.write_text("<p>an earlier report")
+    os.utime(page, (1, 1))
+    with use_alone(run):
+        text, _ = render_live(run, page)
+        assert "under way" in text
+        assert "stopped" not in text
+    with urllib.request.urlopen(address) as answer:
+        assert answer.headers["Refresh"] == "7"
+        text = answer.read().decode()
+    assert "is not finished. The same command again resumes it" in text
+    assert "stopped" in text
+    assert "under way" not in text
+    os.utime(page)
+    for attempt in run.rglob("*.partial-*"):
+        os.utime(attempt, (1, 1))
+    assert render_live(run, page) == ("<p>an earlier report", False)
 
 
 def test_the_page_loads_itself_again_until_the_report_is_there(run: Path, address: str) -> None:
@@ -56,6 +78,7 @@ def test_the_page_loads_itself_again_until_the_report_is_there(run: Path, addres
             assert answer.headers["Refresh"] == "7"
             assert "is under way" in answer.read().decode()
     assert not is_in_use(run)
+    shutil.rmtree(run / "train/main/0/dpo.partial-0123456789ab")
     (run / "report.html").write_text("<p>the report")
     with urllib.request.urlopen(address) as answer:
         assert answer.headers["Refresh"] is None

@@ -101,12 +101,15 @@ def _evaluate_judges(
 def compare(
     evaluations: Annotated[
         list[Path],
-        typer.Argument(metavar="A B...", help="Folders of evaluations; the first is compared with each other one."),
+        typer.Argument(
+            metavar="A B...",
+            help="Folders of evaluations: the first is compared with each other one. Or one run, with its base model.",
+        ),
     ],
     every_slice: Annotated[bool, typer.Option("--slices", help="Show every slice of the examples.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare evaluated models example by example, with paired intervals: unipref compare A B"""
+    """Compare evaluated models example by example, with paired intervals: unipref compare A B, or compare RUN"""
     from unipref import report
     from unipref.pipeline import api
 

@@ -53,6 +53,11 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def quote_yaml(text: str) -> str:
+    """Quotes a text for a setting to copy from a message: a YAML scalar in one line."""
+    return "'" + text.replace("'", "''") + "'" if text.isprintable() else json.dumps(text)
+
+
 def name_kind(value: Any) -> str:
     """Names what a value is for an error message, in the words of people rather than Python's."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):

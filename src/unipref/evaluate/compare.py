@@ -15,11 +15,15 @@ import msgspec
 from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
+from unipref.core.run_folder import RunFolder
 from unipref.core.scores import Example
 from unipref.core.stats.differences import difference
 from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
 
+EVALUATED = "evaluated"
+MOST_SHOWN = 6
+"""Most folders that a message names."""
 OTHER_PRECISION = "not compared: measured in another precision"
 """The verdict on two evaluations in different precisions: their difference is partly one of rounding."""
 
@@ -51,7 +55,8 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     """Compares each further evaluation with the first.
 
     Args:
-        folders: two or more folders that `unipref evaluate -o` wrote, or models' folders under `evaluated/` of a run.
+        folders: two or more folders that `unipref evaluate -o` wrote, or models' folders under `evaluated/` of a run;
+            or one run, whose models are compared with its base model.
 
     Returns:
         One row per benchmark, statistic and further model: `benchmark`, `mode`, `split`, `slice`, `metric`,
@@ -61,10 +66,7 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     Raises:
         UserError: a folder does not hold an evaluation, or the evaluations share no statistic.
     """
-    if len(folders) < 2:
-        raise UserError(
-            "a comparison needs two or more evaluations.", mend="Give the folders of at least two evaluations."
-        )
+    folders = folders if len(folders) != 1 else _find_evaluations_of_run(folders[0])
     first, *others = (load_tables(folder) for folder in folders)
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -145,12 +147,46 @@ def load_tables(folder: Path) -> dict[str, Table]:
         return dict(_load_folder_tables(folder))
     parents = sorted(path.parent for path in folder.glob(f"*/{RESULTS}")) if folder.is_dir() else []
     if not parents:
+        of_run = _list_evaluations(folder)
+        shown = ", ".join(map(str, of_run[:MOST_SHOWN])) + (", ..." if len(of_run) > MOST_SHOWN else "")
         raise UserError(
             "it does not hold an evaluation: neither the folder nor its subfolders have a results.json.",
             where=str(folder),
-            mend="Give a folder that `unipref evaluate MODEL -o FOLDER` wrote, or RUN/evaluated/VARIANT/SEED/STEP.",
+            mend=f"It is a run; give one of its models: {shown}"
+            if of_run
+            else "Give a folder that `unipref evaluate MODEL -o FOLDER` wrote, or RUN/evaluated/VARIANT/SEED/STEP.",
         )
     return {part.name: table for part in parents for _, table in _load_folder_tables(part)}
+
+
+def _list_evaluations(run: Path) -> list[Path]:
+    """Lists the evaluated models of a run: the base model first, then each variant, seed and step."""
+    base, others = run / EVALUATED / "base", sorted(run.glob(f"{EVALUATED}/*/*/*/*/{RESULTS}"))
+    found = [base] if any(base.glob(f"*/{RESULTS}")) else []
+    return [*found, *dict.fromkeys(path.parent.parent for path in others if ".partial-" not in str(path))]
+
+
+def _find_evaluations_of_run(folder: Path) -> list[Path]:
+    """Returns the evaluations of a run.
+
+    Raises:
+        UserError: it is a run that measured no model, or no run.
+    """
+    is_evaluation = (folder / RESULTS).is_file() or any(folder.glob(f"*/{RESULTS}"))
+    found = [] if is_evaluation else _list_evaluations(folder)
+    if is_evaluation or len(found) == 1:
+        raise UserError(
+            "a comparison needs two or more evaluations.",
+            where=str(folder),
+            mend="Give the folders of at least two evaluations, or a run that measured two or more models.",
+        )
+    if found:
+        return found
+    if RunFolder(folder).has_manifest:
+        what = "this run has measured no model, so there is nothing to compare."
+        raise UserError(what, where=str(folder), mend="Measure its models: unipref run STUDY, with 'evaluate' in it.")
+    what = "it is neither a run nor an evaluation." if folder.is_dir() else "the folder does not exist."
+    raise UserError(what, where=str(folder), mend="Give two folders that `unipref evaluate -o` wrote, or one run.")
 
 
 def _load_folder_tables(folder: Path) -> Iterator[tuple[str, Table]]:

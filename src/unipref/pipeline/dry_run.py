@@ -173,7 +173,7 @@ def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
     width = max((len(stage["name"]) for stage in estimate["stages"]), default=0)
     lines = []
     for stage in estimate["stages"]:
-        status = "done" if stage["done"] else "unknown"
+        status = "done" if stage["done"] else "time not known"
         if stage["seconds"] is not None:
             status = f"about {format_seconds(stage['seconds'])}, {format_bytes(stage['bytes'])} of disk"
         if stage["memory"] is not None:

@@ -16,7 +16,7 @@ from unipref.report.sections.training import make_training_section
 from unipref.report.tables import drop_missing, make_table
 
 CURVE = "curve.jsonl"
-UNDER_WAY, DONE = "under way", "done"
+UNDER_WAY, STOPPED, DONE = "under way", "stopped", "done"
 
 
 def render_live(run: Path, page: Path) -> tuple[str, bool]:
@@ -27,28 +27,41 @@ def render_live(run: Path, page: Path) -> tuple[str, bool]:
         page: the report of the run.
 
     Returns:
-        The report if no process uses the folder and there is one, else a page on the stages so far; and whether a
-        process uses the folder.
+        The report if no process uses the folder and nothing was left unfinished since, else a page on the stages so
+        far; and whether the browser should load the page again, because it may change.
     """
     is_under_way = is_in_use(run)
-    if not is_under_way and page.is_file():
+    if not is_under_way and page.is_file() and not _has_later_attempt(run, page):
         return page.read_text(encoding="utf-8"), False
     stages = list_stages(run)
+    if not is_under_way:
+        # A killed process leaves its attempts behind.
+        stages = [(stage, STOPPED if state == UNDER_WAY else state, seconds) for stage, state, seconds in stages]
     rows = [[name, state, "–" if seconds is None else format_seconds(seconds)] for name, state, seconds in stages]
     table = make_table("Stages so far", ["stage", "remark", "time"], rows)
     training = make_training_section(Manifest(train=read_curves(run, stages)))
     name = run.resolve().name
-    state = f"{name} is under way. This page loads itself again."
-    text = state if is_under_way else f"No command is running on {name}."
+    text = (
+        f"{name} is under way. This page loads itself again."
+        if is_under_way
+        else f"No command is running on {name}, and it is not finished. The same command again resumes it; this page "
+        "loads itself again."
+    )
     sections = [Section("Stages", ["Nothing is done yet."] if table is None else [], tables=drop_missing(table))]
     sections += [training] if training else []
     variants = {variant: variant for variant in dict.fromkeys(_split(stage)[0] for stage, _, _ in stages) if variant}
     content = Content(f"unipref run: {name}", [text], sections, variants)
-    return render_html(make_legible(content)), is_under_way
+    return render_html(make_legible(content)), True
+
+
+def _has_later_attempt(run: Path, page: Path) -> bool:
+    """Whether an attempt at a stage was begun after the report was written, and not finished."""
+    written = page.stat().st_mtime
+    return any(path.is_dir() and path.stat().st_mtime > written for path in run.rglob("*.partial-*"))
 
 
 def list_stages(run: Path) -> list[tuple[str, str, float | None]]:
-    """Lists the stages of a run: folder, UNDER_WAY or DONE, and seconds; those under way last, else by end."""
+    """Lists the stages of a run: folder, UNDER_WAY or DONE, and seconds; unfinished ones last, else by end."""
     done: list[tuple[float, str, float | None]] = []
     for record in run.rglob(RECORD):
         place = record.parent.relative_to(run)
@@ -73,7 +86,7 @@ def read_curves(run: Path, stages: list[tuple[str, str, float | None]]) -> dict[
         if not step:
             continue
         folder = run / name
-        attempts = sorted(folder.parent.glob(f"{step}.partial-*")) if state == UNDER_WAY else [folder]
+        attempts = sorted(folder.parent.glob(f"{step}.partial-*")) if state != DONE else [folder]
         points = [point for attempt in attempts for point in _read_points(attempt / CURVE)]
         record = TrainedStep(curve=points, steps=int(points[-1].get("step", 0)) if points else None, seconds=seconds)
         curves.setdefault(variant, {}).setdefault(seed, {})[step] = record

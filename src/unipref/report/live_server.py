@@ -16,7 +16,7 @@ def make_server(run: Path, page: Path, port: int = 0, every: int = 10) -> Thread
         run: the run folder.
         page: the report of the run.
         port: 0: a free one.
-        every: seconds between two loads while the run is under way.
+        every: seconds between two loads while the run is not finished.
 
     Raises:
         UserError: the folder does not exist, or the port is in use.
@@ -30,12 +30,12 @@ def make_server(run: Path, page: Path, port: int = 0, every: int = 10) -> Thread
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
             try:
-                text, is_under_way = render_live(run, page)
+                text, may_change = render_live(run, page)
             except Exception as error:
-                text, is_under_way = f"The page could not be made: {describe(error, with_place=True)}", True
+                text, may_change = f"The page could not be made: {describe(error, with_place=True)}", True
                 kind = "text/plain"
             else:
                 kind = "text/html"
-            self.send_text(text, kind, {"Refresh": str(every)} if is_under_way else None)
+            self.send_text(text, kind, {"Refresh": str(every)} if may_change else None)
 
     return open_server(Handler, port)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from unipref.core.display import quote_yaml
 from unipref.unify.detection.columns import Column, Columns, split_words
 from unipref.unify.detection.concerns import blames, find_concern, may_ask_otherwise
 from unipref.unify.detection.guess import (
@@ -158,10 +159,10 @@ def doubt_ticks(columns: Columns, sides: Sides) -> list[str]:
     if [len(of_side) for of_side in couple] != [1, 1]:
         return []
     first, second = (of_side[0] for of_side in couple)
+    where = f"{{{quote_yaml(first.path)}: [{quote_yaml(str(first.values[0]))}]}}"
     return [
         f"no format reads ticks in two fields at once: write one source with chosen: {sides.first}, rejected: "
-        f"{sides.second} and where: {{'{first.path}': ['{first.values[0]}']}}, and another one the other way round for "
-        f"'{second.path}'"
+        f"{sides.second} and where: {where}, and another one the other way round for '{second.path}'"
     ]
 
 

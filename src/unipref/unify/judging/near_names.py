@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from unipref.core.display import shorten_name
+from unipref.core.display import quote_yaml, shorten_name
 
 MOST_GROUPS = 5
 """Most groups of near names that are described."""
@@ -34,5 +34,6 @@ def _list_names(group: Sequence[str]) -> str:
 
 
 def _show_setting(group: Sequence[str]) -> str:
-    codes = ", ".join(f"'{shorten_name(name)}': '{shorten_name(group[0])}'" for name in group[1:])
+    first, *others = (quote_yaml(shorten_name(name)) for name in group)
+    codes = ", ".join(f"{name}: {first}" for name in others)
     return f"annotator_codes: {{{codes}}}"

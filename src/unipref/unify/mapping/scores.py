@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, model_validator
 
 from unipref.core.contracts import Settings
+from unipref.core.display import quote_yaml
 from unipref.core.records import Axis, Reason, Reject
 from unipref.unify.mapping.codes import string_keys, to_code
 from unipref.unify.mapping.fields import Decimal, Path, PathList, Pattern, decimal_hint, extract_group, read_number
@@ -103,7 +104,7 @@ class Scale(Settings):
             return f"; for the scores of several people in a mapping, write '{field}.*'"
         if not isinstance(value, str) or decimal_hint(value, self.decimal):
             return ""
-        return f"; what it means goes in codes, as in codes: {{{to_code(value)[:20]!r}: null}} for no score"
+        return f"; what it means goes in codes, as in codes: {{{quote_yaml(to_code(value)[:20])}: null}} for no score"
 
 
 class AxisSpec(Scale):
