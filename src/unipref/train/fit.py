@@ -17,7 +17,7 @@ from unipref.core.errors import ResourceError, UserError, first_line
 from unipref.core.messages import schema_has_parts
 from unipref.core.special_tokens import encode_texts
 from unipref.core.template_turns import keeps_reasoning
-from unipref.core.work_progress import show_work
+from unipref.core.work_progress import report_work, show_work
 from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
@@ -91,6 +91,7 @@ def fit(
         UserError: no rows are left, the loss is not a number, memory runs out, or TRL refuses the settings.
     """
     began = time.monotonic()
+    report_work("reading the rows", 0, 1)
     with silence_libraries(), report_beside_model(job.out), _make_workspace(job.out) as work:
         ready = processes.run_in_first(lambda: _prepare(trainer, job, work, limit, view or trainer.view()))
         _set_threads(ready.checkpoint)
@@ -103,6 +104,7 @@ def fit(
             arguments |= mask_other_speakers(arguments)
         else:
             arguments |= make_image_arguments(trainer, arguments, ready.images)
+        report_work("opening the model, tokenising the rows", 0, 1)
         hf = _build_trainer(build, arguments)
         hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:
@@ -113,6 +115,7 @@ def fit(
         _train(hf, ready.checkpoint, watcher)
         ordering.correct_epochs(watcher.curve.points)
         restored = _restore_last_good(hf, trainer, watcher.collapse) if watcher.collapse else None
+        report_work("writing the model and checking what was written", 0, 1)
         trainer.prepare_to_save(hf)
         merged = save(hf, trainer, ready.start, job, _read_probes(trainer, ready))
         if processes.is_first():

@@ -12,6 +12,8 @@ PASSES_FULL, PASSES_ADAPTER = 3.3, 2.7
 """Time of a forward and backward pass in forward passes: of all weights, and of an adapter (docs/training.md)."""
 SECONDS_OF_START, SECONDS_OF_STEP = 6.0, 0.05
 """Seconds for imports, opening and tokenising; seconds of each optimiser step besides the passes."""
+TOKENS_OF_BATCH = 70
+"""A batch takes as long as so many tokens more, however small it is: all weights are read from memory."""
 BYTES_PER_SECOND = 100e6
 """Bytes of weights that are opened, written and read again in a second."""
 PROBE_ROWS, PROBE_TOKENS = 8, 256
@@ -37,13 +39,13 @@ def estimate_seconds(
     if trainer.view().prompts_only or not lengths or speed <= 0:
         return None
     mean = sum(lengths) / len(lengths)
-    rows: int = settings["per_device_train_batch_size"] * int(settings.get("gradient_accumulation_steps") or 1)
-    tokens: float = steps * rows * trainer.sequences_per_row * mean
-    passes = PASSES_FULL if trainer.lora is None else PASSES_ADAPTER
+    batches = steps * int(settings.get("gradient_accumulation_steps") or 1)
+    tokens = batches * (settings["per_device_train_batch_size"] * trainer.sequences_per_row * mean + TOKENS_OF_BATCH)
+    passes: float = PASSES_FULL if trainer.lora is None else PASSES_ADAPTER
     passes += 1.0 if settings.get("gradient_checkpointing") else 0.0
     passes += 1.0 if trainer.reads_reference else 0.0
     merged = trainer.lora is not None and trainer.merge_adapter
     probed = 2 * PROBE_ROWS * min(mean, PROBE_TOKENS) if merged else 0.0
-    fixed = SECONDS_OF_START + 3 * model_bytes / BYTES_PER_SECOND
-    seconds: float = round(fixed + SECONDS_OF_STEP * steps + (tokens * passes + probed) / speed, 1)
-    return seconds
+    fixed: float = SECONDS_OF_START + 3 * model_bytes / BYTES_PER_SECOND
+    seconds: float = fixed + SECONDS_OF_STEP * steps + (tokens * passes + probed) / speed
+    return round(seconds, 1)
