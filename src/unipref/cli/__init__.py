@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.cli import about, collect, export, models
+from unipref.cli import about, collect, export, models, value
 from unipref.cli.shared import AsJson, Out, RunArgument, Sets, Study, complete_runs, print_note, print_result, warn
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages, run_app
@@ -273,6 +273,7 @@ def explain(
     print_result(facts, as_json, explanation.as_text(facts, folder))
 
 
+value.add_commands(app)
 export.add_commands(app)
 about.add_commands(app)
 

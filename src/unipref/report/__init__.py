@@ -10,7 +10,7 @@ import msgspec
 from unipref.analysis.best_model import choose_model
 from unipref.core.errors import UserError, describe, raise_if_resource
 from unipref.core.json_files import write_text
-from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, Verdicts
+from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, ValueRecord, Verdicts
 from unipref.report.content import Content, Section, Table, describe_briefly, make_legible
 from unipref.report.guard import guard_section
 from unipref.report.model_card import write_cards
@@ -35,6 +35,8 @@ from unipref.report.sections.results import (
 from unipref.report.sections.selection import SELECTION_HEAD, list_epoch_warnings, list_selection_warnings
 from unipref.report.sections.trade_off import SHORT_NOTE, make_narrow_table, make_trade_off_section, variants_by_label
 from unipref.report.sections.training import count_sections, describe_run, make_terminal_sections
+from unipref.report.sections.value import TITLE as VALUE_TITLE
+from unipref.report.sections.value import make_value_section, make_value_tables
 from unipref.report.sections.verdict import list_failures, make_verdict_section
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ ORDER = (
     "Trade-off",
     "Verdict",
     "Mixtures",
+    VALUE_TITLE,
     "Changes from the base model",
     "Scores by metric",
     "Bias by group",
@@ -75,7 +78,18 @@ MORE_IN_REPORT = "the report has all scores with intervals, and the changes of e
 MOST_COLUMNS = 10
 """Tables with more columns are shown on the page only."""
 
-__all__ = ["PAGE", "TEXT", "comparison", "console", "efficient", "score_table", "trade_off", "write", "write_cards"]
+__all__ = [
+    "PAGE",
+    "TEXT",
+    "comparison",
+    "console",
+    "efficient",
+    "score_table",
+    "trade_off",
+    "value",
+    "write",
+    "write_cards",
+]
 
 
 def write(run: Path, on_failure: Callable[[str], None] | None = None) -> Path:
@@ -215,6 +229,19 @@ def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), written: P
     return Group(*([render_table(table), table.note] if table else []), *([f"Model: {written}"] if written else []))
 
 
+def value(record: ValueRecord) -> "RenderableType":
+    """What the sources contributed, for rich to print: the tables, and what they rest on and do not tell."""
+    from rich.console import Group
+
+    section = make_value_section(record)
+    parts: list[Any] = []
+    for table in make_value_tables(record):
+        parts += [table.caption, render_table(table), table.note, ""]
+    for points in section.points if section else ():
+        parts += make_list(points.head, points.items)
+    return Group(*(section.paragraphs if section else ()), "", *parts)
+
+
 def _make_content(run: Path) -> tuple[Content, list[str]]:
     """The content of the report, and a sentence on each section and figure that could not be made."""
     folder = _open_run(run)
@@ -253,6 +280,7 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
     add("Bias by group", lambda: make_bias_section(scores, manifest))
     add(PROXIES, lambda: make_proxy_section(manifest))
     add("Mixtures", add_mixtures)
+    add(VALUE_TITLE, lambda: make_value_section(folder.value()))
     add("Results", lambda: make_result_sections(scores, index_paired_verdicts(folder.paired()), lambda: verdicts))
     for title, make_section in count_sections(manifest, run):
         add(title, make_section)

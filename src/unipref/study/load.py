@@ -56,6 +56,7 @@ def load(
     *,
     rows: Mapping[str, Any] | None = None,
     rows_folder: Path | None = None,
+    folder: Path | None = None,
 ) -> ResolvedStudy:
     """Reads and checks a study.
 
@@ -65,11 +66,13 @@ def load(
         overrides: `key=value` settings that replace those of the study, as from `--set`.
         rows: source name -> its rows, for sources in memory.
         rows_folder: unipref writes these rows there, so that the run can be repeated without them.
+        folder: the folder in which paths start and of the study's own code; None: see `source`.
 
     Raises:
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
-    raw, folder, text = read_settings(source)
+    raw, own_folder, text = read_settings(source)
+    folder = folder or own_folder
     user_code.use_folder(folder)
     for override in overrides:
         apply(raw, override)

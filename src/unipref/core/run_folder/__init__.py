@@ -22,6 +22,7 @@ from unipref.core.run_folder.folder import (
     PAIRED,
     SCORES,
     STUDY,
+    VALUE,
     VERDICTS,
     RunFolder,
     read_score_rows,
@@ -64,6 +65,7 @@ from unipref.core.run_folder.training_records import (
     StepRecipe,
     TrainedStep,
 )
+from unipref.core.run_folder.value_records import CurvePoint, NextLabels, ValuedPart, ValueRecord
 
 __all__ = [
     "EXAMPLES",
@@ -74,6 +76,7 @@ __all__ = [
     "PAIRED",
     "SCORES",
     "STUDY",
+    "VALUE",
     "VERDICTS",
     "AnswerRecord",
     "CheckedStep",
@@ -83,6 +86,7 @@ __all__ = [
     "CodeFile",
     "ConfidenceCounts",
     "ContradictionCounts",
+    "CurvePoint",
     "Evaluated",
     "ExampleRecord",
     "ExamplesInfo",
@@ -97,6 +101,7 @@ __all__ = [
     "Machine",
     "Manifest",
     "MixtureRow",
+    "NextLabels",
     "OverruledCounts",
     "PairRecord",
     "PairedRow",
@@ -117,6 +122,8 @@ __all__ = [
     "StepRecipe",
     "TrainedStep",
     "TurnRecord",
+    "ValueRecord",
+    "ValuedPart",
     "VariantInfo",
     "Verdicts",
     "count_confidence",
