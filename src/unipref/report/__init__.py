@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from unipref.analysis.best_model import choose_model
+from unipref.analysis.leaked_scores import compare_leaked
 from unipref.core.errors import UserError, describe, raise_if_resource
 from unipref.core.json_files import write_text
 from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, ValueRecord, Verdicts
@@ -22,6 +23,8 @@ from unipref.report.sections.answer import TITLE, make_answer_section
 from unipref.report.sections.bias_by_group import choose_models, make_bias_section
 from unipref.report.sections.comparison import comparison
 from unipref.report.sections.examples import make_example_section
+from unipref.report.sections.leaked import TITLE as LEAKED_TITLE
+from unipref.report.sections.leaked import make_leaked_section
 from unipref.report.sections.mixtures import make_mixture_section
 from unipref.report.sections.pareto_front import find_efficient_steps, make_front_table
 from unipref.report.sections.proxies import PROXIES, make_proxy_section
@@ -54,6 +57,7 @@ ORDER = (
     "Changes from the base model",
     "Scores by metric",
     "Bias by group",
+    LEAKED_TITLE,
     "Data flow",
     "Sources",
     "Judges",
@@ -278,6 +282,7 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
     add("Trade-off", lambda: make_trade_off_section(verdicts, scores))
     add("Examples", add_examples)
     add("Bias by group", lambda: make_bias_section(scores, manifest))
+    add(LEAKED_TITLE, lambda: make_leaked_section(compare_leaked(run, manifest, folder.leaked_items())))
     add(PROXIES, lambda: make_proxy_section(manifest))
     add("Mixtures", add_mixtures)
     add(VALUE_TITLE, lambda: make_value_section(folder.value()))

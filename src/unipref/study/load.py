@@ -101,7 +101,8 @@ def _resolve(
     if rows and rows_folder is not None:
         _write_rows(raw, rows, rows_folder)
     resolve_model(raw, folder, "model")
-    _resolve_selection(raw.get("select"), folder)
+    _resolve_models_in(raw.get("select"), folder)
+    _resolve_models_in(raw.get("clean"), folder)
     study = registry.validate_settings(Study, raw, "")
     variants = {MAIN: study}
     root = resolve_data_root(study.data_root, folder)
@@ -140,7 +141,8 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
         raise UserError("variants cannot change this setting.", where=f"{where}.{fixed[0]}", mend=mend)
     merged = merge({key: value for key, value in raw.items() if key not in ("variants", "grid")}, changes)
     resolve_model(merged, folder, f"{where}.model")
-    _resolve_selection(merged.get("select"), folder)
+    _resolve_models_in(merged.get("select"), folder)
+    _resolve_models_in(merged.get("clean"), folder)
     return registry.validate_settings(Study, merged, where)
 
 
@@ -189,17 +191,17 @@ def resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
         raw["model"] = str(path.resolve()) if is_here else value
 
 
-def _resolve_selection(settings: Any, folder: Path) -> None:
+def _resolve_models_in(settings: Any, folder: Path) -> None:
     """Makes folders of scorers' models and embedders relative to the study file absolute; names stay."""
     if isinstance(settings, dict):
         for key, value in settings.items():
             if key in ("model", "embedder") and isinstance(value, str) and (folder / expand_variables(value)).is_dir():
                 settings[key] = str((folder / expand_variables(value)).resolve())
             else:
-                _resolve_selection(value, folder)
+                _resolve_models_in(value, folder)
     elif isinstance(settings, list):
         for item in settings:
-            _resolve_selection(item, folder)
+            _resolve_models_in(item, folder)
 
 
 def resolve_data_root(value: str, folder: Path) -> Path:

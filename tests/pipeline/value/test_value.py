@@ -43,6 +43,7 @@ def write_study(folder: Path, model: Path) -> dict[str, Any]:
         "model": str(model),
         "data_root": str(folder),
         "sources": [{"name": name, "path": f"{name}.jsonl", **settings} for name in ("a", "b")],
+        "split": {"dev": 0, "test": 0},
         "train": [{"sft": {"max_steps": 1, "per_device_train_batch_size": 2}}],
         "evaluate": [{"instructions": {"data": "instructions", "new_tokens": 2}}],
         "report": {"examples": 0},

@@ -16,7 +16,7 @@ from unipref.core.run_folder.value_records import VALUE_VERSION, ValueRecord
 
 MANIFEST, SCORES, PAIRED, VERDICTS = "manifest.json", "scores.json", "against_base.json", "verdicts.json"
 STUDY, MIXTURES, JUDGING = "study.yaml", "soup/front.json", "unified/judging.json"
-VALUE = "value/value.json"
+VALUE, LEAKED = "value/value.json", "leaked_items.json"
 EXAMPLES_FOLDER, EXAMPLES = "examples", "examples.json"
 FORMER_KEYS = frozenset({"arms"})
 """Keys of a manifest that earlier versions wrote and this one cannot read."""
@@ -112,6 +112,16 @@ class RunFolder:
         if isinstance(content, dict) and content.get("version") != VALUE_VERSION:
             raise _corrupt(path, f"its version is {content.get('version')}, expected {VALUE_VERSION}", mend)
         return _convert(path, content, ValueRecord, mend)
+
+    def leaked_items(self) -> dict[str, dict[str, list[str]]]:
+        """Reads benchmark -> how they were found ('words' or 'meaning') -> texts that occur in the preferences too.
+
+        Raises:
+            UserError: the file is corrupt.
+        """
+        clean = self.manifest_if_any.clean
+        path = self.path / (clean.folder if clean else "clean") / LEAKED
+        return _convert(path, _read(path), dict[str, dict[str, list[str]]]) if path.is_file() else {}
 
     def judging(self) -> Judging | None:
         """Reads what is estimated of the judges; None if the file is missing, as in runs of earlier versions.
