@@ -68,7 +68,7 @@ def _describe_limits(record: ValueRecord) -> list[str]:
         texts.append(f"These seeds and examples show a contribution of at least {least} with power 0.8.")
     if record.mixture:
         gains = ", ".join(f"{_format(gain)} on {objective}" for objective, gain in record.mixture.items())
-        texts.append(f"The mixture of all sources' models is better than joint training by {gains}.")
+        texts.append(f"Gain of the mixture of all sources' models over joint training: {gains}.")
     return texts
 
 
