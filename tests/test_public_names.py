@@ -13,7 +13,7 @@ NAMES = [
     "SplitBenchmark", "Strategy", "TrainJob", "Trainer", "UserError", "__version__", "audit_run",
     "check_training", "compare_models", "dry_run", "evaluate_judges", "evaluate_model", "evaluate_models", "explain",
     "power_of_study", "preference_schema", "run", "select_preferences", "soup_models", "trace_soup",
-    "train_models", "unify_feedback",
+    "train_models", "unify_feedback", "value_sources",
 ]  # fmt: skip
 OF_FORMATS = [
     "AxisSpec", "Column", "Columns", "Dialogues", "Guess", "Mapped", "OneAnswer", "PLACEHOLDER", "Path", "Paths",

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         trace_soup,
         train_models,
         unify_feedback,
+        value_sources,
     )
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "trace_soup",
     "train_models",
     "unify_feedback",
+    "value_sources",
 ]
 
 _MODULES = {
@@ -141,6 +143,7 @@ _MODULES = {
     "trace_soup": "pipeline.api",
     "train_models": "pipeline.api",
     "unify_feedback": "pipeline.api",
+    "value_sources": "pipeline.api",
 }
 
 

@@ -316,7 +316,11 @@ def _describe_clean(entry: dict[str, Any], has_several: bool) -> str:
     if "removed" not in entry:
         return f"{where}in {entry['part']}"
     reason, twin = entry["removed"], entry.get("twin")
-    relations = {Reason.BENCHMARK.value: "the same text is at", Reason.CONTRADICTION.value: "the opposite label has"}
+    relations = {
+        Reason.BENCHMARK.value: "the same text is at",
+        Reason.BENCHMARK_MEANING.value: "a text that means the same is at",
+        Reason.CONTRADICTION.value: "the opposite label has",
+    }
     relation = relations.get(reason, "its copy is kept:")
     removed = f"removed as {reason}" + (f", {relation} {twin}" if twin else "")
     return where + (f"in {entry['part']}, and a copy of it {removed}" if entry["part"] else removed)

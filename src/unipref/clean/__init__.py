@@ -11,11 +11,15 @@ Declared twins, near-duplicate prompts (with `duplicates: near`) and the turns o
 the split, so no prompt of dev or test is trained on. Memory per preference: hashes and its row number, never text.
 """
 
+import contextlib
+import importlib.util
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from unipref.clean.benchmark_leaks import BenchmarkLeaks
+from unipref.clean.benchmark_leaks import BenchmarkLeaks, write_leaked_items
+from unipref.clean.benchmark_meaning import MeaningLeaks, MeaningMatch, MeaningSettings, count_matches
 from unipref.clean.exact_duplicates import SIDES, ExactRepeats, find_losers
 from unipref.clean.minhash import check_rensa
 from unipref.clean.near_duplicates import NearDuplicatePairs, NearDuplicates, NearDuplicateSettings
@@ -26,10 +30,11 @@ from unipref.clean.split import Families, SplitSettings, assign_parts, find_heav
 from unipref.clean.write_parts import BATCH, Removal, removed_schema, write_parts
 from unipref.core import parquet
 from unipref.core.contracts import Settings
+from unipref.core.errors import needs_extra
 from unipref.core.records import Messages, Reason
 from unipref.core.text_keys import root_prompt_key
 
-__all__ = ["CleanSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
+__all__ = ["CleanSettings", "MeaningSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
 
 
 class CleanSettings(Settings):
@@ -43,8 +48,11 @@ class CleanSettings(Settings):
     both are if nothing tells which is right."""
     near: NearDuplicateSettings = NearDuplicateSettings()
     """When two texts are near-duplicates."""
-    benchmarks: bool = True
-    """Removes preferences whose prompt occurs in the data of one of the study's benchmarks."""
+    benchmarks: bool | Literal["words", "semantic"] = True
+    """Removes preferences whose prompt occurs in the data of one of the study's benchmarks: `words` (or true) the same
+    words; `semantic` also the same in other words, by a sentence model (unipref[embed]). false: removes none."""
+    meaning: MeaningSettings = MeaningSettings()
+    """When two texts mean the same, for `benchmarks: semantic`."""
     redact: list[Kind] | Literal["all"] = []
     """Personal data to replace by placeholders such as [EMAIL]: a list of email, phone, card, iban, id and ip, or all.
     unipref recognises them by their form (docs/audit.md), so it may miss some."""
@@ -54,8 +62,15 @@ class CleanSettings(Settings):
         """The kinds of personal data to replace, in a fixed order."""
         return [kind for kind in KINDS if self.redact == "all" or kind in self.redact]
 
+    @property
+    def is_semantic(self) -> bool:
+        """Whether prompts are compared with benchmarks by meaning too."""
+        return self.benchmarks == "semantic"
+
     def check(self, where: str) -> None:
         """Raises UserError if a package that these settings need is missing."""
+        if self.is_semantic and importlib.util.find_spec("sentence_transformers") is None:
+            raise needs_extra("sentence-transformers", "embed", f"'{where}.benchmarks: semantic'")
         if self.duplicates == "near":
             check_rensa(f"'{where}.duplicates: near'")
 
@@ -67,6 +82,7 @@ def clean(
     out: Path,
     benchmarks: Mapping[str, Path] | None = None,
     fetched: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """Writes `train.parquet`, `dev.parquet`, `test.parquet` and `removed.parquet` to `out`.
 
@@ -77,13 +93,15 @@ def clean(
         out: an empty folder.
         benchmarks: benchmark -> folder or file of its data, for all benchmarks of the study.
         fetched: benchmarks that fetch their own data at evaluation; their texts cannot be compared here.
+        cache: folder that keeps vectors of texts between runs; None: one in `out` that is removed.
 
     Returns:
         Counts of `train`, `dev` and `test`; `removed`, counts by reason; `by_source`, source -> its `preferences` and
         removals by reason; `agreeing`, source -> those removed because another source has the same label; `examples` of
-        removed preferences; `benchmarks`, benchmark -> number of its `texts` and of
-        preferences `found` among them; `near` (only with `duplicates: near`), the pairs `compared` and prompts `tied`;
-        `redacted` (only with `redact`), source -> kind -> number of values replaced; `notes` for the reader.
+        removed preferences; `benchmarks`, benchmark -> number of its `texts`, of preferences `found` among them and,
+        with `benchmarks: semantic`, of those found `by_meaning` alone; `near` (only with `duplicates: near`), the pairs
+        `compared` and prompts `tied`; `redacted` (only with `redact`), source -> kind -> number of values replaced;
+        `notes` for the reader.
 
     Raises:
         UserError: no preference is left to train on.
@@ -93,6 +111,9 @@ def clean(
         preferences = out / ".redacted.parquet"
         redacted = write_redacted(original, kinds, preferences, BATCH)
     search = _RemovalSearch(settings, benchmarks or {})
+    if settings.is_semantic and benchmarks:
+        with _keep_vectors(cache, out) as folder:
+            search.meanings = MeaningLeaks(benchmarks, settings.meaning, folder).find(original, BATCH)
     search.run(preferences, original, out)
     families = search.families
     sizes = families.sizes()
@@ -104,11 +125,26 @@ def clean(
         result["redacted"] = redacted
     leaks = search.leaks
     result |= {"benchmarks": leaks.counts() if leaks else {}, **search.figures}
+    if leaks:
+        write_leaked_items(out, leaks.items, search.meanings)
+    if settings.is_semantic:
+        by_meaning = count_matches({place: search.meanings[place] for place in search.by_meaning})
+        for name, counts in result["benchmarks"].items():
+            counts["by_meaning"] = by_meaning[name]
     unread = leaks.unread if leaks else []
     result["notes"] = [*describe_cleaning(result, unread, fetched, [sizes[family] for family in heavy])]
     if not result["train"]:
         raise nothing_left_error(result)
     return result
+
+
+@contextlib.contextmanager
+def _keep_vectors(cache: Path | None, out: Path) -> Iterator[Path]:
+    """Gives the folder for vectors; one in `out` is removed afterwards."""
+    folder = cache or out / ".vectors"
+    yield folder
+    if cache is None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _RemovalSearch:
@@ -122,6 +158,10 @@ class _RemovalSearch:
         self.figures: dict[str, Any] = {}
         self._drops_copies = settings.duplicates != "keep"
         self._redacts = bool(settings.redacted_kinds)
+        self.meanings: dict[int, list[MeaningMatch]] = {}
+        """Row number -> the benchmark texts that its prompt repeats in meaning."""
+        self.by_meaning: list[int] = []
+        """Those of these rows whose words no benchmark has."""
 
     def run(self, preferences: Path, original: Path, out: Path) -> None:
         """Searches the preferences.
@@ -144,7 +184,7 @@ class _RemovalSearch:
         pending: list[tuple[int, dict[str, Any]]] = []
         for place, row in enumerate(rows()):
             prompt = row["prompt"] if prompts is None else next(prompts)
-            if removal := self._find_removal(row, prompt) or repeats.get(place):
+            if removal := self._find_removal(place, row, prompt) or repeats.get(place):
                 self.removals[place] = removal
                 continue
             self.families.add(row["group"], root_prompt_key(row["prompt"]))
@@ -174,9 +214,12 @@ class _RemovalSearch:
                 removals.setdefault(place, Removal(Reason.DUPLICATE, first))
         return removals
 
-    def _find_removal(self, row: dict[str, Any], prompt: Messages) -> Removal | None:
+    def _find_removal(self, place: int, row: dict[str, Any], prompt: Messages) -> Removal | None:
         if self.leaks and (place_in_benchmark := self.leaks.find(prompt)) is not None:
             return Removal(Reason.BENCHMARK, place_in_benchmark)
+        if matches := self.meanings.get(place):
+            self.by_meaning.append(place)
+            return Removal(Reason.BENCHMARK_MEANING, max(matches, key=lambda match: match.cosine).place)
         if self._redacts and row["chosen"] == row["rejected"]:
             return Removal(Reason.SAME_RESPONSE, "")
         return None

@@ -1,11 +1,37 @@
 """Benchmark leaks: preferences whose prompt occurs in one of the study's benchmarks."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from unipref.clean.benchmark_meaning import MeaningMatch
 from unipref.clean.text_overlap import Benchmarks, files_of
+from unipref.core import json_files
 from unipref.core.records import Messages
+from unipref.core.run_folder import LEAKED
+from unipref.core.text_keys import normalise
+
+
+def write_leaked_items(
+    out: Path, by_words: Collection[tuple[str, str]], by_meaning: Mapping[int, Sequence[MeaningMatch]]
+) -> None:
+    """Writes benchmark -> its leaked texts, normalised, by the check that found them; for scores without these items.
+
+    Without any, it writes nothing: a benchmark that removes no preference changes no file. By words, a
+    text is the user turn that matched: it equals, holds or lies within the benchmark's text.
+    """
+    meanings = {(match.benchmark, match.text) for matches in by_meaning.values() for match in matches}
+    names = sorted({benchmark for benchmark, _ in (*by_words, *meanings)})
+    if not names:
+        return
+    content = {
+        name: {
+            kind: sorted(text for benchmark, text in several if benchmark == name)
+            for kind, several in (("words", by_words), ("meaning", meanings))
+        }
+        for name in names
+    }
+    json_files.write_json(out / LEAKED, content)
 
 
 class BenchmarkLeaks:
@@ -18,6 +44,8 @@ class BenchmarkLeaks:
     def __init__(self, data: Mapping[str, Path]) -> None:
         self._texts = Benchmarks(files_of(data))
         self._match_counts: Counter[str] = Counter()
+        self.items: set[tuple[str, str]] = set()
+        """Benchmark and normalised user turn of each match."""
         self._last_turns: tuple[str, ...] = ()
         self._matches = self._texts.matches(self._last_turns)
 
@@ -32,6 +60,7 @@ class BenchmarkLeaks:
         if not self._matches:
             return None
         self._match_counts.update(match.benchmark for match in self._matches)
+        self.items.update((match.benchmark, normalise(turn)) for match in self._matches for turn in turns)
         return self._texts.place(min(self._matches, key=lambda match: not match.exact).text)
 
     def counts(self) -> dict[str, dict[str, int]]:

@@ -65,6 +65,8 @@ def _describe_removals(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _advice(reason: str) -> str:
+    if reason == Reason.BENCHMARK_MEANING.value:
+        return "; look at some in clean/removed.parquet: if they ask something else, raise clean.meaning.threshold"
     if reason != Reason.BENCHMARK.value:
         return ""
     return (

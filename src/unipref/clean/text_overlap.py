@@ -147,23 +147,10 @@ class Benchmarks:
         self._place: list[tuple[int, int | str]] = []
         self._n_runs, self._runs, self._run_of = array("I"), array("Q"), array("I")
         self.unread: list[str] = []
-        for number in range(len(self._files)):
-            self._read(number)
+        for number, file in enumerate(self._files):
+            for _, row, content in iterate_texts([file], self.unread):
+                self._add(number, row, content)
         self._index()
-
-    def _read(self, number: int) -> None:
-        file = self._files[number]
-        for part in _parts(file.path):
-            for row_number, row in sources.read(part):
-                if isinstance(row, Reject):
-                    self.unread.append(f"{file.name}:{row_number}: {row.detail}")
-                    continue
-                for content in _iterate_texts(row):
-                    self._add(
-                        number,
-                        row_number,
-                        normalise(_remove_span_marks(content) if part.shape == "lines" else content),
-                    )
 
     def _add(self, file: int, row: int | str, content: str) -> None:
         content_words = split_words(content)
@@ -248,6 +235,23 @@ class Benchmarks:
         return dict(sorted(counts.items()))
 
 
+def iterate_texts(files: Iterable[BenchmarkFile], unread: list[str]) -> Iterator[tuple[BenchmarkFile, int | str, str]]:
+    """Yields every text of benchmark files, normalised, with its file and row.
+
+    Args:
+        files: to read.
+        unread: receives the rows and files that cannot be read, as `file:row: why`.
+    """
+    for file in files:
+        for part in _parts(file.path):
+            for row_number, row in sources.read(part):
+                if isinstance(row, Reject):
+                    unread.append(f"{file.name}:{row_number}: {row.detail}")
+                    continue
+                for content in iterate_row_texts(row):
+                    yield file, row_number, normalise(_remove_span_marks(content) if part.shape == "lines" else content)
+
+
 def _remove_span_marks(line: str) -> str:
     number = _NUMBERED_LINE.match(line)
     return line[number.end() :].replace("[", "").replace("]", "") if number else line
@@ -261,7 +265,7 @@ def _parts(path: Path) -> list[Part]:
         return [Part(str(path), path.name, "lines")]
 
 
-def _iterate_texts(value: Any) -> Iterator[str]:
+def iterate_row_texts(value: Any) -> Iterator[str]:
     """Yields every text of a row, including keys of mappings: some benchmarks store their sentences there."""
     stack = [value]
     while stack:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.cli import about, collect, export, models, push, review
+from unipref.cli import about, collect, export, models, push, review, value
 from unipref.cli.shared import AsJson, Out, RunArgument, Sets, Study, complete_runs, print_note, print_result, warn
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages, run_app
@@ -275,6 +275,7 @@ def explain(
 
 
 review.add_commands(app)
+value.add_commands(app)
 export.add_commands(app)
 push.add_commands(app)
 about.add_commands(app)

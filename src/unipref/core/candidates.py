@@ -52,6 +52,8 @@ class Candidates:
         rejected_rewards: gives (n,) percentiles of the rejected answers' scores, the better the higher, within source
             and axis, NaN without a score (`unipref.select.rejected_rewards`); None: the scores are not read.
         read_dev: reads the dev part of the split, as candidates; None: there is none.
+        axes: (n,) names of what was judged: the axis that decided, or the objective if none has a name; None: the
+            objectives.
     """
 
     ids: "npt.NDArray[np.str_]"
@@ -69,6 +71,7 @@ class Candidates:
     axis_agreement: "Callable[[], npt.NDArray[np.float64]] | None" = None
     rejected_rewards: "Callable[[], npt.NDArray[np.float64]] | None" = None
     read_dev: "Callable[[], Candidates] | None" = None
+    axes: "npt.NDArray[np.str_] | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -122,4 +125,5 @@ class Candidates:
             axis_agreement=None if agreement is None else lambda: agreement()[mask],
             rejected_rewards=None if rewards is None else lambda: rewards()[mask],
             read_dev=self.read_dev,
+            axes=None if self.axes is None else self.axes[mask],
         )

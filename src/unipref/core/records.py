@@ -196,6 +196,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     BENCHMARK = "benchmark"  # its prompt occurs in a benchmark that the study measures with
+    BENCHMARK_MEANING = "benchmark_meaning"  # its prompt says the same as one of a benchmark in other words
     TOO_LONG = "too_long"  # longer than the model's context; found before training
     ONE_SIDED = "one_sided"  # lacks the answer that the rows of an export need
     NOT_HELD = "not_held"  # the files of another tool cannot hold it, or the tool would read it wrongly

@@ -43,12 +43,16 @@ class Table:
     data_hash: str
     precision: str | None = None
 
-    def statistics(self) -> dict[tuple[str, str, str, str], Statistic]:
-        """Recomputes its statistics from the table. Keys: (mode, split, slice, metric)."""
+    def read_examples(self) -> list[Example]:
+        """Reads its rows."""
         decoder = msgspec.json.Decoder(dict[str, Any])
         with self.path.open("rb") as file:
-            examples: list[Example] = [decoder.decode(line) for line in file]
-        return {statistic.key: statistic for statistic in self.benchmark.statistics(examples)}
+            return [decoder.decode(line) for line in file]
+
+    def statistics(self, examples: Sequence[Example] | None = None) -> dict[tuple[str, str, str, str], Statistic]:
+        """Recomputes its statistics from the table, or from some of its rows. Keys: (mode, split, slice, metric)."""
+        rows = self.read_examples() if examples is None else examples
+        return {statistic.key: statistic for statistic in self.benchmark.statistics(rows)}
 
 
 def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -11,6 +11,7 @@ from unipref.analysis.audit import audit, write_audit
 from unipref.core.contracts import Benchmark, Judge, Precision
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
+from unipref.core.records import MAIN
 from unipref.core.run_folder import RunFolder
 from unipref.evaluate import compare, evaluate
 from unipref.models.weight_merging import Recipe
@@ -321,6 +322,43 @@ def trace_soup(
     """
     settings = Recipe(seed=seed or 0, **recipe)
     return merge.trace(Path(folder), points, settings, adapters or {}, by, seed, listener)
+
+
+def value_sources(
+    folder: str | os.PathLike[str],
+    *,
+    variant: str = MAIN,
+    ask: Sequence[str] = (),
+    fractions: Sequence[float] = (),
+    labels: int | None = None,
+    jobs: int = 1,
+    listener: ProgressListener | None = None,
+) -> dict[str, Any]:
+    """Measures what each source and axis of a finished run contributed; `docs/value.md` explains the figures.
+
+    It trains on less of each, merges models and writes `value/value.json` into the run, for its report.
+
+    Args:
+        folder: the run.
+        variant: whose last policy is the reference.
+        ask: some of 'sources', 'axes', 'mixtures' and 'curve'; empty: all.
+        fractions: parts of each source for the learning curve; empty: a quarter and a half.
+        labels: number of further labels to ask about; None: 1,000.
+        jobs: number of processes that train and evaluate in parallel.
+        listener: receives the cost before any training, then stages, notes and progress.
+
+    Returns:
+        The content of `value/value.json`.
+
+    Raises:
+        UserError: the run is not finished, measures no side, or a value is invalid.
+    """
+    from unipref.pipeline.value import plan
+    from unipref.pipeline.value.value import value
+
+    request = plan.make_request(variant, ask, fractions, labels)
+    record: dict[str, Any] = msgspec.to_builtins(value(Path(folder), request, jobs, listener))
+    return record
 
 
 def explain(folder: str | os.PathLike[str], preference: str) -> dict[str, Any]:

@@ -76,7 +76,9 @@ class DataStages:
         stage = context.cache.stage(
             name,
             stage_inputs.clean_inputs(context.hashes, study, unified, benchmarks, fetched),
-            lambda out: clean(preferences, study.split, study.clean, out, benchmarks, fetched),
+            lambda out: clean(
+                preferences, study.split, study.clean, out, benchmarks, fetched, context.cache.folder / "cache"
+            ),
         )
         if stage.pending:
             return stage

@@ -148,6 +148,11 @@ class ManifestWriter:
         self._scores += [msgspec.convert({**row, **labels}, ScoreRow).as_dict() for row in stage.result["scores"]]
         self._against_base += [{**row, **labels} for row in stage.result["against_base"]]
 
+    def snapshot(self) -> tuple[Manifest, list[ScoreRow]]:
+        """Returns what was recorded so far: the manifest, and the scores with a number."""
+        rows = [row for row in self._scores if row["value"] is not None and row["value"] == row["value"]]
+        return self._record, msgspec.convert(rows, list[ScoreRow])
+
     def has_scores(self) -> bool:
         """Whether the folder has scores of an earlier run."""
         return (self._cache.folder / SCORES).is_file()

@@ -46,6 +46,7 @@ class Run:
         launch: the processes that train one model together; None: this process alone.
         dry_run: as in `StageCache`.
         done_by_others: as in `StageCache`.
+        only: the variants to run; None: all. The study as written must be among them.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Run:
         *,
         dry_run: bool = False,
         done_by_others: Collection[str] = (),
+        only: Collection[str] | None = None,
     ) -> None:
+        self.only = resolved.variants if only is None else only
         cache = StageCache(folder, listener.stage, dry_run=dry_run, done_by_others=done_by_others)
         hashes = InputHashes(resolved.data_root)
         self.context = RunContext(resolved, cache, ManifestWriter(cache, resolved), listener, hashes, launch)
@@ -193,20 +196,22 @@ class Run:
                     self.evaluation.run_benchmarks(variant, seed, step, study, model, cleaned)
                 if seed == study.seeds[0] and (policy := find_last_policy(variant, models)):
                     policies[variant] = policy
-        if depth >= STAGES.index("evaluate"):
+        if depth >= STAGES.index("evaluate") and self.only is context.resolved.variants:
             self._run_examples(data, policies)
 
     def prepare(self, depth: int) -> dict[str, VariantData]:
         """Runs the data stages and the checks, up to `STAGES[depth]`. Returns variant -> its data."""
         data = {
-            variant: self._prepare_variant(variant, study, depth)
+            variant: self.prepare_variant(variant, study, depth)
             for variant, study in self.context.resolved.variants.items()
+            if variant in self.only
         }
         if depth >= STAGES.index("check"):
             self.training.run_checks(data)
         return data
 
-    def _prepare_variant(self, variant: str, study: Study, depth: int) -> VariantData:
+    def prepare_variant(self, variant: str, study: Study, depth: int) -> VariantData:
+        """Runs the data stages of one variant; that of the study as written must run before others."""
         self._unified[variant] = self.data.run_unify(variant, study)
         cleaned = self.data.run_clean(variant, study, self._unified[variant])
         seeds = study.seeds if depth >= STAGES.index("select") else []

@@ -11,7 +11,7 @@ import graphlib
 import os
 import pickle
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
@@ -60,7 +60,12 @@ class Outcome(NamedTuple):
 
 
 def run_side_by_side(
-    resolved: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener
+    resolved: ResolvedStudy,
+    folder: Path,
+    until: str,
+    jobs: int,
+    listener: ProgressListener,
+    only: Collection[str] | None = None,
 ) -> set[str]:
     """Runs all stages up to `until`: data and checks here, then training and evaluation in `jobs` processes.
 
@@ -70,6 +75,7 @@ def run_side_by_side(
         until: 'train' or 'evaluate'.
         jobs: number of processes.
         listener: receives stages, notes and progress.
+        only: as in `Run`; the manifest on disk then stays as it is.
 
     Returns:
         The keys of the stages that ran.
@@ -78,7 +84,7 @@ def run_side_by_side(
         UserError: as for `pipeline.run`. Finished stages are kept; running jobs stop with the process.
     """
     depth = STAGES.index(until)
-    run = Run(resolved, folder, listener)
+    run = Run(resolved, folder, listener, only=only)
     cache = run.context.cache
     try:
         for variant, (study, cleaned, _) in run.prepare(depth).items():
@@ -87,11 +93,13 @@ def run_side_by_side(
     except BaseException:
         # The error that stopped the run counts, not that the same full disk has no room for its records.
         with contextlib.suppress(OSError):
-            run.context.manifest.write()
+            if only is None:
+                run.context.manifest.write()
         raise
-    run.context.manifest.write()
+    if only is None:
+        run.context.manifest.write()
     done = {stage.key for stage in cache.stages if not stage.cached}
-    rest = Run(resolved, folder, ProgressListener(), dry_run=True)
+    rest = Run(resolved, folder, ProgressListener(), dry_run=True, only=only)
     rest.run_stages(until)
     jobs_before = find_predecessors(rest.context.cache.pending)
     processes = min(jobs, max(1, len(jobs_before)))

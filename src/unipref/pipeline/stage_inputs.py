@@ -124,9 +124,11 @@ def clean_inputs(
         "clean": study.clean.model_dump(),
         "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
         "fetched": list(fetched),
+        **({"embedder": hashes.model_key(study.clean.meaning.embedder)} if study.clean.is_semantic else {}),
         "code": hash_code("clean"),
         "versions": {
             **(hashing.find_versions("rensa") if study.clean.duplicates == "near" else {}),
+            **(hashing.find_versions("sentence-transformers") if study.clean.is_semantic else {}),
             **(hashing.find_versions("phonenumbers", "python-stdnum") if study.clean.redacted_kinds else {}),
         },
     }

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from unipref.analysis.best_model import choose_model
+from unipref.analysis.leaked_scores import compare_leaked
 from unipref.core.errors import UserError, describe, raise_if_resource
 from unipref.core.json_files import write_text
-from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, Verdicts
+from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, ValueRecord, Verdicts
 from unipref.report.content import Content, Section, Table, describe_briefly, make_legible
 from unipref.report.guard import guard_section
 from unipref.report.model_card import write_cards
@@ -22,6 +23,8 @@ from unipref.report.sections.answer import TITLE, make_answer_section
 from unipref.report.sections.bias_by_group import choose_models, make_bias_section
 from unipref.report.sections.comparison import comparison
 from unipref.report.sections.examples import make_example_section
+from unipref.report.sections.leaked import TITLE as LEAKED_TITLE
+from unipref.report.sections.leaked import make_leaked_section
 from unipref.report.sections.mixtures import make_mixture_section
 from unipref.report.sections.pareto_front import find_efficient_steps, make_front_table
 from unipref.report.sections.proxies import PROXIES, make_proxy_section
@@ -35,6 +38,8 @@ from unipref.report.sections.results import (
 from unipref.report.sections.selection import SELECTION_HEAD, list_epoch_warnings, list_selection_warnings
 from unipref.report.sections.trade_off import SHORT_NOTE, make_narrow_table, make_trade_off_section, variants_by_label
 from unipref.report.sections.training import count_sections, describe_run, make_terminal_sections
+from unipref.report.sections.value import TITLE as VALUE_TITLE
+from unipref.report.sections.value import make_value_section, make_value_tables
 from unipref.report.sections.verdict import list_failures, make_verdict_section
 
 if TYPE_CHECKING:
@@ -48,9 +53,11 @@ ORDER = (
     "Trade-off",
     "Verdict",
     "Mixtures",
+    VALUE_TITLE,
     "Changes from the base model",
     "Scores by metric",
     "Bias by group",
+    LEAKED_TITLE,
     "Data flow",
     "Sources",
     "Judges",
@@ -75,7 +82,18 @@ MORE_IN_REPORT = "the report has all scores with intervals, and the changes of e
 MOST_COLUMNS = 10
 """Tables with more columns are shown on the page only."""
 
-__all__ = ["PAGE", "TEXT", "comparison", "console", "efficient", "score_table", "trade_off", "write", "write_cards"]
+__all__ = [
+    "PAGE",
+    "TEXT",
+    "comparison",
+    "console",
+    "efficient",
+    "score_table",
+    "trade_off",
+    "value",
+    "write",
+    "write_cards",
+]
 
 
 def write(run: Path, on_failure: Callable[[str], None] | None = None) -> Path:
@@ -215,6 +233,19 @@ def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), written: P
     return Group(*([render_table(table), table.note] if table else []), *([f"Model: {written}"] if written else []))
 
 
+def value(record: ValueRecord) -> "RenderableType":
+    """What the sources contributed, for rich to print: the tables, and what they rest on and do not tell."""
+    from rich.console import Group
+
+    section = make_value_section(record)
+    parts: list[Any] = []
+    for table in make_value_tables(record):
+        parts += [table.caption, render_table(table), table.note, ""]
+    for points in section.points if section else ():
+        parts += make_list(points.head, points.items)
+    return Group(*(section.paragraphs if section else ()), "", *parts)
+
+
 def _make_content(run: Path) -> tuple[Content, list[str]]:
     """The content of the report, and a sentence on each section and figure that could not be made."""
     folder = _open_run(run)
@@ -251,8 +282,10 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
     add("Trade-off", lambda: make_trade_off_section(verdicts, scores))
     add("Examples", add_examples)
     add("Bias by group", lambda: make_bias_section(scores, manifest))
+    add(LEAKED_TITLE, lambda: make_leaked_section(compare_leaked(run, manifest, folder.leaked_items())))
     add(PROXIES, lambda: make_proxy_section(manifest))
     add("Mixtures", add_mixtures)
+    add(VALUE_TITLE, lambda: make_value_section(folder.value()))
     add("Results", lambda: make_result_sections(scores, index_paired_verdicts(folder.paired()), lambda: verdicts))
     for title, make_section in count_sections(manifest, run):
         add(title, make_section)

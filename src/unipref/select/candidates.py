@@ -41,10 +41,13 @@ def read_candidates(
         axes: of each source, which tell the direction of a score.
         dev: the file of the dev part of the split, which only some scorers read.
     """
-    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "tokens")}
-    for batch in parquet.read_batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
+    import pyarrow.compute as pc
+
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "axis", "tokens")}
+    for batch in parquet.read_batches(preferences, [*COLUMNS, "axis", *MESSAGES], rows_at_once):
         for name in COLUMNS:
             parts[name].append(_to_numbers(batch.column(name)) if name in NUMBERS else _to_strings(batch.column(name)))
+        parts["axis"].append(_to_strings(pc.coalesce(batch.column("axis"), batch.column("objective"))))
         parts["tokens"].append(np.sum([_count_words(batch.column(name)) for name in MESSAGES], axis=0))
     columns = {name: _concatenate(arrays, name) for name, arrays in parts.items()}
 
@@ -73,6 +76,7 @@ def read_candidates(
         axis_agreement=functools.cache(lambda: measure_agreement(preferences, axes or {}, rows_at_once)),
         rejected_rewards=functools.cache(lambda: measure_rejected(preferences, rows_at_once)),
         read_dev=None if dev is None else lambda: read_candidates(dev, cache, rows_at_once, model, axes),
+        axes=columns["axis"],
     )
 
 

@@ -18,9 +18,9 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.chat_models import Policy
 from unipref.core.text_keys import digest
 from unipref.models.inference import all_answer_tokens
+from unipref.models.text_cache import compute_cached, make_folder_name
 from unipref.select.answer_sums import split_by_logits, sum_answers
 from unipref.select.model_scorer import DIALOGUES_AT_ONCE, PolicyScorer, dialogue_key
-from unipref.select.text_cache import compute_cached, make_folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt

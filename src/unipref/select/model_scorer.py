@@ -12,7 +12,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
 from unipref.core.text_keys import digest, join_turns
-from unipref.select.text_cache import compute_cached, make_folder_name
+from unipref.models.text_cache import compute_cached, make_folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt

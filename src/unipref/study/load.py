@@ -57,6 +57,7 @@ def load(
     *,
     rows: Mapping[str, Any] | None = None,
     rows_folder: Path | None = None,
+    folder: Path | None = None,
 ) -> ResolvedStudy:
     """Reads and checks a study.
 
@@ -66,11 +67,13 @@ def load(
         overrides: `key=value` settings that replace those of the study, as from `--set`.
         rows: source name -> its rows, for sources in memory.
         rows_folder: unipref writes these rows there, so that the run can be repeated without them.
+        folder: the folder in which paths start and of the study's own code; None: see `source`.
 
     Raises:
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
-    raw, folder, text = read_settings(source)
+    raw, own_folder, text = read_settings(source)
+    folder = folder or own_folder
     user_code.use_folder(folder)
     for override in overrides:
         apply(raw, override)
@@ -99,7 +102,8 @@ def _resolve(
     if rows and rows_folder is not None:
         _write_rows(raw, rows, rows_folder)
     resolve_model(raw, folder, "model")
-    _resolve_selection(raw.get("select"), folder)
+    _resolve_models_in(raw.get("select"), folder)
+    _resolve_models_in(raw.get("clean"), folder)
     study = registry.validate_settings(Study, raw, "")
     variants = {MAIN: study}
     root = resolve_data_root(study.data_root, folder)
@@ -138,7 +142,8 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
         raise UserError("variants cannot change this setting.", where=f"{where}.{fixed[0]}", mend=mend)
     merged = merge({key: value for key, value in raw.items() if key not in ("variants", "grid")}, changes)
     resolve_model(merged, folder, f"{where}.model")
-    _resolve_selection(merged.get("select"), folder)
+    _resolve_models_in(merged.get("select"), folder)
+    _resolve_models_in(merged.get("clean"), folder)
     return registry.validate_settings(Study, merged, where)
 
 
@@ -199,17 +204,17 @@ def resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
         del raw["revision"]
 
 
-def _resolve_selection(settings: Any, folder: Path) -> None:
+def _resolve_models_in(settings: Any, folder: Path) -> None:
     """Makes folders of scorers' models and embedders relative to the study file absolute; names stay."""
     if isinstance(settings, dict):
         for key, value in settings.items():
             if key in ("model", "embedder") and isinstance(value, str) and (folder / expand_variables(value)).is_dir():
                 settings[key] = str((folder / expand_variables(value)).resolve())
             else:
-                _resolve_selection(value, folder)
+                _resolve_models_in(value, folder)
     elif isinstance(settings, list):
         for item in settings:
-            _resolve_selection(item, folder)
+            _resolve_models_in(item, folder)
 
 
 def resolve_data_root(value: str, folder: Path) -> Path:

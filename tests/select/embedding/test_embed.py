@@ -7,8 +7,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from unipref.core.errors import UserError
+from unipref.models import sentence_model
 from unipref.select.clusters import cluster
-from unipref.select.embedding import sentence_model, tfidf
+from unipref.select.embedding import tfidf
 from unipref.select.embedding.embed import embed
 from unipref.select.embedding.tfidf import compute_tfidf_vectors, split_words
 

@@ -15,8 +15,8 @@ from unipref.core.errors import UserError
 from unipref.select import choose
 from unipref.select.budget import BUDGETS, BudgetStrategy
 
-NAMES = [name for name in registry.list_names("strategy") if name not in ("only", "confident")]
-"""`only` has neither budget nor shares, and `confident` no shares: test_only.py, test_confident.py."""
+NAMES = [name for name in registry.list_names("strategy") if name not in ("only", "confident", "reduced")]
+"""`only` and `reduced` have neither budget nor shares, and `confident` no shares: test_only.py and so on."""
 every_strategy = pytest.mark.parametrize("name", NAMES)
 every_budget = pytest.mark.parametrize("name", [name for name in NAMES if name != "all"])
 N = 203

@@ -4,7 +4,7 @@ It uses only files of the run: `manifest.json`, `scores.json` and the tables of 
 rules.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,12 +13,11 @@ from unipref.analysis.verdicts.claims import find_comparable, find_random_rival,
 from unipref.analysis.verdicts.evidence import Evidence, Model
 from unipref.analysis.verdicts.failure_signs import find_failure_signs
 from unipref.analysis.verdicts.front import Place, compute_front
-from unipref.analysis.verdicts.gains import Gain
+from unipref.analysis.verdicts.gains import correct
 from unipref.analysis.verdicts.read import read_evidence
 from unipref.analysis.verdicts.tested import find_tested
 from unipref.core import json_files
 from unipref.core.run_folder import VERDICTS, GainRecord, JudgedModel, Manifest, PairRecord, RunFolder, Verdicts
-from unipref.core.stats.multiplicity import holm
 
 __all__ = ["judge", "judge_run", "write_verdicts"]
 
@@ -76,7 +75,7 @@ def _judge_models(evidence: Evidence, models: list[Model], places: Mapping[Model
         for objective in evidence.sides
         if (gain := evidence.compute_gain(objective, model, other)) is not None
     }
-    corrected = _correct(list(gains.values()))
+    corrected = correct(list(gains.values()))
     by_model: dict[Model, dict[str, dict[str, GainRecord]]] = {model: {} for model in models}
     for ((model, name, objective), gain), p in zip(gains.items(), corrected, strict=True):
         by_model[model].setdefault(name, {})[objective] = gain.record(p)
@@ -90,13 +89,6 @@ def _judge_models(evidence: Evidence, models: list[Model], places: Mapping[Model
     return judged
 
 
-def _correct(gains: Sequence[Gain]) -> list[float | None]:
-    """Corrects the p values of gains by Holm; None where there is none."""
-    p_values = [gain.p for gain in gains]
-    corrected = iter(holm([p for p in p_values if p is not None]))
-    return [None if p is None else next(corrected) for p in p_values]
-
-
 def _compare_pairs(evidence: Evidence) -> list[PairRecord]:
     """Compares the last models of all comparable variants in pairs."""
     last = [variant.last for variant in find_comparable(evidence) if variant.last is not None]
@@ -108,7 +100,7 @@ def _compare_pairs(evidence: Evidence) -> list[PairRecord]:
         if (gain := evidence.compute_gain(objective, *pair)) is not None
     }
     records: dict[tuple[Model, Model], dict[str, GainRecord]] = {}
-    for ((pair, objective), gain), p in zip(gains.items(), _correct(list(gains.values())), strict=True):
+    for ((pair, objective), gain), p in zip(gains.items(), correct(list(gains.values())), strict=True):
         records.setdefault(pair, {})[objective] = gain.record(p)
     return [PairRecord(str(model), str(other), by_side) for (model, other), by_side in records.items()]
 

@@ -1,12 +1,14 @@
 """A gain of one model over another, with what its interval and its p value say."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unipref.core.run_folder import GainRecord
 from unipref.core.stats.differences import BETTER, INCONCLUSIVE, WORSE, classify, find_p
 from unipref.core.stats.ideals import Linear, find_gain_interval, find_gain_p
 from unipref.core.stats.intervals import LEVEL
+from unipref.core.stats.multiplicity import holm
 from unipref.core.stats.seeds import Combined
 
 
@@ -127,6 +129,13 @@ class Gain:
             p_holm=None if p_holm is None else float(f"{p_holm:.4g}"),
             p_examples=None if self.p_examples is None else float(f"{self.p_examples:.4g}"),
         )
+
+
+def correct(gains: Sequence[Gain]) -> list[float | None]:
+    """Corrects the p values of gains by Holm; None where there is none."""
+    p_values = [gain.p for gain in gains]
+    corrected = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(corrected) for p in p_values]
 
 
 def finite(value: float) -> float | None:

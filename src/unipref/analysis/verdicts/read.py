@@ -43,7 +43,7 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
         by_model: dict[Model, dict[int | None, Statistic]] = {}
         for one in evaluated:
             if one.benchmark == side.benchmark:
-                statistic = _read_statistic(run / one.folder, side)
+                statistic = read_statistic(run / one.folder, side)
                 if statistic is not None:
                     by_model.setdefault(Model(one.variant, one.step), {})[one.seed] = statistic
         measured[objective] = {
@@ -95,7 +95,8 @@ def _choose_sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Sc
     return {objective: sides[objective] for objective in OBJECTIVES if objective in sides}
 
 
-def _read_statistic(folder: Path, side: Side) -> Statistic | None:
+def read_statistic(folder: Path, side: Side) -> Statistic | None:
+    """Reads the headline statistic of a side from a folder of an evaluation; None if the tables lack it."""
     statistics = load_tables(folder)[side.benchmark].statistics().values()
     matching = [s for s in statistics if s.metric == side.metric and s.slice == side.slice and s.mode != "paper"]
     return next(iter(sorted(matching, key=lambda s: (s.mode != "corrected", s.split != "test"))), None)

@@ -1,7 +1,7 @@
 """The variance between seeds, pooled over the figures of one kind in a study."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,11 @@ class SeedPools:
 
         Args:
             objective: of the figures.
-            weights: (variant, step) of the models with seeds, and their weights.
+            weights: (variant, step) of the models with seeds, and their weights; of three models or more, of different
+                variants.
+
+        Raises:
+            ValueError: three models or more, two of them of one variant.
         """
         if not weights:
             return None
@@ -55,13 +59,30 @@ class SeedPools:
             scaled = [{seed: factors[0] * value for seed, value in arm.goods.items()} for arm in arms]
             return self._fit(("one", objective, factors, _hash_of(arms)), scaled, _count_variants(arms))
         if len(weights) > 2:
-            raise ValueError("a sum of more than two models with seeds")
+            return self._of_several(objective, weights)
         (first, second) = (model for model, _ in weights)
         if first[0] == second[0]:
             steps = ("steps", objective, factors, first[1], second[1], _hash_of(arms))
             return self._fit(steps, _sum_steps(arms, first[1], second[1], factors), _count_variants(arms))
         variants = ("variants", objective, factors, _hash_of(arms))
         return self._fit(variants, _sum_variants(arms, factors), _count_variants(arms) - 1)
+
+    def _of_several(self, objective: str, weights: Sequence[tuple[ModelName, float]]) -> SeedVariance | None:
+        """Returns the variance of a sum over three variants or more, from the pooled ones of pairs.
+
+        All variants are taken to have the same variance v, and all pairs the same covariance c. Then a sum has the
+        variance (v - c) sum(w^2) + c sum(w)^2. A difference of two has 2 (v - c), a sum of two 2 (v + c).
+        """
+        if len({variant for (variant, _), _ in weights}) < len(weights):
+            raise ValueError("a sum of several models needs different variants")
+        first, second = weights[0][0], weights[1][0]
+        apart, together = (self.of_sum(objective, ((first, 1.0), (second, sign))) for sign in (-1.0, 1.0))
+        if apart is None or together is None:
+            return None
+        factors = np.array([weight for _, weight in weights])
+        covariance = max((together.pooled - apart.pooled) / 4, 0.0)
+        pooled = apart.pooled / 2 * float((factors**2).sum()) + covariance * float(factors.sum()) ** 2
+        return replace(apart, pooled=pooled)
 
     def _find_like(self, objective: str, variant: str) -> list[Arm]:
         arms = self.arms.get(objective, [])

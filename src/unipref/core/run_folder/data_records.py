@@ -148,10 +148,14 @@ class SourceCounts(msgspec.Struct):
 
 
 class BenchmarkLeaks(msgspec.Struct):
-    """Number of texts of a benchmark, and of preferences removed because their prompt is among them."""
+    """Number of texts of a benchmark, and of preferences removed because their prompt is among them.
+
+    `by_meaning`: further ones, whose prompt says the same in other words; None if meanings were not compared.
+    """
 
     texts: int | None = None
     found: int | None = None
+    by_meaning: int | None = None
 
 
 class RemovedExample(msgspec.Struct):

@@ -12,9 +12,11 @@ from unipref.core.run_folder.example_records import ExampleRecord
 from unipref.core.run_folder.judging_records import Judging
 from unipref.core.run_folder.manifest import Manifest
 from unipref.core.run_folder.results import VERDICTS_VERSION, MixtureRow, PairedRow, ScoreRow, Verdicts
+from unipref.core.run_folder.value_records import VALUE_VERSION, ValueRecord
 
 MANIFEST, SCORES, PAIRED, VERDICTS = "manifest.json", "scores.json", "against_base.json", "verdicts.json"
 STUDY, MIXTURES, JUDGING = "study.yaml", "soup/front.json", "unified/judging.json"
+VALUE, LEAKED = "value/value.json", "leaked_items.json"
 EXAMPLES_FOLDER, EXAMPLES = "examples", "examples.json"
 FORMER_KEYS = frozenset({"arms"})
 """Keys of a manifest that earlier versions wrote and this one cannot read."""
@@ -95,6 +97,31 @@ class RunFolder:
         path = self.path / MIXTURES
         mend = f"Trace it again: unipref soup {self.path} --trace 5"
         return read_score_rows(path, MixtureRow, mend) if path.is_file() else []
+
+    def value(self) -> ValueRecord | None:
+        """Reads what the sources contributed; None if the file is missing.
+
+        Raises:
+            UserError: it is corrupt or from another version.
+        """
+        path = self.path / VALUE
+        if not path.is_file():
+            return None
+        mend = f"Write it again: unipref value {self.path}"
+        content = _read(path, mend)
+        if isinstance(content, dict) and content.get("version") != VALUE_VERSION:
+            raise _corrupt(path, f"its version is {content.get('version')}, expected {VALUE_VERSION}", mend)
+        return _convert(path, content, ValueRecord, mend)
+
+    def leaked_items(self) -> dict[str, dict[str, list[str]]]:
+        """Reads benchmark -> how they were found ('words' or 'meaning') -> texts that occur in the preferences too.
+
+        Raises:
+            UserError: the file is corrupt.
+        """
+        clean = self.manifest_if_any.clean
+        path = self.path / (clean.folder if clean else "clean") / LEAKED
+        return _convert(path, _read(path), dict[str, dict[str, list[str]]]) if path.is_file() else {}
 
     def judging(self) -> Judging | None:
         """Reads what is estimated of the judges; None if the file is missing, as in runs of earlier versions.

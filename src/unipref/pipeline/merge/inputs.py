@@ -110,7 +110,7 @@ class MergeCandidates:
             folder = self.run / "train" / step
             changes = (read_yaml(self.run / "study.yaml").get("variants") or {}).get(step.split("/")[0]) or {}
             origin = str(changes.get("model", self.manifest.model))
-            return MergeInput(step, folder, _find_adapter(folder), origin)
+            return MergeInput(step, folder, find_adapter(folder), origin)
         folder = Path(place).expanduser()
         if not any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
             steps = [p.relative_to(self.run / "train").as_posix() for p in self.run.glob("train/*/*/*") if p.is_dir()]
@@ -119,7 +119,7 @@ class MergeCandidates:
                 where=place,
                 mend=near_name(place, steps),
             )
-        return MergeInput(place, folder, _find_adapter(folder), None)
+        return MergeInput(place, folder, find_adapter(folder), None)
 
     def _find_step(self, place: str) -> str | None:
         """Finds `VARIANT/SEED/STEP` by its name or by the path of the step or adapter; None: not a step of the run."""
@@ -164,19 +164,34 @@ class MergeSet:
         parts = {name: candidates.find_input(name) for name in objectives}
         for name, part in parts.items():
             candidates.listener.note(f"{name}: {part.place}")
+        merge_set, why = cls.of_parts(parts, candidates.run)
+        if why:
+            candidates.listener.note(f"unipref merges the whole models, because {why}.")
+        return merge_set
+
+    @classmethod
+    def of_parts(cls, parts: dict[str, MergeInput], run: Path) -> "tuple[MergeSet, str]":
+        """Makes the set of some models, and says why it does not merge their adapters; empty if it does.
+
+        Args:
+            parts: name -> its model; two or more.
+            run: the run, for errors.
+
+        Raises:
+            UserError: they have no common base.
+        """
         bases = {name: _find_base(part.adapter) for name, part in parts.items()}
         if None not in bases.values() and len(set(bases.values())) == 1:
-            return cls(parts, str(bases[objectives[0]]), adapters=True)
+            return cls(parts, str(next(iter(bases.values()))), adapters=True), ""
         origins = {part.origin for part in parts.values()}
         whole = all((part.folder / "config.json").is_file() for part in parts.values())
         if len(origins) == 1 and None not in origins and whole:
             why = "they have no adapters" if None in bases.values() else "their adapters have different bases"
-            candidates.listener.note(f"unipref merges the whole models, because {why}.")
-            return cls(parts, str(origins.pop()), adapters=False)
+            return cls(parts, str(origins.pop()), adapters=False), why
         starts = [f"{name} ({part.place}) from {bases[name] or part.origin or '?'}" for name, part in parts.items()]
         raise UserError(
             f"these models were not trained from the same base: {', '.join(starts)}.",
-            where=str(candidates.run),
+            where=str(run),
             mend="Name steps with the same base: --adapter OBJECTIVE=VARIANT/SEED/STEP",
         )
 
@@ -213,7 +228,8 @@ def count_preferences(manifest: Manifest, part: MergeInput) -> dict[str, int]:
     return selected.kept_of("source") if selected else {}
 
 
-def _find_adapter(folder: Path) -> Path | None:
+def find_adapter(folder: Path) -> Path | None:
+    """Finds the adapter of a step's folder, or of a folder that is one; None if it has none."""
     if (folder / "adapter" / ADAPTER_CONFIG).is_file():
         return folder / "adapter"
     return folder if opening.is_adapter(str(folder)) else None

