@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 
 from unipref import cli
 from unipref.core import yaml_files
+from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.demo import BenchmarkSizes, FeedbackSizes, Pretraining, World, full, reproduction_page, write_data
 from unipref.demo.tuning import Limits, Point, Search
+from unipref.pipeline.manifest import _describe_variant
 from unipref.study.load import load
 
 
@@ -58,6 +60,21 @@ def test_each_arm_is_trained_with_its_own_tuned_settings(world: Path) -> None:
     assert study["variants"]["source-ratings"]["train"][0]["sft"]["max_steps"] == 1200
     assert study["variants"]["combined"]["train"][0]["sft"]["max_steps"] == 300
     assert study["variants"]["combined"]["train"][1]["dpo"]["loss_weights"] == [1.0, 1.0]
+
+
+def test_arms_with_their_own_steps_and_rates_are_compared(world: Path) -> None:
+    own = tuned()
+    own["source-ratings"] = {**own["source-ratings"], "sft": {**TUNED["sft"], "max_steps": 1200}}
+    variants = load(full.build_study(full.STUDIES[0], world, world / "model", own), []).variants
+    hashes = {name: _describe_variant(study).settings_hash for name, study in variants.items()}
+    assert hashes["source-ratings"] == hashes["combined"] == hashes["selected-0.4"]
+    assert hashes["source-thumbs"] != hashes["combined"]
+
+
+def test_a_tuned_setting_that_no_step_has_is_refused(world: Path) -> None:
+    study = full.build_study(full.STUDIES[0], world, world / "model", tuned())
+    with pytest.raises(UserError, match="no training step has the setting 'max_step'"):
+        load(study | {"verdicts": {"tuned": ["max_step"]}}, [])
 
 
 def test_twice_the_feedback_takes_twice_the_steps() -> None:

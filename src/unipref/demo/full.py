@@ -252,6 +252,7 @@ def build_study(
         "select": "all",
         "train": [],
         "variants": variants,
+        "verdicts": {"tuned": ["max_steps", "learning_rate"]},
         "seeds": list(range(demo_study.seeds)),
     }
 

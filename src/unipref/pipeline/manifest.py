@@ -218,6 +218,8 @@ def _describe_variant(study: Study) -> VariantInfo:
     """
     other_settings = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
     other_settings["train"] = [registry.cache_identity(trainer) for trainer in study.train]
+    for step in other_settings["train"]:
+        step["settings"] = {k: value for k, value in step["settings"].items() if k not in study.verdicts.tuned}
     starts = find_origins(study)
     return VariantInfo(
         strategy=msgspec.convert(

@@ -4,7 +4,7 @@ import contextlib
 import copy
 import errno
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,18 @@ def _resolve(
         variants[name] = _make_variant(name, raw, changes, folder)
     for name, variant in variants.items():
         check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
+    _check_tuned(study.verdicts.tuned, variants.values())
     sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
     return ResolvedStudy(raw, study, variants, root, sources, text)
+
+
+def _check_tuned(names: Collection[str], variants: Iterable[Study]) -> None:
+    """Checks that each name is a setting of a training step."""
+    known = {key for variant in variants for trainer in variant.train for key in trainer.model_dump(mode="json")}
+    for name in names:
+        if name not in known:
+            what = f"no training step has the setting '{name}'."
+            raise UserError(what, where="verdicts.tuned", mend=near_name(name, known))
 
 
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:

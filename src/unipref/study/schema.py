@@ -52,6 +52,9 @@ class Judging(Settings):
 
     effect: Effect = Effect()
     """The smallest gain that matters on each side."""
+    tuned: list[str] = []
+    """Settings of training steps that each variant has tuned for itself, such as `max_steps`: variants that differ in
+    these and their selection alone are compared."""
 
 
 def _as_evaluation(value: Any) -> Any:

@@ -86,6 +86,13 @@ def test_a_source_that_is_trained_otherwise_is_not_compared_and_is_named() -> No
     assert "Not compared, because their training differs: source-c." in claim.why
 
 
+def test_a_study_that_trains_variants_alone_is_judged() -> None:
+    untrained = variant("main", "full", 100, settings_hash="untrained", steps=())
+    named = {**GOOD, **{("combined", step): value for (name, step), value in GOOD.items() if name == "main"}}
+    found = evidence([untrained, variant("combined", "full", 100), *VARIANTS[1:]], named)
+    assert verdicts_of(found) == verdicts_of(evidence(VARIANTS, GOOD))
+
+
 def test_a_part_matches_if_it_retains_four_fifths_of_the_gain() -> None:
     # All data gain 0.5 and 0.3. 0.44 is 88 % and 0.29 is 97 % of that.
     claim = judge_claims(evidence(VARIANTS, GOOD | {("selected-0.4", "dpo"): (0.69, 0.21)}))[1]

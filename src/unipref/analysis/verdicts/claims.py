@@ -71,12 +71,9 @@ def judge_claims(evidence: Evidence) -> list[Claim]:
 
 
 def find_comparable(evidence: Evidence) -> list[Variant]:
-    """Finds the variants that train a policy and differ from the study as written only in their selection."""
-    first = next(iter(evidence.variants.values()), None)
-    if first is None:
-        return []
-    comparable = [other for other in evidence.variants.values() if other.settings_hash == first.settings_hash]
-    return [variant for variant in comparable if variant.last is not None]
+    """Finds the variants that train a policy and differ from the first of them only in their selection."""
+    trained = [variant for variant in evidence.variants.values() if variant.last is not None]
+    return [variant for variant in trained if variant.settings_hash == trained[0].settings_hash]
 
 
 def find_combined_variant(evidence: Evidence) -> Variant | None:
