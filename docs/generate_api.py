@@ -16,7 +16,7 @@ for formats of your own. All other modules can change in any version. `CONTRIBUT
 ```python
 import unipref
 
-run = unipref.run("study.yaml", "runs/first")     # the folder of the run
+run = unipref.run("study.yaml", "runs/first")  # the folder of the run
 unipref.unify_feedback("study.yaml", "runs/try")  # only the preferences
 ```
 
