@@ -10,14 +10,13 @@ from unipref.analysis.verdicts.evidence import Evidence, Measured, Model, Varian
 from unipref.analysis.verdicts.read import read_statistic
 from unipref.core.chat_models import Policy
 from unipref.core.contracts import Benchmark
-from unipref.core.run_folder import Manifest
+from unipref.core.run_folder import CleanCounts, Manifest
 from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import data_path, evaluate
 from unipref.models.weight_merging import Recipe, WeightMerger
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.merge.inputs import MergeInput, MergeSet, find_adapter
 from unipref.pipeline.run import Run
-from unipref.pipeline.stage_data import find_held_out_files
 from unipref.pipeline.value.plan import Plan
 
 Figures = dict[tuple[str, Model], dict[int | None, Statistic]]
@@ -39,10 +38,9 @@ class MixtureStages:
         self.study = plan.resolved.variants[plan.request.variant]
         labels = {side.benchmark for side in evidence.sides.values()}
         self.benchmarks = [pair for pair in self.study.labelled_benchmarks() if pair[1] in labels]
-        cleaned = run.data.run_clean(
-            plan.request.variant, self.study, run.data.run_unify(plan.request.variant, self.study)
-        )
-        self.splits = find_held_out_files(cleaned, self.study)
+        clean = manifest.clean_of(plan.request.variant) or CleanCounts()
+        counts = {part: clean.parts().get(part) for part in ("dev", "test")}
+        self.splits = {part: plan.folder / clean.folder / f"{part}.parquet" for part, count in counts.items() if count}
         self._merger: tuple[Any, WeightMerger] | None = None
 
     def add_figures(self) -> Evidence:
