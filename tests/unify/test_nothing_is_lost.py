@@ -124,8 +124,9 @@ def test_the_error_lists_every_reason_and_the_format_that_reads_answers_scored_a
     first, *lines = caught.value.lines()[0].split("\n")
     assert first == "no preference could be made from 5 rows."
     assert [line.partition(",")[0] for line in lines] == [
-        "  d: 4 x one_response",
+        "  d: 3 x one_response",
         "  To use answers that are scored alone",
+        "  1 x unscored",
         "  1 x wrong_type",
     ]
     assert "format: thumbs, with the field of 'stars' as label" in lines[1]

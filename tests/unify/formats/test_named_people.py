@@ -7,7 +7,7 @@ import pytest
 from unipref.core import registry
 from unipref.core.contracts import read_all
 from unipref.core.errors import UserError
-from unipref.core.records import Feedback, Reject
+from unipref.core.records import Feedback, Reason, Reject
 
 SIDES = {"prompt": "q", "first": "a", "second": "b", "codes": {"A": "first", "B": "second"}}
 ANSWER = {"prompt": "q", "response": "a"}
@@ -68,7 +68,8 @@ def test_scores_of_named_people_are_feedback_of_each_on_all_axes() -> None:
     given = {one.annotator: one.responses[0].scores for one in read("ratings", settings, r=rows)}
     assert given == {"ann": {"help": 5.0, "tone": 1.0}, "bob": {"help": 2.0}}
     (nobody,) = read("ratings", settings, r=[])
-    assert (nobody.annotator, nobody.responses[0].scores) == (None, {})
+    assert isinstance(nobody, Reject)
+    assert nobody.reason == Reason.UNSCORED
 
 
 @pytest.mark.parametrize(
