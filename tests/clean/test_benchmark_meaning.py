@@ -35,6 +35,7 @@ class Model:
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     made = Model()
     monkeypatch.setattr(sentence_model, "_load", lambda name, precision: made)
+    monkeypatch.setattr(sentence_model.hub_models, "make_key", lambda name: f"hub:{name}@{'0' * 40}")
     return made
 
 

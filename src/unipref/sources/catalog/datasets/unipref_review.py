@@ -6,7 +6,7 @@ ENTRY = Dataset(
     name="unipref_review",
     about="verdicts of people on the two answers of preferences of a run, written by `unipref review`",
     origin="votes.jsonl of a folder of `unipref review`",
-    licence="that of the preferences",
+    licence="that of the preferences, and the terms of their sources",
     format="votes",
     map={
         "prompt": "prompt",
