@@ -55,7 +55,7 @@ def test_a_missing_extra_comes_with_its_pip_line(monkeypatch: pytest.MonkeyPatch
 
 def test_every_extra_for_users_is_checked() -> None:
     declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert set(doctor.EXTRAS) == set(declared["project"]["optional-dependencies"]) - {"dev"}
+    assert set(doctor.EXTRAS) == set(declared["project"]["optional-dependencies"]) - {"dev", "docs", "release"}
 
 
 def test_more_threads_than_cores_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,9 +131,11 @@ def test_a_dry_run_takes_the_median_of_past_stages_of_a_kind(tmp_path: Path) -> 
     for place, seconds in (("train/main/0/sft", 10), ("train/main/1/sft", 30), ("train/x/0/sft", 20), ("unified", 1)):
         folder = tmp_path / place
         folder.mkdir(parents=True)
-        json_files.write_json(folder / hashing.RECORD, {"key": "k", "seconds": seconds})
+        json_files.write_json(folder / hashing.RECORD, {"key": "k", "seconds": seconds, "peak_mb": 1.5})
     costs = dry_run.read_costs(tmp_path)
-    assert sorted(seconds for seconds, _ in costs["train/sft"]) == [10, 20, 30]
+    assert sorted((seconds, memory) for seconds, _, memory in costs["train/sft"]) == [
+        (seconds, 1_572_864) for seconds in (10, 20, 30)
+    ]
     assert [
         dry_run.stage_kind(n) for n in ("unified-x", "selected/a/0", "evaluated/base/ifeval", "evaluated/a/0/sft/bbq")
     ] == [
