@@ -73,5 +73,8 @@ def test_the_section_shows_both_scores(run: Path) -> None:
     unseen = make_leaked_section(every)
     assert unseen is not None
     assert "cannot be told" in render_markdown(Content("t", [], [unseen]))
-    whole = compare(run, {"instructions": {"words": ["word in one word."]}})
+    whole = compare(
+        run, {"instructions": {"words": [f"{n} word in one word." for n in ("first", "second", "third", "fourth")]}}
+    )
+    assert compare(run, {"instructions": {"words": ["word in one word."]}})[0].left_out == 0  # too short to tell
     assert (whole[0].left_out, whole[0].without) == (4, None)

@@ -11,9 +11,11 @@ import pytest
 import unipref
 from support.clean_rows import counts, part, preference, removed, run
 from unipref.clean import CleanSettings, SplitSettings
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
 from unipref.clean.text_overlap import BenchmarkFile, Benchmarks
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
+from unipref.core.text_keys import normalise
 from unipref.pipeline import execute
 from unipref.pipeline.run import Run
 from unipref.study import load
@@ -311,3 +313,12 @@ def test_the_known_leaks_of_public_data_are_removed(shared: Path, tmp_path: Path
         "truthfulqa": 1,
         "winobias": 1,
     }
+
+
+def test_only_the_turn_of_a_dialogue_that_matches_counts_as_a_leaked_text(tmp_path: Path) -> None:
+    question = "Which of these two rivers flows to the north sea?"
+    (tmp_path / "b.jsonl").write_text(json.dumps({"question": question}) + "\n")
+    leaks = BenchmarkLeaks({"b": tmp_path / "b.jsonl"})
+    prompt: Any = [{"role": "user", "content": "hi"}, {"role": "user", "content": question}]
+    assert leaks.find(prompt) is not None
+    assert leaks.items == {("b", normalise(question))}

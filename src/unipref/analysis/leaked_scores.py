@@ -86,4 +86,5 @@ def _find(table: Table, examples: Sequence[Example], metric: str) -> Statistic |
 def _has_leaked(example: Example, leaked: Sequence[str]) -> bool:
     own = [normalise(text) for text in iterate_row_texts(example)]
     long = [text for text in own if len(split_words(text)) >= MIN_WORDS]
-    return any(text in other or other in text for text in leaked for other in long)
+    known = [text for text in leaked if len(split_words(text)) >= MIN_WORDS]
+    return any(text in other or other in text for text in known for other in long)

@@ -45,7 +45,7 @@ class BenchmarkLeaks:
         self._texts = Benchmarks(files_of(data))
         self._match_counts: Counter[str] = Counter()
         self.items: set[tuple[str, str]] = set()
-        """Benchmark and normalised user turn of each match."""
+        """Benchmark and normalised text of each user turn that matches."""
         self._last_turns: tuple[str, ...] = ()
         self._matches = self._texts.matches(self._last_turns)
 
@@ -57,10 +57,12 @@ class BenchmarkLeaks:
         turns = tuple(turn["content"] for turn in prompt if turn["role"] == "user")
         if turns != self._last_turns:  # preferences of one prompt are mostly adjacent
             self._last_turns, self._matches = turns, self._texts.matches(turns)
+            # Of a dialogue, only the turns that match by themselves: a greeting is in no benchmark.
+            for turn in turns if self._matches else ():
+                self.items.update((match.benchmark, normalise(turn)) for match in self._texts.matches((turn,)))
         if not self._matches:
             return None
         self._match_counts.update(match.benchmark for match in self._matches)
-        self.items.update((match.benchmark, normalise(turn)) for match in self._matches for turn in turns)
         return self._texts.place(min(self._matches, key=lambda match: not match.exact).text)
 
     def counts(self) -> dict[str, dict[str, int]]:

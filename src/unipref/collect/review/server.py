@@ -62,9 +62,14 @@ class Review:
         with self._lock:
             if self._session is None:
                 try:
-                    self._session = Session(self._items, self._votes, check_name(name))
+                    reviewer = check_name(name)
                 except UserError as error:
                     self._say(f"This name cannot be used: {error.what}", is_wrong=True)
+                    return
+                try:
+                    self._session = Session(self._items, self._votes, reviewer)
+                except UserError as error:
+                    self._say(describe(error), is_wrong=True)
 
     def take_answer(self, pair: str, answer: str) -> None:
         """Takes what the reviewer says of a pair, an undo, or the wish to see the skipped pairs again."""

@@ -30,11 +30,10 @@ from unipref.unify.detection.verdict_codes import TWO_NUMBERS
 from unipref.unify.detection.verdict_words import Verdict, read_verdict
 from unipref.unify.mapping.paths import get_or_none
 from unipref.unify.mapping.transcripts import parse_transcript
+from unipref.unify.rejection_lines import MOST_SINGLE
 
 MIN_REPEATED = 0.05
 """Least share of rows whose prompt has several answers; by chance, few people ask the same."""
-MOST_SINGLE = 0.5
-"""Share of prompts with one answer above which a source of ratings loses most of them."""
 FIVE = 5
 """The best value of the usual scale of stars: of these, 4 and 5 praise, 1 and 2 blame."""
 LEAST_GOOD, MOST_BAD = 4, 2
