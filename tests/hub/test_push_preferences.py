@@ -1,6 +1,7 @@
 """Preferences are sent by the real client and read back by `datasets`, with what must stay here left out."""
 
 import json
+import shutil
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.hub_server import Fault, Hub
-from unipref import select_preferences
+from unipref import select_preferences, unify_feedback
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
 from unipref.pipeline.push import Options, push_run
@@ -18,7 +19,9 @@ REPO = "user/prefs"
 ANSWERS = {"Best.": 5, "Good.": 4, "Fair.": 3, "Bad.": 1}
 
 
-def write_study(folder: Path, answers: dict[str, int] = ANSWERS, **source: Any) -> Path:
+def write_study(
+    folder: Path, answers: dict[str, int] = ANSWERS, more: dict[str, Any] | None = None, **source: Any
+) -> Path:
     rows = [
         {"q": f"Question {number}?", "a": f"{answer} {number}", "stars": stars, "who": f"ann{stars % 2}@mail.org"}
         for number in range(12)
@@ -35,6 +38,7 @@ def write_study(folder: Path, answers: dict[str, int] = ANSWERS, **source: Any) 
     settings = {"name": "rated", "path": str(data / "rated.jsonl"), "format": "ratings", "licence": "CC-BY-4.0"}
     settings |= {"map": {**mapping, "annotator": "who", "keep": ["who"]}, **source}
     study = {"name": "A | study", "sources": [settings], "split": {"dev": 0.2, "test": 0.2}, "workers": 1}
+    study |= more or {}
     (folder / "study").mkdir()  # the data lie outside of its folder, so that origins are absolute
     (folder / "study" / "study.yaml").write_text(yaml_files.write(study))
     return folder / "study" / "study.yaml"
@@ -192,3 +196,18 @@ def test_answers_are_left_out_with_a_reason_if_the_sources_have_changed(hub: Hub
     pushed = push_run(tmp_path / "run", REPO, dry_run=True)
     assert not any(file["path"].startswith("answers/") for file in pushed.files)
     assert any("the files of the source rated have changed since" in note for note in pushed.notes)
+
+
+@pytest.mark.slow
+def test_answers_are_left_out_if_the_study_redacts_even_where_the_preferences_have_nothing_to_redact(
+    tmp_path: Path,
+) -> None:
+    answers = {"Best.": 5, "Write to ann@mail.org.": 3, "Bad.": 1}
+    study = write_study(tmp_path, answers, {"clean": {"redact": "all"}})
+    unify_feedback(study, tmp_path / "run")
+    pushed = push_run(tmp_path / "run", REPO, dry_run=True)
+    assert not any(file["path"].startswith("answers/") for file in pushed.files)
+    assert any("the study redacts personal data" in note for note in pushed.notes)
+    shutil.rmtree(tmp_path / "run" / "clean")
+    with pytest.raises(UserError, match="the study redacts personal data, and the run has no result of clean"):
+        push_run(tmp_path / "run", REPO, dry_run=True)

@@ -119,6 +119,12 @@ def _find_files(run: Path, manifest: Manifest, variant: str) -> dict[str, Path]:
     unified = run / "unified" / "preferences.parquet"
     if not found and unified.is_file() and parquet.count_rows(unified):
         found = {"train": unified}
+        if _asks_to_redact(_parse_study(run)):
+            raise UserError(
+                "the study redacts personal data, and the run has no result of clean.",
+                where=str(run),
+                mend="Redact them: unipref select STUDY -o RUN",
+            )
     if not found:
         raise UserError("the run has no preferences.", where=str(run), mend="Make them: unipref select STUDY -o RUN")
     return found
@@ -240,10 +246,23 @@ def _describe_provenance(manifest: Manifest, variant: str) -> bytes:
     return (json.dumps(strip_folders(kept), ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
+def _asks_to_redact(study: Any) -> bool:
+    """Whether a study, or a variant of it, sets `clean: {redact: ...}`."""
+    if isinstance(study, dict):
+        return any(
+            (str(key).rpartition(".")[2] == "redact" and bool(inner)) or _asks_to_redact(inner)
+            for key, inner in study.items()
+        )
+    return isinstance(study, list) and any(map(_asks_to_redact, study))
+
+
+def _parse_study(run: Path) -> Any:
+    """The study as YAML values; None if the run holds none."""
+    file = run / STUDY
+    return yaml_files.parse(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else None
+
+
 def _read_study(run: Path) -> list[SentFile]:
     """The study without comments, which may say anything, and without paths of this machine."""
-    file = run / STUDY
-    if not file.is_file():
-        return []
-    study = yaml_files.parse(file.read_text(encoding="utf-8"), str(file))
-    return [SentFile("study.yaml", yaml_files.write(strip_folders(study)).encode())]
+    study = _parse_study(run)
+    return [] if study is None else [SentFile(STUDY, yaml_files.write(strip_folders(study)).encode())]
