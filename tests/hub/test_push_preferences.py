@@ -13,7 +13,9 @@ from support.hub_server import Fault, Hub
 from unipref import select_preferences, unify_feedback
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
+from unipref.core.run_folder import RunFolder
 from unipref.pipeline.push import Options, push_run
+from unipref.pipeline.push.preferences import make_content
 
 REPO = "user/prefs"
 ANSWERS = {"Best.": 5, "Good.": 4, "Fair.": 3, "Bad.": 1}
@@ -211,3 +213,27 @@ def test_answers_are_left_out_if_the_study_redacts_even_where_the_preferences_ha
     shutil.rmtree(tmp_path / "run" / "clean")
     with pytest.raises(UserError, match="the study redacts personal data, and the run has no result of clean"):
         push_run(tmp_path / "run", REPO, dry_run=True)
+
+
+@pytest.mark.slow
+def test_variants_publish_the_tables_that_unify_wrote_for_them(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    file = write_study(other, {"Other best.": 5, "Other bad.": 1})
+    own = {"sources": yaml_files.parse(file.read_text(), "study")["sources"]}
+    variants = {"own": own, "same": own, "plain": {"seeds": [1]}}
+    study, run = write_study(tmp_path, more={"variants": variants}), tmp_path / "run"
+    select_preferences(study, run)
+    (run / "unified-plain").mkdir()  # of an earlier study
+    manifest = RunFolder(run).manifest
+    names = {name: manifest.unified_of(name) for name in ("main", "own", "same", "plain")}
+    assert names == {"main": "unified", "own": "unified-own", "same": "unified-own", "plain": "unified"}
+    content = make_content(run, REPO, "same", None, tmp_path / "same", Options(), None)
+    assert {file.path.partition("/")[0] for file in content.files} >= {"preferences", "answers", "judgements"}
+    (judgements,) = (tmp_path / "same" / "judgements").iterdir()
+    assert pq.read_table(judgements).num_rows == 24
+
+    record = json.loads((run / "manifest.json").read_text())
+    del record["variants"]["same"]["clean"]
+    (run / "manifest.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="the run has no preferences"):
+        push_run(run, REPO, variant="same", dry_run=True)

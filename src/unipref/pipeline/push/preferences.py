@@ -10,7 +10,7 @@ import msgspec
 from unipref.core import parquet, yaml_files
 from unipref.core.errors import UserError
 from unipref.core.messages import schema_has_parts
-from unipref.core.records import Row, preference_schema
+from unipref.core.records import MAIN, Row, preference_schema
 from unipref.core.run_folder import STUDY, Manifest, RunFolder
 from unipref.core.secrets import hide_secrets_in
 from unipref.core.text_keys import answer_key, prompt_key
@@ -82,8 +82,7 @@ def make_content(
     content.licences = [source.licence for source in manifest.sources_of(variant).values()]
     cleaned = manifest.clean_of(variant)
     is_redacted = bool(cleaned and cleaned.redacted)
-    own = run / f"unified-{variant}"
-    unified = own if own.is_dir() else run / "unified"
+    unified = run / manifest.unified_of(variant)
     if is_redacted:
         ids = {row["id"] for file in files.values() for row in parquet.read_rows(file, ["id"])}
         for row in parquet.read_rows(unified / "preferences.parquet", ["id", *SIDES]):
@@ -113,11 +112,15 @@ def make_content(
 def _find_files(run: Path, manifest: Manifest, variant: str) -> dict[str, Path]:
     """Returns split -> its file, of all preferences that clean kept; without clean, of all that unify wrote."""
     cleaned = manifest.clean_of(variant)
-    folder = run / (cleaned.folder if cleaned and cleaned.folder else "clean")
-    found = {split: folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").is_file()}
-    found = {split: file for split, file in found.items() if parquet.count_rows(file)}
-    unified = run / "unified" / "preferences.parquet"
-    if not found and unified.is_file() and parquet.count_rows(unified):
+    info, found = manifest.variants.get(variant), dict[str, Path]()
+    # Without a result of its own, the variant's would be that of the study as written, which has other sources.
+    is_missing = variant != MAIN and info is not None and info.sources is not None and info.clean is None
+    if cleaned and not is_missing:
+        folder = run / (cleaned.folder or "clean")
+        found = {split: folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").is_file()}
+        found = {split: file for split, file in found.items() if parquet.count_rows(file)}
+    unified = run / manifest.unified_of(variant) / "preferences.parquet"
+    if not found and variant == MAIN and unified.is_file() and parquet.count_rows(unified):
         found = {"train": unified}
         if _asks_to_redact(_parse_study(run)):
             raise UserError(
