@@ -42,8 +42,8 @@ def run(tmp_path: Path, tiny_model: Path) -> Path:
         "unipref": "9.9",
         "name": "study",
         "model": "owner/base@v1",
-        "hub": {"datasets/owner/data@main": "1" * 40, "owner/base@v1": "2" * 40},
-        "sources": {"stars": {"licence": "CC-BY-4.0", "preferences": 300}},
+        "hub": {"datasets/owner/data@main": "1" * 40, "datasets/owner/benchmark@main": "2" * 40},
+        "sources": {"stars": {"licence": "CC-BY-4.0", "preferences": 300, "files": ["hf://datasets/owner/data/a.csv"]}},
         "selected": {"main": {"0": {"by_source": {"stars": [270, 120]}}}},
         "steps": {"main": steps | {"dpo": step | {"from": "sft"}}},
         "train": {"main": {"0": {one: {"folder": f"train/main/0/{one}"} for one in ("sft", "judge", "dpo")}}},
@@ -122,5 +122,5 @@ def test_names_that_a_run_lacks(run: Path) -> None:
 def test_a_path_of_this_machine_in_a_file_stops_a_push(run: Path, tmp_path: Path) -> None:
     file = run / "train/main/0/sft/config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"cache": str(tmp_path)}))
-    with pytest.raises(UserError, match=r"config\.json: 'cache' is a path of this machine"):
+    with pytest.raises(UserError, match=r"config\.json: 'cache' looks like a path of one machine"):
         push_run(run, REPO, "model", model="main/0/sft", dry_run=True)
