@@ -179,7 +179,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         is_own = variant != MAIN and variant in self.variants
         if recorded := self.variants[variant].unified if is_own else self.unified:
             return recorded
-        # Earlier versions did not record it: a variant had its own folder unless it shared that of the study as written.
+        # Earlier versions did not record it: a variant had its own folder, or shared that of the study as written.
         own = f"unified-{variant}"
         return own if is_own and own in {stage.folder for stage in self.stages} else "unified"
 
