@@ -36,7 +36,8 @@ def run(tmp_path: Path, tiny_model: Path) -> Path:
     judge = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
     judge.save_pretrained(place / "judge")
     policy.tokenizer.save_pretrained(place / "judge")
-    step = {"trainer": "dpo", "model_kind": "policy", "from": "base", "adapter": False, "settings": {}}
+    step = {"trainer": "dpo", "model_kind": "policy", "from": "base", "adapter": False}
+    step["settings"] = {"rewards": [{"model": "/home/ann/secret/rm"}]}
     steps = {"sft": step | {"trainer": "sft"}, "judge": step | {"trainer": "reward", "model_kind": "reward"}}
     manifest = {
         "unipref": "9.9",
@@ -82,6 +83,8 @@ def test_a_model_comes_back_by_plain_transformers(hub: Hub, run: Path, tmp_path:
     assert entry["results"][0]["metrics"][0]["value"] == 0.75
     assert f'AutoModelForCausalLM.from_pretrained("{REPO}")' in card
     assert "FOLDER" not in card
+    assert "model: rm" in card
+    assert "/home/ann" not in card
     assert "stars" in card
 
 
