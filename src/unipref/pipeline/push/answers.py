@@ -12,7 +12,7 @@ from unipref.core.run_folder import RunFolder
 from unipref.core.secrets import hide_secrets_in
 from unipref.core.text_keys import answer_hash, prompt_key
 from unipref.pipeline.explained_rows import find_studies
-from unipref.pipeline.push.content import Content, Options, strip_folders
+from unipref.pipeline.push.content import Content, Options, strip_folders, strip_images
 from unipref.pipeline.push.tables import TableWriter
 from unipref.study.load import ResolvedStudy
 from unipref.unify import ResolvedSource
@@ -66,6 +66,7 @@ def write_answers(run: Path, variant: str, prompts: set[bytes], out: Path, optio
                             where=origin,
                             mend="Remove it from the data, or replace it in what is sent: --redact-secrets",
                         )
+                    strip_images(hidden)
                     row = {"prompt_key": key, "answer_key": answer, "messages": hidden}
                     writer.add({**row, "source": source.projection.source, "origin": origin})
     return writer.rows

@@ -1,7 +1,7 @@
 """What a push sends, and what must not leave this machine: paths of it, secrets, and people's names unless asked."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -89,6 +89,16 @@ def strip_folders(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [strip_folders(inner) for inner in value]
     return value
+
+
+def strip_images(messages: Sequence[dict[str, Any]] | None) -> int:
+    """Removes the folders of this machine from the paths of images, in place, and returns the number of images."""
+    images = [image for message in messages or () for image in (message.get("images") or ())]
+    for image in images:
+        # A URL may hold what looks like a path.
+        if "://" not in image["ref"] or image["ref"].startswith("file:"):
+            image["ref"] = strip_folders(image["ref"])
+    return len(images)
 
 
 def clean_model_json(value: Any, file: str) -> Any:

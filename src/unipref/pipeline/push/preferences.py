@@ -15,7 +15,7 @@ from unipref.core.run_folder import STUDY, Manifest, RunFolder
 from unipref.core.secrets import hide_secrets_in
 from unipref.core.text_keys import answer_key, prompt_key
 from unipref.pipeline.push.answers import write_answers
-from unipref.pipeline.push.content import Content, Options, SentFile, strip_folders
+from unipref.pipeline.push.content import Content, Options, SentFile, strip_folders, strip_images
 from unipref.pipeline.push.tables import TableWriter
 from unipref.report.dataset_card import write_dataset_card
 
@@ -169,7 +169,7 @@ def _prepare(
         if hidden != texts and not options.redact:
             found.append(f"{row['id']} ({row['origin'][0] if row['origin'] else row['source']})")
             continue
-        n_images += _strip_images(hidden)
+        n_images += sum(strip_images(hidden[side]) for side in SIDES)
         origin = [str(strip_folders(place)) for place in row["origin"]]
         stripped += origin != row["origin"]
         is_selected = None if selected is None or split != "train" else row["id"] in selected
@@ -194,14 +194,6 @@ def _prepare(
         content.notes.append(f"{n_images} images of {split} are named by their paths; their files are not sent.")
     if stripped:
         content.notes.append(f"The origins of {stripped} preferences of {split} had folders of one machine: removed.")
-
-
-def _strip_images(texts: Row) -> int:
-    """Removes the folders of this machine from the paths of images, in place, and returns the number of images."""
-    images = [image for side in SIDES for message in texts[side] or () for image in (message.get("images") or ())]
-    for image in images:
-        image["ref"] = strip_folders(image["ref"])
-    return len(images)
 
 
 def _write_judgements(file: Path, prompts: set[bytes], out: Path, options: Options, content: Content) -> int:
