@@ -167,6 +167,14 @@ def test_a_public_repository_is_not_written_unless_told(hub: Hub, run: Path) -> 
     assert set(hub.files("dataset", REPO)) == {"a"}
 
 
+def test_a_private_repository_stays_private_and_the_result_says_so(hub: Hub, run: Path) -> None:
+    hub.add("dataset", REPO, {"a": b""}, is_private=True)
+    pushed = push_run(run, REPO, options=Options(answers=False), is_public=True)
+    assert not pushed.is_public
+    assert "to a private repository" in pushed.as_text()
+    assert f"change it at {pushed.url}/settings" in pushed.notes[-1]
+
+
 @pytest.mark.slow
 def test_unknown_licences_and_secrets_stop_a_push(hub: Hub, tmp_path: Path) -> None:
     secret = "hf_" + "a1B2" * 6

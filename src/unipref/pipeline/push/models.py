@@ -23,8 +23,17 @@ SENT = re.compile(
     r"tokenizer.*|special_tokens_map\.json|added_tokens\.json|vocab\..*|merges\.txt|.*\.jinja|.*\.model|spiece.*"
 )
 """The files that transformers and peft load. Records of the training, its data and its checkpoints are not sent."""
-STALE = ("*.safetensors", "*.safetensors.index.json")
-"""Older files in the repository that would be loaded with the new ones."""
+STALE = (
+    "model*.safetensors",
+    "model*.safetensors.index.json",
+    "pytorch_model*.bin",
+    "pytorch_model*.bin.index.json",
+    "adapter_model*.safetensors",
+    "adapter_model*.safetensors.index.json",
+    "adapter_model*.bin",
+    ADAPTER_CONFIG,
+)
+"""Older files beside the new ones that transformers and peft would load with them, or in their place."""
 
 
 class Place(NamedTuple):
