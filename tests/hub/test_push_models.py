@@ -36,14 +36,15 @@ def run(tmp_path: Path, tiny_model: Path) -> Path:
     judge = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
     judge.save_pretrained(place / "judge")
     policy.tokenizer.save_pretrained(place / "judge")
-    step = {"trainer": "dpo", "model_kind": "policy", "from": "base", "adapter": False, "settings": {}}
+    step = {"trainer": "dpo", "model_kind": "policy", "from": "base", "adapter": False}
+    step["settings"] = {"rewards": [{"model": "/home/ann/secret/rm"}]}
     steps = {"sft": step | {"trainer": "sft"}, "judge": step | {"trainer": "reward", "model_kind": "reward"}}
     manifest = {
         "unipref": "9.9",
         "name": "study",
         "model": "owner/base@v1",
-        "hub": {"datasets/owner/data@main": "1" * 40, "owner/base@v1": "2" * 40},
-        "sources": {"stars": {"licence": "CC-BY-4.0", "preferences": 300}},
+        "hub": {"datasets/owner/data@main": "1" * 40, "datasets/owner/benchmark@main": "2" * 40},
+        "sources": {"stars": {"licence": "CC-BY-4.0", "preferences": 300, "files": ["hf://datasets/owner/data/a.csv"]}},
         "selected": {"main": {"0": {"by_source": {"stars": [270, 120]}}}},
         "steps": {"main": steps | {"dpo": step | {"from": "sft"}}},
         "train": {"main": {"0": {one: {"folder": f"train/main/0/{one}"} for one in ("sft", "judge", "dpo")}}},
@@ -82,6 +83,8 @@ def test_a_model_comes_back_by_plain_transformers(hub: Hub, run: Path, tmp_path:
     assert entry["results"][0]["metrics"][0]["value"] == 0.75
     assert f'AutoModelForCausalLM.from_pretrained("{REPO}")' in card
     assert "FOLDER" not in card
+    assert "model: rm" in card
+    assert "/home/ann" not in card
     assert "stars" in card
 
 
@@ -122,5 +125,5 @@ def test_names_that_a_run_lacks(run: Path) -> None:
 def test_a_path_of_this_machine_in_a_file_stops_a_push(run: Path, tmp_path: Path) -> None:
     file = run / "train/main/0/sft/config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"cache": str(tmp_path)}))
-    with pytest.raises(UserError, match=r"config\.json: 'cache' is a path of this machine"):
+    with pytest.raises(UserError, match=r"config\.json: 'cache' looks like a path of one machine"):
         push_run(run, REPO, "model", model="main/0/sft", dry_run=True)

@@ -1,6 +1,7 @@
 """Preferences are sent by the real client and read back by `datasets`, with what must stay here left out."""
 
 import json
+import shutil
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.hub_server import Fault, Hub
-from unipref import select_preferences
+from unipref import select_preferences, unify_feedback
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
+from unipref.core.run_folder import RunFolder
 from unipref.pipeline.push import Options, push_run
+from unipref.pipeline.push.preferences import make_content
 
 REPO = "user/prefs"
 ANSWERS = {"Best.": 5, "Good.": 4, "Fair.": 3, "Bad.": 1}
 
 
-def write_study(folder: Path, answers: dict[str, int] = ANSWERS, **source: Any) -> Path:
+def write_study(
+    folder: Path, answers: dict[str, int] = ANSWERS, more: dict[str, Any] | None = None, **source: Any
+) -> Path:
     rows = [
         {"q": f"Question {number}?", "a": f"{answer} {number}", "stars": stars, "who": f"ann{stars % 2}@mail.org"}
         for number in range(12)
@@ -35,6 +40,7 @@ def write_study(folder: Path, answers: dict[str, int] = ANSWERS, **source: Any) 
     settings = {"name": "rated", "path": str(data / "rated.jsonl"), "format": "ratings", "licence": "CC-BY-4.0"}
     settings |= {"map": {**mapping, "annotator": "who", "keep": ["who"]}, **source}
     study = {"name": "A | study", "sources": [settings], "split": {"dev": 0.2, "test": 0.2}, "workers": 1}
+    study |= more or {}
     (folder / "study").mkdir()  # the data lie outside of its folder, so that origins are absolute
     (folder / "study" / "study.yaml").write_text(yaml_files.write(study))
     return folder / "study" / "study.yaml"
@@ -161,6 +167,14 @@ def test_a_public_repository_is_not_written_unless_told(hub: Hub, run: Path) -> 
     assert set(hub.files("dataset", REPO)) == {"a"}
 
 
+def test_a_private_repository_stays_private_and_the_result_says_so(hub: Hub, run: Path) -> None:
+    hub.add("dataset", REPO, {"a": b""}, is_private=True)
+    pushed = push_run(run, REPO, options=Options(answers=False), is_public=True)
+    assert not pushed.is_public
+    assert "to a private repository" in pushed.as_text()
+    assert f"change it at {pushed.url}/settings" in pushed.notes[-1]
+
+
 @pytest.mark.slow
 def test_unknown_licences_and_secrets_stop_a_push(hub: Hub, tmp_path: Path) -> None:
     secret = "hf_" + "a1B2" * 6
@@ -192,3 +206,42 @@ def test_answers_are_left_out_with_a_reason_if_the_sources_have_changed(hub: Hub
     pushed = push_run(tmp_path / "run", REPO, dry_run=True)
     assert not any(file["path"].startswith("answers/") for file in pushed.files)
     assert any("the files of the source rated have changed since" in note for note in pushed.notes)
+
+
+@pytest.mark.slow
+def test_answers_are_left_out_if_the_study_redacts_even_where_the_preferences_have_nothing_to_redact(
+    tmp_path: Path,
+) -> None:
+    answers = {"Best.": 5, "Write to ann@mail.org.": 3, "Bad.": 1}
+    study = write_study(tmp_path, answers, {"clean": {"redact": "all"}})
+    unify_feedback(study, tmp_path / "run")
+    pushed = push_run(tmp_path / "run", REPO, dry_run=True)
+    assert not any(file["path"].startswith("answers/") for file in pushed.files)
+    assert any("the study redacts personal data" in note for note in pushed.notes)
+    shutil.rmtree(tmp_path / "run" / "clean")
+    with pytest.raises(UserError, match="the study redacts personal data, and the run has no result of clean"):
+        push_run(tmp_path / "run", REPO, dry_run=True)
+
+
+@pytest.mark.slow
+def test_variants_publish_the_tables_that_unify_wrote_for_them(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    file = write_study(other, {"Other best.": 5, "Other bad.": 1})
+    own = {"sources": yaml_files.parse(file.read_text(), "study")["sources"]}
+    variants = {"own": own, "same": own, "plain": {"seeds": [1]}}
+    study, run = write_study(tmp_path, more={"variants": variants}), tmp_path / "run"
+    select_preferences(study, run)
+    (run / "unified-plain").mkdir()  # of an earlier study
+    manifest = RunFolder(run).manifest
+    names = {name: manifest.unified_of(name) for name in ("main", "own", "same", "plain")}
+    assert names == {"main": "unified", "own": "unified-own", "same": "unified-own", "plain": "unified"}
+    content = make_content(run, REPO, "same", None, tmp_path / "same", Options(), None)
+    assert {file.path.partition("/")[0] for file in content.files} >= {"preferences", "answers", "judgements"}
+    (judgements,) = (tmp_path / "same" / "judgements").iterdir()
+    assert pq.read_table(judgements).num_rows == 24
+
+    record = json.loads((run / "manifest.json").read_text())
+    del record["variants"]["same"]["clean"]
+    (run / "manifest.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="the run has no preferences"):
+        push_run(run, REPO, variant="same", dry_run=True)

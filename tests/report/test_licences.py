@@ -6,7 +6,7 @@ import pytest
 
 from support.run_records import manifest_from
 from unipref.core.run_folder import SourceCounts
-from unipref.report.licences import count_training, describe_licences, find_restrictions
+from unipref.report.licences import count_training, describe_licences, find_restrictions, list_hub_datasets
 from unipref.report.sections.sources import make_source_section
 from unipref.sources import catalog
 
@@ -71,3 +71,9 @@ def test_the_share_is_of_what_is_trained_on_or_else_of_all(tmp_path: Path) -> No
     section = make_source_section(manifest, tmp_path)
     assert section is not None
     assert "3 of 3 preferences selected for training (100.0 %)" in section.points[0].items[0]
+
+
+def test_datasets_on_the_hub_are_those_of_the_sources() -> None:
+    files = ["hf://datasets/owner/data/train/a.csv", "hf://datasets/owner/data/b.csv", "local.csv"]
+    sources = {"a": SourceCounts(files=files), "b": SourceCounts(files=["hf://datasets/other/one/c.parquet"])}
+    assert list_hub_datasets(sources) == ["other/one", "owner/data"]

@@ -88,7 +88,7 @@ class ManifestWriter:
         self._record.model_hash, self._record.model_quantization = key, quantization
 
     def record_unify(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
-        """Records the result of unify, with the files of each source and their hash."""
+        """Records the result of unify, its folder, which variants may share, and each source's files with their hash."""
         sources = {}
         for source in self._resolved.sources[variant]:
             name = source.projection.source
@@ -96,7 +96,8 @@ class ManifestWriter:
             notes = [*source.notes, *stage.result[name]["notes"]]
             record = {**stage.result[name], "notes": notes, "files": files, "hash": hashes[name]}
             sources[name] = msgspec.convert(record, SourceCounts)
-        self._find_record(variant).sources = sources
+        found = self._find_record(variant)
+        found.sources, found.unified = sources, self._relative_folder(stage)
         return stage
 
     def record_clean(self, variant: str, stage: Stage) -> Stage:

@@ -106,7 +106,7 @@ def _front(
     return DatasetCardData(
         pretty_name=str(manifest.name),
         size_categories=next((name for most, name in SIZES if total < most), "n>1M"),
-        source_datasets=list_hub_datasets(manifest.hub) or None,
+        source_datasets=list_hub_datasets(manifest.sources_of(variant)) or None,
         tags=["unipref", "preference", "rlhf"],
         configs=configs,
         **terms,

@@ -69,10 +69,13 @@ def combine_licences(licences: Collection[str | None]) -> dict[str, str]:
     return {"license": "other", "license_name": "of-its-sources", "license_link": "#licences"}
 
 
-def list_hub_datasets(pins: Collection[str]) -> list[str]:
-    """Returns the datasets among names on the hub such as `datasets/OWNER/NAME@main`."""
-    names = (name.removeprefix("datasets/") for name in pins if name.startswith("datasets/"))
-    return sorted({name.partition("@")[0] for name in names})
+def list_hub_datasets(sources: Mapping[str, SourceCounts]) -> list[str]:
+    """Returns the datasets on the hub that sources come from, as OWNER/NAME."""
+    files = (file for source in sources.values() for file in source.files)
+    return sorted({match[1] for file in files if (match := _HUB_FILE.match(file))})
+
+
+_HUB_FILE = re.compile(r"hf://datasets/([^/@]+/[^/@]+)")
 
 
 def describe_licences(sources: Mapping[str, SourceCounts], counts: Mapping[str, int], of_what: str) -> list[str]:

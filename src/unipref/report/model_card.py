@@ -116,7 +116,7 @@ class Card:
             library_name="peft" if self.recipe.adapter else "transformers",
             base_model=self.base_on_hub,
             tags=["unipref", "trl", *dict.fromkeys(self._recipe_of(step).trainer for step in self._chain())],
-            datasets=list_hub_datasets(self.manifest.hub) or None,
+            datasets=list_hub_datasets(self.sources) or None,
             **terms,
             **self._results(),
         )

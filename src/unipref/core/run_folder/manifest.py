@@ -60,7 +60,7 @@ class VariantInfo(msgspec.Struct, omit_defaults=True):
         steps: its training steps, in order.
         judged: benchmark -> its headline metric, for benchmarks that have one, in order.
         fallback_metric: benchmark -> the metric that verdicts use for an objective without a headline metric.
-        sources, clean: counts of this variant; those of the study as written are in `Manifest`.
+        sources, clean, unified: of this variant; those of the study as written are in `Manifest`.
     """
 
     strategy: ChoiceInfo = msgspec.field(default_factory=ChoiceInfo)
@@ -70,6 +70,7 @@ class VariantInfo(msgspec.Struct, omit_defaults=True):
     fallback_metric: dict[str, str] = {}
     sources: dict[str, SourceCounts] | None = None
     clean: CleanCounts | None = None
+    unified: str | None = None
 
 
 class ExamplesInfo(msgspec.Struct, omit_defaults=True):
@@ -122,7 +123,7 @@ class CodeFile(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct, omit_defaults=True):
-    """What a run records. `sources` and `clean` are those of the study as written.
+    """What a run records. `sources`, `clean` and `unified` are those of the study as written.
 
     Attributes:
         unipref: its version; versions: those of the main packages.
@@ -131,6 +132,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         model, model_hash: the study's model, and the hash of its files or its name on the hub.
         model_quantization: how a GGUF file stored the model's weights.
         hub: name on the hub, such as `datasets/OWNER/NAME@main` -> the commit that the run uses.
+        unified: the folder that unify wrote, relative to the run; variants may share it.
         selected, preflight: variant -> seed -> record.
         train: variant -> seed -> step -> record; steps: variant -> step -> recipe.
         effects: objective -> the smallest gain that matters to verdicts.
@@ -149,6 +151,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     variants: dict[str, VariantInfo] = {}
     sources: dict[str, SourceCounts] = {}
     clean: CleanCounts | None = None
+    unified: str | None = None
     selected: dict[str, dict[str, Selected]] = {}
     preflight: dict[str, dict[str, Preflight]] = {}
     model_hash: str | None = None
@@ -170,6 +173,15 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         """Returns the counts of clean for a variant."""
         own = self.variants[variant].clean if variant != MAIN and variant in self.variants else None
         return self.clean if own is None else own
+
+    def unified_of(self, variant: str) -> str:
+        """Returns the folder that unify wrote for a variant, relative to the run."""
+        is_own = variant != MAIN and variant in self.variants
+        if recorded := self.variants[variant].unified if is_own else self.unified:
+            return recorded
+        # Earlier versions did not record it: a variant had its own folder, or shared that of the study as written.
+        own = f"unified-{variant}"
+        return own if is_own and own in {stage.folder for stage in self.stages} else "unified"
 
     def selection(self, variant: str, seed: str) -> Selected | None:
         """Returns the selection of a variant and seed; None if select did not run."""

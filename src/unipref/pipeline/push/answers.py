@@ -12,7 +12,7 @@ from unipref.core.run_folder import RunFolder
 from unipref.core.secrets import hide_secrets_in
 from unipref.core.text_keys import answer_hash, prompt_key
 from unipref.pipeline.explained_rows import find_studies
-from unipref.pipeline.push.content import Content, Options, strip_folders
+from unipref.pipeline.push.content import Content, Options, strip_folders, strip_images
 from unipref.pipeline.push.tables import TableWriter
 from unipref.study.load import ResolvedStudy
 from unipref.unify import ResolvedSource
@@ -25,7 +25,8 @@ PARTS = ("reasoning", "tool_calls", "tool_call_id", "name", "images", "tools")
 def write_answers(run: Path, variant: str, prompts: set[bytes], out: Path, options: Options, content: Content) -> int:
     """Writes each answer to the published prompts once, and returns how many there are.
 
-    Without the sources, or with sources that have changed, nothing is written, and a note says why.
+    Without the sources, with sources that have changed, or if the study redacts personal data, nothing is written, and
+    a note says why.
 
     Args:
         run: the run folder.
@@ -65,6 +66,7 @@ def write_answers(run: Path, variant: str, prompts: set[bytes], out: Path, optio
                             where=origin,
                             mend="Remove it from the data, or replace it in what is sent: --redact-secrets",
                         )
+                    strip_images(hidden)
                     row = {"prompt_key": key, "answer_key": answer, "messages": hidden}
                     writer.add({**row, "source": source.projection.source, "origin": origin})
     return writer.rows
@@ -79,7 +81,7 @@ def _make_schema() -> Any:
 
 
 def _find_sources(run: Path, variant: str) -> Sequence[ResolvedSource] | str:
-    """Returns the sources of a variant, or why they cannot be read as they were."""
+    """Returns the sources of a variant, or why their answers cannot be sent."""
     why = "the run holds no study."
     for study in find_studies(run):
         if isinstance(study, str):
@@ -92,13 +94,18 @@ def _find_sources(run: Path, variant: str) -> Sequence[ResolvedSource] | str:
 
 
 def _check_unchanged(run: Path, study: ResolvedStudy, variant: str) -> str | None:
-    """Says which source has other files than the run read; None if all are the same."""
+    """Says which source has other files than the run read, or that these may not be sent; None if neither is so."""
+    if variant not in study.variants:
+        return f"the study has no variant {variant}."
+    # Counts of what clean replaced do not tell: it may have replaced nothing in the published texts.
+    if study.variants[variant].clean.redacted_kinds:
+        return "the study redacts personal data, and the sources still hold them."
     recorded = RunFolder(run).manifest.sources_of(variant)
-    for source in study.sources.get(variant, ()):
+    for source in study.sources[variant]:
         name = source.projection.source
         if name not in recorded or recorded[name].hash != sources.fingerprint(source.parts):
             return f"the files of the source {name} have changed since."
-    return None if variant in study.sources else f"the study has no variant {variant}."
+    return None
 
 
 def _read(source: ResolvedSource, run: Path) -> Iterator[tuple[Feedback, str]]:

@@ -1,7 +1,7 @@
 """What a push sends, and what must not leave this machine: paths of it, secrets, and people's names unless asked."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -9,9 +9,17 @@ from typing import Any
 from unipref.core.errors import UserError
 from unipref.core.secrets import hide_secrets
 
-_ABSOLUTE = re.compile(r"(?:~?/(?!/)|[A-Za-z]:[\\/])[^\n]*")
-_FOLDERS = re.compile(r"(?<![\w/.:~-])(?:~?/|[A-Za-z]:[\\/])(?:[^\s/\\'\",:]+[/\\])+")
-"""Matches the folders of an absolute path within a sentence."""
+_USER = r"~(?:[A-Za-z_][\w.-]*)?"
+_ABSOLUTE = re.compile(rf"(?:file:/+|(?:{_USER})?/(?!/)|[A-Za-z]:[\\/]|\\\\(?=[^\\/\s])|(?:\.\.[\\/])+)[^\n]*")
+_FOLDER = r"(?:[^\s/\\'\",:]+[/\\])"
+_FOLDERS = re.compile(
+    r"(?<![\w/.:~\\-])"
+    rf"(?:(?:~?/|[A-Za-z]:[\\/]|\\\\(?=[^\s\\/]+[\\/])){_FOLDER}+"
+    rf"|(?:file:/+(?:[A-Za-z]:[\\/])?|~[A-Za-z_][\w.-]*[\\/]|(?:\.\.[\\/])+){_FOLDER}*)"
+)
+"""Matches the folders of a path of one machine within a sentence."""
+_HAS_FOLDERS = re.compile(r"(?:~|file:|\\\\|\.\.|[A-Za-z]:).*|/[^/\s]+/.*", re.DOTALL)
+"""Matches a path with folders; a text such as `/think` alone may be a token of a tokenizer."""
 _FROM_TRANSFORMERS = ("_name_or_path", "name_or_path")
 """Keys in which transformers notes where a model was loaded from; nothing reads them."""
 
@@ -66,12 +74,12 @@ class Content:
 
 
 def is_absolute(text: str) -> bool:
-    """Whether a text is a path that means something on one machine only."""
+    """Whether a text looks like a path that means something on one machine only; the disk is not asked."""
     return _ABSOLUTE.fullmatch(text) is not None
 
 
 def strip_folders(value: Any) -> Any:
-    """Returns a JSON value with the last part of each absolute path in its place, and secrets replaced."""
+    """Returns a JSON value with the last part of each path of one machine in its place, and secrets replaced."""
     if isinstance(value, str):
         # A whole text may be a path with blanks; of a Windows path, and of an origin such as /data/a.csv:3, too.
         text = PureWindowsPath(value).name or "." if is_absolute(value) else _FOLDERS.sub("", value)
@@ -83,11 +91,21 @@ def strip_folders(value: Any) -> Any:
     return value
 
 
+def strip_images(messages: Sequence[dict[str, Any]] | None) -> int:
+    """Removes the folders of this machine from the paths of images, in place, and returns the number of images."""
+    images = [image for message in messages or () for image in (message.get("images") or ())]
+    for image in images:
+        # A URL may hold what looks like a path.
+        if "://" not in image["ref"] or image["ref"].startswith("file:"):
+            image["ref"] = strip_folders(image["ref"])
+    return len(images)
+
+
 def clean_model_json(value: Any, file: str) -> Any:
     """Returns the content of a model's JSON file without the places that transformers noted.
 
     Raises:
-        UserError: another value is an absolute path, or a secret.
+        UserError: another value looks like an absolute path, or like a secret.
     """
     if isinstance(value, dict):
         value = {
@@ -96,9 +114,10 @@ def clean_model_json(value: Any, file: str) -> Any:
             if not (key in _FROM_TRANSFORMERS and isinstance(inner, str) and is_path_like(inner))
         }
     for place, text in _list_texts(value, ""):
-        if len(text) > 1 and is_absolute(text) and Path(text).expanduser().exists():
+        # Also a path that is missing here tells of the machine that trained the model.
+        if is_absolute(text) and _HAS_FOLDERS.fullmatch(text):
             mend = "Correct the file, or train the model again from a name on the hub."
-            raise UserError(f"'{place}' is a path of this machine.", where=file, mend=mend)
+            raise UserError(f"'{place}' looks like a path of one machine.", where=file, mend=mend)
         if hide_secrets(text) != text:
             raise UserError(f"'{place}' holds a secret.", where=file, mend="Remove it from the file.")
     return value

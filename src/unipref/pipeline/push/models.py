@@ -11,10 +11,10 @@ from unipref.analysis.best_model import find_model
 from unipref.core.errors import UserError, near_name
 from unipref.core.hub import parse_model
 from unipref.core.records import MAIN
-from unipref.core.run_folder import Manifest, RunFolder
+from unipref.core.run_folder import Manifest, RunFolder, StepRecipe
 from unipref.core.terminal import show_text
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, holds_weights
-from unipref.pipeline.push.content import Content, SentFile, clean_model_json, is_path_like
+from unipref.pipeline.push.content import Content, SentFile, clean_model_json, is_path_like, strip_folders
 from unipref.report.licences import count_training
 from unipref.report.model_card import Card
 
@@ -23,8 +23,17 @@ SENT = re.compile(
     r"tokenizer.*|special_tokens_map\.json|added_tokens\.json|vocab\..*|merges\.txt|.*\.jinja|.*\.model|spiece.*"
 )
 """The files that transformers and peft load. Records of the training, its data and its checkpoints are not sent."""
-STALE = ("*.safetensors", "*.safetensors.index.json")
-"""Older files in the repository that would be loaded with the new ones."""
+STALE = (
+    "model*.safetensors",
+    "model*.safetensors.index.json",
+    "pytorch_model*.bin",
+    "pytorch_model*.bin.index.json",
+    "adapter_model*.safetensors",
+    "adapter_model*.safetensors.index.json",
+    "adapter_model*.bin",
+    ADAPTER_CONFIG,
+)
+"""Older files beside the new ones that transformers and peft would load with them, or in their place."""
 
 
 class Place(NamedTuple):
@@ -152,7 +161,18 @@ def _make_card(folder: RunFolder, place: Place, repo: str, what: str, licence: s
     card = Card(folder.manifest, folder.scores(), *place, repo=repo, licence=licence)
     if what == "adapter":
         card.recipe = msgspec.structs.replace(card.recipe, adapter=True)
-        card.steps = {**card.steps, place.step: card.recipe}
+    # The settings and the warnings may name models and files by their paths.
+    card.recipe = _strip_recipe(card.recipe)
+    card.steps = {**{step: _strip_recipe(recipe) for step, recipe in card.steps.items()}, place.step: card.recipe}
+    card.trained = {
+        step: msgspec.structs.replace(trained, warnings=strip_folders(trained.warnings))
+        for step, trained in card.trained.items()
+    }
     if is_path_like(card.base) or "/" not in card.base:
         card.base_on_hub = None
     return show_text(card.text())
+
+
+def _strip_recipe(recipe: StepRecipe) -> StepRecipe:
+    """A recipe without folders of this machine."""
+    return msgspec.structs.replace(recipe, start=strip_folders(recipe.start), settings=strip_folders(recipe.settings))

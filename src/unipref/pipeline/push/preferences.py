@@ -10,12 +10,12 @@ import msgspec
 from unipref.core import parquet, yaml_files
 from unipref.core.errors import UserError
 from unipref.core.messages import schema_has_parts
-from unipref.core.records import Row, preference_schema
+from unipref.core.records import MAIN, Row, preference_schema
 from unipref.core.run_folder import STUDY, Manifest, RunFolder
 from unipref.core.secrets import hide_secrets_in
 from unipref.core.text_keys import answer_key, prompt_key
 from unipref.pipeline.push.answers import write_answers
-from unipref.pipeline.push.content import Content, Options, SentFile, strip_folders
+from unipref.pipeline.push.content import Content, Options, SentFile, strip_folders, strip_images
 from unipref.pipeline.push.tables import TableWriter
 from unipref.report.dataset_card import write_dataset_card
 
@@ -82,8 +82,7 @@ def make_content(
     content.licences = [source.licence for source in manifest.sources_of(variant).values()]
     cleaned = manifest.clean_of(variant)
     is_redacted = bool(cleaned and cleaned.redacted)
-    own = run / f"unified-{variant}"
-    unified = own if own.is_dir() else run / "unified"
+    unified = run / manifest.unified_of(variant)
     if is_redacted:
         ids = {row["id"] for file in files.values() for row in parquet.read_rows(file, ["id"])}
         for row in parquet.read_rows(unified / "preferences.parquet", ["id", *SIDES]):
@@ -113,12 +112,22 @@ def make_content(
 def _find_files(run: Path, manifest: Manifest, variant: str) -> dict[str, Path]:
     """Returns split -> its file, of all preferences that clean kept; without clean, of all that unify wrote."""
     cleaned = manifest.clean_of(variant)
-    folder = run / (cleaned.folder if cleaned and cleaned.folder else "clean")
-    found = {split: folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").is_file()}
-    found = {split: file for split, file in found.items() if parquet.count_rows(file)}
-    unified = run / "unified" / "preferences.parquet"
-    if not found and unified.is_file() and parquet.count_rows(unified):
+    info, found = manifest.variants.get(variant), dict[str, Path]()
+    # Without a result of its own, the variant's would be that of the study as written, which has other sources.
+    is_missing = variant != MAIN and info is not None and info.sources is not None and info.clean is None
+    if cleaned and not is_missing:
+        folder = run / (cleaned.folder or "clean")
+        found = {split: folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").is_file()}
+        found = {split: file for split, file in found.items() if parquet.count_rows(file)}
+    unified = run / manifest.unified_of(variant) / "preferences.parquet"
+    if not found and variant == MAIN and unified.is_file() and parquet.count_rows(unified):
         found = {"train": unified}
+        if _asks_to_redact(_parse_study(run)):
+            raise UserError(
+                "the study redacts personal data, and the run has no result of clean.",
+                where=str(run),
+                mend="Redact them: unipref select STUDY -o RUN",
+            )
     if not found:
         raise UserError("the run has no preferences.", where=str(run), mend="Make them: unipref select STUDY -o RUN")
     return found
@@ -160,7 +169,7 @@ def _prepare(
         if hidden != texts and not options.redact:
             found.append(f"{row['id']} ({row['origin'][0] if row['origin'] else row['source']})")
             continue
-        n_images += _strip_images(hidden)
+        n_images += sum(strip_images(hidden[side]) for side in SIDES)
         origin = [str(strip_folders(place)) for place in row["origin"]]
         stripped += origin != row["origin"]
         is_selected = None if selected is None or split != "train" else row["id"] in selected
@@ -185,14 +194,6 @@ def _prepare(
         content.notes.append(f"{n_images} images of {split} are named by their paths; their files are not sent.")
     if stripped:
         content.notes.append(f"The origins of {stripped} preferences of {split} had folders of one machine: removed.")
-
-
-def _strip_images(texts: Row) -> int:
-    """Removes the folders of this machine from the paths of images, in place, and returns the number of images."""
-    images = [image for side in SIDES for message in texts[side] or () for image in (message.get("images") or ())]
-    for image in images:
-        image["ref"] = strip_folders(image["ref"])
-    return len(images)
 
 
 def _write_judgements(file: Path, prompts: set[bytes], out: Path, options: Options, content: Content) -> int:
@@ -240,10 +241,23 @@ def _describe_provenance(manifest: Manifest, variant: str) -> bytes:
     return (json.dumps(strip_folders(kept), ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
+def _asks_to_redact(study: Any) -> bool:
+    """Whether a study, or a variant of it, sets `clean: {redact: ...}`."""
+    if isinstance(study, dict):
+        return any(
+            (str(key).rpartition(".")[2] == "redact" and bool(inner)) or _asks_to_redact(inner)
+            for key, inner in study.items()
+        )
+    return isinstance(study, list) and any(map(_asks_to_redact, study))
+
+
+def _parse_study(run: Path) -> Any:
+    """The study as YAML values; None if the run holds none."""
+    file = run / STUDY
+    return yaml_files.parse(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else None
+
+
 def _read_study(run: Path) -> list[SentFile]:
     """The study without comments, which may say anything, and without paths of this machine."""
-    file = run / STUDY
-    if not file.is_file():
-        return []
-    study = yaml_files.parse(file.read_text(encoding="utf-8"), str(file))
-    return [SentFile("study.yaml", yaml_files.write(strip_folders(study)).encode())]
+    study = _parse_study(run)
+    return [] if study is None else [SentFile(STUDY, yaml_files.write(strip_folders(study)).encode())]

@@ -26,7 +26,7 @@ class Pushed:
     Attributes:
         url: the page of the repository.
         commit: the address of the commit; None: nothing was sent.
-        is_public: whether everybody may read it.
+        is_public: whether everybody may read it, as the hub says; if nothing was sent, as asked.
         files: path and bytes of each file.
         notes: what was left out or changed.
     """
@@ -79,7 +79,7 @@ def push_run(  # noqa: PLR0913, options of one command
         base: of an adapter: the name of its base on the hub.
         licence: what the owner states; None: as the sources say.
         options: what of the preferences may be sent.
-        is_public: whether everybody may read the repository.
+        is_public: whether everybody may read the repository, if it is made; one that exists stays as it is.
         dry_run: only find out what would be sent; needs neither token nor connection.
         on_note: called with a line per file that is sent.
 
@@ -108,8 +108,13 @@ def push_run(  # noqa: PLR0913, options of one command
             _refuse_unknown_licences(content)
         sizes = upload.list_sizes(content.files)
         note = on_note or (lambda text: None)
-        commit = None if dry_run else upload.upload(address, content, is_public, note)
-    return Pushed(address.page, commit, is_public, sizes, content.notes)
+        sent = None if dry_run else upload.upload(address, content, is_public, note)
+    if sent is None:
+        return Pushed(address.page, None, is_public, sizes, content.notes)
+    if is_public and not sent.is_public:
+        text = f"The repository existed and is private; to make it public, change it at {address.page}/settings"
+        content.notes.append(text)
+    return Pushed(address.page, sent.commit, sent.is_public, sizes, content.notes)
 
 
 def _check_variant(run: Path, variant: str | None, seed: int | None) -> str:

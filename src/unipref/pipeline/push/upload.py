@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from unipref.core.errors import UserError
 from unipref.core.hub import Address
@@ -30,15 +30,22 @@ def check_access() -> None:
         raise UserError("sending to the hub needs a token, and none is set.", mend=mend)
 
 
-def upload(address: Address, content: Content, is_public: bool, on_note: Callable[[str], None]) -> str:
-    """Sends the files, and returns the address of the commit.
+class Uploaded(NamedTuple):
+    """The address of a commit, and whether everybody may read its repository."""
+
+    commit: str
+    is_public: bool
+
+
+def upload(address: Address, content: Content, is_public: bool, on_note: Callable[[str], None]) -> Uploaded:
+    """Sends the files.
 
     Files that the repository already has are not sent again, nor large ones that an earlier try sent.
 
     Args:
         address: the repository; made if it is missing.
         content: the files.
-        is_public: whether everybody may read it.
+        is_public: whether everybody may read it, if it is made; one that exists stays as it is.
         on_note: called with a line per file.
 
     Raises:
@@ -70,7 +77,7 @@ def upload(address: Address, content: Content, is_public: bool, on_note: Callabl
         commit = try_often(
             lambda: api.create_commit(**options, operations=operations, commit_message=MESSAGE), address, "the commit"
         )
-    return str(commit.commit_url)
+    return Uploaded(str(commit.commit_url), not info.private)
 
 
 def _preupload(api: Any, options: dict[str, Any], operation: Any) -> Callable[[], None]:
@@ -80,14 +87,12 @@ def _preupload(api: Any, options: dict[str, Any], operation: Any) -> Callable[[]
 def find_stale(present: Sequence[str], content: Content) -> list[str]:
     """Returns the files of an earlier push that would be read together with the new ones."""
     new = {file.path for file in content.files}
-    return [
-        path
-        for path in present
-        if path not in new
-        and any(
-            path.startswith(one) if one.endswith("/") else fnmatch.fnmatchcase(path, one) for one in content.folders
-        )
-    ]
+    return [path for path in present if path not in new and any(_is_within(path, one) for one in content.folders)]
+
+
+def _is_within(path: str, one: str) -> bool:
+    """Whether a file lies in a folder, or at the root with a name that fits a pattern."""
+    return path.startswith(one) if one.endswith("/") else "/" not in path and fnmatch.fnmatchcase(path, one)
 
 
 def list_sizes(files: Sequence[SentFile]) -> list[dict[str, Any]]:
