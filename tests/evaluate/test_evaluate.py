@@ -162,11 +162,26 @@ def test_a_reward_adapter_is_known_by_its_task(tmp_path: Path) -> None:
     assert not is_reward_model(str(tmp_path))
 
 
-def test_missing_data_are_found_before_the_model_is_loaded(root: Path) -> None:
+def test_missing_data_are_found_before_the_model_is_loaded(tiny_model: Path, root: Path) -> None:
+    def load(name: str, precision: str) -> Policy:
+        raise AssertionError("the model is loaded")
+
     with pytest.raises(UserError, match="Did you mean 'toys'"):
-        evaluate("/no/such/model", [Toy(data="eval/toy")], data_root=root, splits={}, out=None)
+        evaluate(str(tiny_model), [Toy(data="eval/toy")], data_root=root, splits={}, out=None, load=load)
     with pytest.raises(UserError, match="no split 'test'"):
-        evaluate("/no/such/model", [Toy()], data_root=root, splits={}, out=None)
+        evaluate(str(tiny_model), [Toy()], data_root=root, splits={}, out=None, load=load)
+
+
+def test_a_missing_model_folder_is_named_before_the_hub_is_asked(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(name: str) -> bool:
+        raise AssertionError("the model is looked up")
+
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("unipref.evaluate.is_reward_model", ask)
+    (root / "runs" / "first").mkdir(parents=True)
+    with pytest.raises(UserError, match="the model folder does not exist") as caught:
+        evaluate("runs/frst", [Toy(data="eval/toys")], data_root=root, splits={}, out=None)
+    assert caught.value.mend == "In runs: Did you mean 'first'?"
 
 
 def test_data_paths_may_use_environment_variables(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
