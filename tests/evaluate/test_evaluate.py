@@ -123,6 +123,31 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(tiny_model: Path, ro
     assert asked == ["1", "5", "3"]
 
 
+def test_benchmarks_that_are_not_selected_stay_in_the_results(
+    tiny_model: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    def run(labels: Sequence[str], key: str = "one") -> dict[str, Any]:
+        heard.clear()
+        benchmarks = [Toy(data="eval/toys") for _ in labels]
+        settings: dict[str, Any] = {"labels": labels, "key": key, "on_start": heard.append}
+        evaluate(str(tiny_model), benchmarks, data_root=root, splits={}, out=root / "out", **settings)
+        return {name: json.loads((root / "out" / f"{name}.json").read_text()) for name in ("results", "notes")}
+
+    first, both = run(["a", "b"]), run(["c"])
+    for name in ("configs", "results", "n-samples", "versions"):
+        assert both["results"][name].keys() == {"a", "b", "c"}
+        assert both["results"][name]["a"] == first["results"][name]["a"]
+    assert both["notes"]["b"] == first["notes"]["b"]
+    assert run(["a", "b"]) == both
+    assert [line.rpartition(", ")[2] for line in heard] == ["is already measured"] * 2
+    # Results of another model, or of other packages, are not kept.
+    assert run(["d"], "two")["notes"].keys() == {"d"}
+    monkeypatch.setattr("unipref.evaluate.results.find_package_versions", dict)
+    assert run(["e"], "two")["notes"].keys() == {"e"}
+
+
 def test_a_reward_model_is_given_what_measures_it(reward_folder: str, root: Path) -> None:
     benchmarks = [Toy(data="eval/toys"), ToyOfBoth(data="eval/toys")]
     evaluate(reward_folder, benchmarks, data_root=root, splits={}, out=root / "out")
@@ -137,11 +162,26 @@ def test_a_reward_adapter_is_known_by_its_task(tmp_path: Path) -> None:
     assert not is_reward_model(str(tmp_path))
 
 
-def test_missing_data_are_found_before_the_model_is_loaded(root: Path) -> None:
+def test_missing_data_are_found_before_the_model_is_loaded(tiny_model: Path, root: Path) -> None:
+    def load(name: str, precision: str) -> Policy:
+        raise AssertionError("the model is loaded")
+
     with pytest.raises(UserError, match="Did you mean 'toys'"):
-        evaluate("/no/such/model", [Toy(data="eval/toy")], data_root=root, splits={}, out=None)
+        evaluate(str(tiny_model), [Toy(data="eval/toy")], data_root=root, splits={}, out=None, load=load)
     with pytest.raises(UserError, match="no split 'test'"):
-        evaluate("/no/such/model", [Toy()], data_root=root, splits={}, out=None)
+        evaluate(str(tiny_model), [Toy()], data_root=root, splits={}, out=None, load=load)
+
+
+def test_a_missing_model_folder_is_named_before_the_hub_is_asked(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(name: str) -> bool:
+        raise AssertionError("the model is looked up")
+
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("unipref.evaluate.is_reward_model", ask)
+    (root / "runs" / "first").mkdir(parents=True)
+    with pytest.raises(UserError, match="the model folder does not exist") as caught:
+        evaluate("runs/frst", [Toy(data="eval/toys")], data_root=root, splits={}, out=None)
+    assert caught.value.mend == "In runs: Did you mean 'first'?"
 
 
 def test_data_paths_may_use_environment_variables(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,31 @@ def test_a_name_is_resolved_once_and_a_run_keeps_its_commit(hub: Hub, tmp_path: 
     assert len(asked) == 2
 
 
+def test_the_pin_of_another_process_is_used(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = hub.add("dataset", DATA.repo, {"x.csv": b"a\n1\n"})
+
+    def ask(address: Address) -> str:
+        (tmp_path / "hub.json").write_text(json.dumps({address.key: first}))
+        return hub.add("dataset", DATA.repo, {"x.csv": b"a\n2\n"})
+
+    monkeypatch.setattr("unipref.core.hub.commits._ask", ask)
+    with pin_in(tmp_path):
+        assert resolve(DATA) == first
+
+
+def test_a_reader_of_a_run_uses_its_pins_and_adds_none(hub: Hub, tmp_path: Path) -> None:
+    first = hub.add("dataset", DATA.repo, {"x.csv": b"a\n1\n"})
+    with pin_in(tmp_path, save=False):
+        assert resolve(DATA) == first
+    assert list(tmp_path.iterdir()) == [tmp_path / "home"]
+    second = hub.add("dataset", DATA.repo, {"x.csv": b"a\n2\n"})
+    with pin_in(tmp_path):
+        assert resolve(DATA) == second
+    hub.add("dataset", DATA.repo, {"x.csv": b"a\n3\n"})
+    with pin_in(tmp_path, save=False):
+        assert resolve(DATA) == second
+
+
 def test_every_try_prints_a_line_and_the_last_failure_says_what_failed(
     hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:

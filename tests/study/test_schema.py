@@ -365,6 +365,17 @@ def test_model_of_a_variant_is_resolved_in_the_same_way(here: Path) -> None:
     }
 
 
+def test_a_variant_may_take_another_revision_of_the_studys_model(here: Path) -> None:
+    variants: dict[str, Any] = {"b": {"revision": "v2"}, "c": {"model": "org/other"}, "d": {"seeds": [3]}}
+    loaded = load({"model": "org/name", "revision": "v1", "sources": [copy.deepcopy(PAIRS)], "variants": variants})
+    models = {"main": "org/name@v1", "b": "org/name@v2", "c": "org/other", "d": "org/name@v1"}
+    assert {name: study.model for name, study in loaded.variants.items()} == models
+    again = load(loaded.raw)
+    assert {name: study.model for name, study in again.variants.items()} == models, "a run keeps its study so"
+    both = {"b": {"model": "org/name@v1", "revision": "v2"}}
+    assert "there are two revisions, 'v1' and 'v2'" in refused(a_study(variants=both))
+
+
 @pytest.mark.parametrize("model", ["./no/such", "/no/such/model", "models/tiny/no"])
 def test_model_folder_that_is_missing_is_found_before_any_work(here: Path, model: str) -> None:
     assert f"{model}: the model folder does not exist." in refused(a_study(model=model))

@@ -30,6 +30,7 @@ def value(
 ) -> None:
     """Measure what each source and axis of a finished run contributed, and what more labels may buy."""
     from unipref import report
+    from unipref.core.hub import pin_in
     from unipref.core.progress import ConsoleProgress
     from unipref.core.run_folder import RunFolder
     from unipref.pipeline import api
@@ -37,8 +38,9 @@ def value(
 
     asked = plan.make_request(variant, ask or (), fractions or (), labels)
     if dry_run:
-        planned = plan.make_plan(folder, asked)
-        cost = plan.estimate(planned)
+        with pin_in(folder, save=False):
+            planned = plan.make_plan(folder, asked)
+            cost = plan.estimate(planned)
         print_result(cost, as_json, plan.describe_estimate(cost, len(planned.seeds)))
         return
     keep_stages()

@@ -16,6 +16,7 @@ from unipref.core.stats.clusters import Grouping
 from unipref.core.stats.intervals import estimate
 from unipref.core.stats.sampling import sample_evenly
 from unipref.core.text_keys import digest, prompt_key
+from unipref.core.votes import decide_vote
 from unipref.core.workers import Local
 from unipref.unify import ResolvedSource, UnifySettings, unify
 
@@ -125,17 +126,6 @@ def _make_gold(row: Mapping[str, Any]) -> GoldPair:
     return GoldPair(PairToJudge(key, prompt, worse, better), prompt_key(prompt), "second")
 
 
-def main_vote(opinions: Sequence[Opinion]) -> Vote | None:
-    """Returns the vote of most opinions, a tie if as many are for either answer; None if there is no vote."""
-    votes = [opinion.vote for opinion in opinions if opinion.vote is not None]
-    if not votes:
-        return None
-    lead = votes.count("first") - votes.count("second")
-    if not lead or votes.count("tie") > max(votes.count("first"), votes.count("second")):
-        return "tie"
-    return "first" if lead > 0 else "second"
-
-
 def compute_agreement(
     expected: Sequence[Vote], opinions: Sequence[Sequence[Opinion]], prompts: Sequence[str]
 ) -> Agreement:
@@ -148,7 +138,7 @@ def compute_agreement(
     """
     hits, clusters, ties = list[float](), list[str](), 0
     for better, given, prompt in zip(expected, opinions, prompts, strict=True):
-        vote = main_vote(given)
+        vote = decide_vote(given)
         if vote is not None:
             ties += vote == "tie"
             hits.append(0.5 if vote == "tie" else float(vote == better))

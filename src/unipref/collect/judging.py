@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from unipref.collect.gold_pairs import Agreement, GoldPair, compute_agreement, main_vote
+from unipref.collect.gold_pairs import Agreement, GoldPair, compute_agreement
 from unipref.collect.judged_file import JudgedFile
 from unipref.collect.pairs import OwnPair
 from unipref.core.contracts import Judge, JudgeJob, JudgeStopped, Opinion, PairToJudge
 from unipref.core.progress import ProgressListener
+from unipref.core.votes import decide_vote
 
 
 class JudgeResult(msgspec.Struct):
@@ -142,7 +143,7 @@ def compare_judges(
     expected, given, clusters = [], [], []
     for pair in pairs:
         key = pair.to_judge.key
-        vote = main_vote(other.opinions.get(key, []))
+        vote = decide_vote(other.opinions.get(key, []))
         if vote is not None and vote != "tie" and key in one.opinions:
             expected.append(vote)
             given.append(one.opinions[key])

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from unipref.collect.feedback_file import name_model
-from unipref.collect.gold_pairs import Agreement, main_vote
+from unipref.collect.gold_pairs import Agreement
 from unipref.collect.judging import JudgeResult, compare_judges
 from unipref.collect.load import ResolvedCollection
 from unipref.collect.pairs import AnswerCounts, OwnPair
 from unipref.collect.prompts import Prompt, PromptCounts
+from unipref.core.votes import decide_vote
 
 MOST_UNENDED, MOST_SAME, MOST_REPETITIVE, MOST_UNREAD = 0.5, 0.2, 0.2, 0.2
 """Shares above which a warning says so."""
@@ -69,7 +70,7 @@ def _warn_of_ties(rows: int, decided: int) -> list[str]:
 def _describe_judge(
     result: JudgeResult, results: Sequence[JudgeResult], pairs: Sequence[OwnPair], prompts: Sequence[str]
 ) -> dict[str, Any]:
-    votes = Counter(main_vote(given) or "none" for given in result.opinions.values())
+    votes = Counter(decide_vote(given) or "none" for given in result.opinions.values())
     whys = Counter(
         opinion.why_not for given in result.opinions.values() for opinion in given if opinion.why_not is not None
     )
@@ -178,7 +179,7 @@ def _warn_of_judges(results: Sequence[JudgeResult]) -> list[str]:
             warnings.append(f"{name} is not tested: agreement {result.gold.description}.")
         elif result.judge.is_fallible and result.untested is not None and not result.judge.has_people:
             warnings.append(f"{name} is not tested: {result.untested}. Set 'gold'.")
-        missing = sum(main_vote(given) is None for given in result.opinions.values())
+        missing = sum(decide_vote(given) is None for given in result.opinions.values())
         if missing > MOST_UNREAD * max(len(result.opinions), 1) and not result.judge.has_people:
             whys = sorted({o.why_not for given in result.opinions.values() for o in given if o.why_not is not None})
             warnings.append(f"{name} has no vote on {missing} of {len(result.opinions)} pairs: {'; '.join(whys)}.")

@@ -21,7 +21,14 @@ from unipref.evaluate.data_files import (
 from unipref.evaluate.earlier import read_earlier
 from unipref.evaluate.results import RESULTS, MeasuredBenchmark, write_results
 from unipref.models.inference import opening_notes
-from unipref.models.loading import find_precision, is_reward_model, load_policy, load_reward_model, model_key
+from unipref.models.loading import (
+    check_name,
+    find_precision,
+    is_reward_model,
+    load_policy,
+    load_reward_model,
+    model_key,
+)
 
 __all__ = [
     "RESULTS",
@@ -73,7 +80,7 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
         splits: split name -> Parquet file of the run's preferences, for benchmarks without `data`.
         out: folder for the tables of examples, `<benchmark>.jsonl`, for `notes.json`, and for `results.json` in
             lm-eval's format, written after each benchmark; None: nothing is written. A benchmark that an earlier
-            evaluation of the same model, settings and data wrote there is not measured again.
+            evaluation of the same model, settings and data wrote there is not measured again; others of it stay.
         labels: a name for each benchmark, in the scores and for its files; None: those of `label_benchmarks`.
         on_note: called with each note that a reader of the scores needs, such as how many examples were skipped.
         load: loads a model by its name and precision; pass one that caches models to evaluate the same model several
@@ -89,6 +96,7 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
         UserError: a benchmark's data, a package it needs or the model is missing, or the data do not match the
             setting `data_hash`. All of this is checked before anything is measured.
     """
+    check_name(model_name)
     kind = "reward" if is_reward_model(model_name) else "policy"
     if labels is None:
         selected = label_benchmarks(benchmark for benchmark in benchmarks if kind in benchmark.measures)

@@ -9,7 +9,7 @@ import msgspec
 from unipref.core import json_files
 from unipref.core.contracts import Benchmark
 from unipref.core.scores import Example
-from unipref.evaluate.results import RESULTS, MeasuredBenchmark, describe_measurement, find_package_versions
+from unipref.evaluate.results import NOTES, RESULTS, MeasuredBenchmark, describe_measurement, find_package_versions
 
 
 def read_earlier(
@@ -33,7 +33,7 @@ def read_earlier(
         decoder = msgspec.json.Decoder(dict[str, Any])
         with (out / f"{label}.jsonl").open("rb") as file:
             examples: list[Example] = [decoder.decode(line) for line in file]
-        notes = json.loads((out / "notes.json").read_bytes())[label]
+        notes = json.loads((out / NOTES).read_bytes())[label]
     except (OSError, ValueError, KeyError, TypeError):
         return None  # nothing was measured, or the files are damaged or of an earlier version
     scores = [statistic.score() for statistic in benchmark.statistics(examples)]

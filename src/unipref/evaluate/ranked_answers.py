@@ -20,6 +20,7 @@ from unipref.core.contracts import AnswerJudge, Opinion, PairToJudge, Vote
 from unipref.core.hashing import json_hash
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
+from unipref.core.votes import decide_vote
 from unipref.evaluate.refused import refused_notes, unscored_notes
 from unipref.models.inference import answer_log_likelihoods, rewards
 
@@ -168,13 +169,7 @@ def _turn(pair: PairToJudge) -> PairToJudge:
 
 def _conclude(opinions: Sequence[Opinion]) -> Opinion:
     """One opinion about a pair: the only one, or that of most of several people."""
-    if len(opinions) == 1:
-        return opinions[0]
-    votes = [opinion.vote for opinion in opinions if opinion.vote is not None]
-    if not votes:
-        return Opinion(None)
-    lead = votes.count("first") - votes.count("second")
-    return Opinion("first" if lead > 0 else "second" if lead < 0 else "tie")
+    return opinions[0] if len(opinions) == 1 else Opinion(decide_vote(opinions))
 
 
 def _is_order_known(opinion: Opinion) -> bool:

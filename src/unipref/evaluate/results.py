@@ -4,7 +4,8 @@ These files are enough to recompute every score and to compare two models: `resu
 settings and the data hash of each table.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,10 @@ from unipref.core.contracts import Benchmark
 from unipref.core.scores import Example, Score
 
 RESULTS = "results.json"
+NOTES = "notes.json"
+
+PER_TASK = ("results", "group_subtasks", "configs", "versions", "n-shot", "higher_is_better", "n-samples")
+"""The entries of `results.json` that map tasks, `<label>` or `<label>/<slice>`, to what belongs to them."""
 
 
 class MeasuredBenchmark(NamedTuple):
@@ -54,14 +59,48 @@ def find_package_versions() -> dict[str, str]:
 
 
 def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark], model_key: str) -> None:
-    """Writes `<label>.jsonl` per benchmark, `notes.json` and `results.json`; a file appears only when complete."""
+    """Writes `<label>.jsonl` per benchmark, `notes.json` and `results.json`; a file appears only when complete.
+
+    Other benchmarks that the same model was measured on there, with the same packages, stay in both files.
+    """
     out.mkdir(parents=True, exist_ok=True)
     encoder = msgspec.json.Encoder()
     for benchmark in measured:
         with json_files.replace_file(out / f"{benchmark.label}.jsonl") as file:
             file.writelines(encoder.encode(example) + b"\n" for example in benchmark.examples)
-    json_files.write_json(out / "notes.json", {benchmark.label: benchmark.notes for benchmark in measured})
-    json_files.write_json(out / RESULTS, format_as_lm_eval(model, measured, model_key))
+    results, notes = _read_others(out, model_key, [one.label for one in measured])
+    json_files.write_json(out / NOTES, {one.label: one.notes for one in measured} | notes)
+    written = format_as_lm_eval(model, measured, model_key)
+    for name, entries in results.items():
+        written[name] |= entries
+    json_files.write_json(out / RESULTS, written)
+
+
+def _read_others(
+    out: Path, model_key: str, labels: Collection[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """Reads the entries of `results.json` per task, and the notes, of other benchmarks of the same model.
+
+    Those of a judge are left out: its name does not tell its settings.
+    """
+    try:
+        results = json.loads((out / RESULTS).read_bytes())
+        notes = json.loads((out / NOTES).read_bytes())
+        if results["versions_of_packages"] != find_package_versions():
+            return {}, {}
+        about = {label: config["metadata"] for label, config in results["configs"].items() if label not in labels}
+        kept = {
+            label
+            for label, one in about.items()
+            if one["model"] == model_key and one["precision"] is not None and (out / f"{label}.jsonl").is_file()
+        }
+        entries = {
+            name: {task: entry for task, entry in results[name].items() if task.partition("/")[0] in kept}
+            for name in PER_TASK
+        }
+        return entries, {label: notes[label] for label in about if label in kept}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, {}  # nothing was measured, or the files are damaged or of an earlier version
 
 
 def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark], model_key: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def estimate(
         UserError: a setting or a file is wrong.
     """
     folder = Path(out)
-    with pin_in(folder):
+    with pin_in(folder, save=False):
         run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
         run.run_stages(until)
     costs, plans = read_costs(folder), read_plans(folder)

@@ -61,7 +61,7 @@ def find_studies(folder: Path) -> Iterator[ResolvedStudy | str]:
         yield "the run holds no study."
     for overrides in places:
         try:
-            with pin_in(folder):
+            with pin_in(folder, save=False):
                 found: ResolvedStudy | str = load(folder / STUDY, overrides)
         except UserError as error:
             found = str(error).splitlines()[0]

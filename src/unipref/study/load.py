@@ -151,6 +151,11 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
         mend = "Set it once, for the whole study."
         raise UserError("variants cannot change this setting.", where=f"{where}.{fixed[0]}", mend=mend)
     merged = merge({key: value for key, value in raw.items() if key not in ("variants", "grid")}, changes)
+    if isinstance(changes.get("revision"), str) and "model" not in changes:
+        # The study's own revision is a part of its model's name by now; the variant's takes its place.
+        model = raw.get("model")
+        if isinstance(model, str) and is_model_name(model):
+            merged["model"] = parse_model(model, "model").repo
     resolve_model(merged, folder, f"{where}.model")
     _resolve_models_in(merged.get("select"), folder)
     _resolve_models_in(merged.get("clean"), folder)

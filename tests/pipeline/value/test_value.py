@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 from typer.testing import CliRunner
 
 import unipref
 from unipref import cli
-from unipref.core.errors import UserError
+from unipref.core.errors import ResourceError, UserError
+from unipref.core.hub.pins import find_pin
 from unipref.core.progress import ProgressListener
+from unipref.pipeline.value import plan, value
 from unipref.pipeline.value.plan import Request
 
 WORDS = ("cat", "dog", "owl", "fox", "hen", "cow", "pig", "bee", "ant", "elk", "emu", "yak")
@@ -109,3 +112,27 @@ def test_the_sources_of_a_run_are_valued_and_finished_models_kept(tmp_path: Path
 def test_wrong_requests(changes: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         Request(**changes).check()
+
+
+@pytest.mark.parametrize("is_dry", [False, True])
+def test_the_names_of_the_run_keep_their_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dry: bool) -> None:
+    (tmp_path / "hub.json").write_text(json.dumps({"owner/tiny@main": "a" * 40}))
+
+    def make_plan(folder: Path, request: Request) -> NoReturn:
+        raise UserError(f"pinned to {find_pin('owner/tiny@main')}")
+
+    monkeypatch.setattr(plan if is_dry else value, "make_plan", make_plan)
+    ran = CliRunner().invoke(cli.app, ["value", str(tmp_path), *(["--dry-run"] if is_dry else [])])
+    assert f"pinned to {'a' * 40}" in ran.output + str(ran.exception)
+
+
+def test_missing_disk_space_stops_the_valuation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: Any) -> NoReturn:
+        raise ResourceError("the disk is full.")
+
+    monkeypatch.setattr(value, "Run", lambda *_, **__: SimpleNamespace(prepare_variant=prepare))
+    variants: dict[str, Any] = {"value-a": None, "value-b": None}
+    resolved, design = SimpleNamespace(variants=variants), SimpleNamespace(variants=variants)
+    planned: Any = SimpleNamespace(resolved=resolved, folder=tmp_path, only=tuple(variants), design=design)
+    with pytest.raises(ResourceError, match="the disk is full"):
+        value._drop_untrainable(planned, ProgressListener())

@@ -28,7 +28,7 @@ def resolve(address: Address) -> str:
     if commit is None:
         raise explain_missing(address, None, "")
     add_pin(address.key, commit)
-    return commit
+    return find_pin(address.key) or commit  # another process of the run may have pinned it first
 
 
 def _ask(address: Address) -> str:

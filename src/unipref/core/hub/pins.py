@@ -54,8 +54,13 @@ def add_pin(key: str, commit: str) -> None:
 
 
 @contextlib.contextmanager
-def pin_in(folder: Path) -> Iterator[None]:
+def pin_in(folder: Path, save: bool = True) -> Iterator[None]:
     """Pins names in a run folder, also for the processes that this one starts; the folder need not exist yet.
+
+    Args:
+        folder: the run folder.
+        save: whether names that it does not pin are pinned there; False: it is read only, and they are resolved for
+            this process until the end of the context.
 
     Raises:
         UserError: the file of pins is corrupt.
@@ -64,7 +69,10 @@ def pin_in(folder: Path) -> Iterator[None]:
     before, known = os.environ.get(VARIABLE), dict(_resolved)
     _resolved.clear()
     _resolved.update(read_pins(path))
-    os.environ[VARIABLE] = str(path)
+    if save:
+        os.environ[VARIABLE] = str(path)
+    else:
+        os.environ.pop(VARIABLE, None)
     try:
         yield
     finally:
@@ -72,7 +80,7 @@ def pin_in(folder: Path) -> Iterator[None]:
         _resolved.clear()
         _resolved.update(known)
         if before is None:
-            del os.environ[VARIABLE]
+            os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = before
 

@@ -11,8 +11,9 @@ from unipref.analysis.value.statements import list_assumptions, list_unknowns
 from unipref.analysis.verdicts.evidence import Model
 from unipref.analysis.verdicts.read import read_evidence
 from unipref.core import json_files
-from unipref.core.errors import UserError, report_missing_resources
+from unipref.core.errors import ResourceError, UserError, report_missing_resources
 from unipref.core.folder_lock import use_alone
+from unipref.core.hub import pin_in
 from unipref.core.progress import DeferredNotes, ProgressListener
 from unipref.core.run_folder import VALUE, ValuedPart, ValueRecord
 from unipref.models import gguf
@@ -39,7 +40,7 @@ def value(run: Path, request: Request, jobs: int = 1, listener: ProgressListener
         ResourceError: memory, disk space or a permission is missing.
     """
     listener = listener or ProgressListener()
-    with report_missing_resources(str(run)), use_alone(run), gguf.keep_in(run / "cache"):
+    with report_missing_resources(str(run)), use_alone(run), pin_in(run), gguf.keep_in(run / "cache"):
         plan = _drop_untrainable(make_plan(run, request), listener)
         cost = estimate(plan)
         listener.note(describe_estimate(cost, len(plan.seeds)))
@@ -59,6 +60,7 @@ def _drop_untrainable(plan: Plan, listener: ProgressListener) -> Plan:
 
     Raises:
         UserError: none is left.
+        ResourceError: memory, disk space or a permission is missing.
     """
     run = Run(plan.resolved, plan.folder, listener, only=plan.only)
     depth, dropped = STAGES.index("check"), {}
@@ -66,6 +68,8 @@ def _drop_untrainable(plan: Plan, listener: ProgressListener) -> Plan:
         try:
             data = run.prepare_variant(name, plan.resolved.variants[name], depth)
             run.training.run_checks({name: data})
+        except ResourceError:
+            raise  # every other model would miss it too
         except UserError as error:
             if name not in plan.design.variants:
                 raise
