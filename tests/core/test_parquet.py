@@ -78,3 +78,11 @@ def test_an_error_of_the_reader_of_the_rows_is_left_alone(path: Path) -> None:
 
     with pytest.raises(FileNotFoundError):
         fail()
+
+
+def test_text_that_is_not_utf8_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    broken = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xc3"))
+    pq.write_table(pa.table({"a": broken}), tmp_path / "x.parquet")
+    with pytest.raises(UserError, match="cannot be read as Parquet") as caught:
+        list(parquet.read_rows(tmp_path / "x.parquet"))
+    assert caught.value.where == str(tmp_path / "x.parquet")

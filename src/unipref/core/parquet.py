@@ -51,7 +51,20 @@ def read_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yields the rows of a file as dicts, in order; arguments and errors as for `read_batches`."""
     for batch in read_batches(path, columns, rows_at_once, mend):
-        yield from batch.to_pylist()
+        yield from list_rows(batch, path, mend)
+
+
+def list_rows(batch: "pa.RecordBatch", path: Path, mend: str = MEND) -> list[dict[str, Any]]:
+    """Lists the rows of a batch of a file as dicts.
+
+    Raises:
+        UserError: a text in the file is not UTF-8.
+    """
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except UnicodeDecodeError as error:
+        raise UserError(f"the file cannot be read as Parquet: {error}.", where=str(path), mend=mend) from error
+    return rows
 
 
 def count_rows(path: Path, mend: str = MEND) -> int:

@@ -80,7 +80,7 @@ class AxisAccuracy(SplitBenchmark):
         skipped = {"refused": 0, "empty": 0, "long": 0}
         start = unrated = 0
         for batch in parquet.read_batches(path, COLUMNS, READ_AT_ONCE, MEND):
-            rows = [row for at, row in enumerate(batch.to_pylist(), start) if at in sampled]
+            rows = [row for at, row in enumerate(parquet.list_rows(batch, path, MEND), start) if at in sampled]
             start += batch.num_rows
             rated = [(row, ratings) for row in rows if (ratings := _read_ratings(row))]
             unrated += len(rows) - len(rated)

@@ -129,7 +129,7 @@ class PreferenceAccuracy(SplitBenchmark):
         notes += sampling_notes(len(sampled), n, "preferences", self.limit)
         start = 0
         for batch in parquet.read_batches(path, COLUMNS, 16 * self.batch_size, MEND):
-            rows = batch.to_pylist()
+            rows = parquet.list_rows(batch, path, MEND)
             yield [row for at, row in enumerate(rows, start) if at in sampled]
             start += len(rows)
 
