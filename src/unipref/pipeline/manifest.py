@@ -88,7 +88,7 @@ class ManifestWriter:
         self._record.model_hash, self._record.model_quantization = key, quantization
 
     def record_unify(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
-        """Records the result of unify, its folder, which variants may share, and each source's files with their hash."""
+        """Records the result of unify, its folder, which variants may share, and the hash of each source's files."""
         sources = {}
         for source in self._resolved.sources[variant]:
             name = source.projection.source
