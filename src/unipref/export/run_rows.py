@@ -66,9 +66,9 @@ def find_run_rows(run: Path, split: Split | None, variant: str | None, seed: int
     cleaned = manifest.clean_of(name)
     folder = run / ((cleaned.folder if cleaned else "") or "clean")
     file = folder / f"{split or 'train'}.parquet"
-    if file.is_file():
+    if (cleaned or name == MAIN) and file.is_file():
         return RunRows(file, split or "train", variant, None, manifest.model, root)
-    unified = run / "unified" / "preferences.parquet"
+    unified = run / manifest.unified_of(name) / "preferences.parquet"
     if split is None and variant in (None, MAIN) and unified.is_file():
         return RunRows(unified, UNSPLIT, None, None, manifest.model, root)
     raise UserError(

@@ -170,9 +170,9 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         return self.sources if own is None else own
 
     def clean_of(self, variant: str) -> CleanCounts | None:
-        """Returns the counts of clean for a variant."""
-        own = self.variants[variant].clean if variant != MAIN and variant in self.variants else None
-        return self.clean if own is None else own
+        """Returns the counts of clean for a variant; without own sources, those of the study as written."""
+        own = self.variants.get(variant) if variant != MAIN else None
+        return self.clean if own is None or (own.clean is None and own.sources is None) else own.clean
 
     def unified_of(self, variant: str) -> str:
         """Returns the folder that unify wrote for a variant, relative to the run."""

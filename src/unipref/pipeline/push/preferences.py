@@ -112,10 +112,8 @@ def make_content(
 def _find_files(run: Path, manifest: Manifest, variant: str) -> dict[str, Path]:
     """Returns split -> its file, of all preferences that clean kept; without clean, of all that unify wrote."""
     cleaned = manifest.clean_of(variant)
-    info, found = manifest.variants.get(variant), dict[str, Path]()
-    # Without a result of its own, the variant's would be that of the study as written, which has other sources.
-    is_missing = variant != MAIN and info is not None and info.sources is not None and info.clean is None
-    if cleaned and not is_missing:
+    found: dict[str, Path] = {}
+    if cleaned:
         folder = run / (cleaned.folder or "clean")
         found = {split: folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").is_file()}
         found = {split: file for split, file in found.items() if parquet.count_rows(file)}
