@@ -20,7 +20,10 @@ def review(
     reviewer: Annotated[
         str | None, typer.Option("--reviewer", metavar="NAME", help="Who judges; default: the page asks once.")
     ] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="Number of preferences to review.")] = 100,
+    most: Annotated[
+        int | None,
+        typer.Option("--most", min=1, help="Number of preferences to review; default: that of the last time, or 100."),
+    ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: a free one.")] = 0,
     sheet: Annotated[
         Path | None,
@@ -56,7 +59,7 @@ def review(
 
 
 @contextlib.contextmanager
-def _open(folder: Path, out: Path | None, most: int) -> "Iterator[OpenReview]":
+def _open(folder: Path, out: Path | None, most: int | None) -> "Iterator[OpenReview]":
     """Opens the review and says what is in its list."""
     from unipref.collect.review import open_review
     from unipref.core.progress import ConsoleProgress

@@ -120,3 +120,15 @@ def test_a_run_with_nothing_to_review_says_why(tmp_path: Path, rows: list[dict[s
 def test_a_folder_without_preferences_says_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unipref unify STUDY"):
         make(tmp_path)
+
+
+def test_a_list_keeps_its_size_until_another_one_is_asked_for(tmp_path: Path) -> None:
+    run = write_run(tmp_path, make_rows(), [])
+    assert len(make(run, 3).items) == 3
+
+    def reopen() -> Queue:
+        return open_queue(run, run / "review", None, lambda label, done, total: None)
+
+    assert reopen() == make(run, 3)
+    (run / "review" / "queue.json").unlink()
+    assert reopen().most == 100

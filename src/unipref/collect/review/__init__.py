@@ -17,10 +17,7 @@ from unipref.core.folder_lock import use_alone
 from unipref.models.missing_folders import suggest_folder
 
 FOLDER = "review"
-MOST = 100
-"""Number of preferences in the list, if the user says nothing."""
-
-__all__ = ["FOLDER", "MOST", "OpenReview", "find_votes", "format_source", "open_review", "read_summary"]
+__all__ = ["FOLDER", "OpenReview", "find_votes", "format_source", "open_review", "read_summary"]
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,14 @@ def _ignore(label: str, done: int, total: int, figures: dict[str, Any] | None = 
 
 @contextmanager
 def open_review(
-    run: Path, folder: Path | None = None, most: int = MOST, progress: Callable[[str, int, int], None] = _ignore
+    run: Path, folder: Path | None = None, most: int | None = None, progress: Callable[[str, int, int], None] = _ignore
 ) -> Iterator[OpenReview]:
     """Opens the review of a run; it goes on where it stopped.
 
     Args:
         run: the run folder.
         folder: for the list and the votes; None: `review` in the run folder.
-        most: number of preferences in the list.
+        most: number of preferences in the list; None: that of the last time, or 100.
         progress: is told what is read, and how much of it.
 
     Raises:

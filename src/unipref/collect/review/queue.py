@@ -16,6 +16,8 @@ from unipref.core.text_keys import answer_key, digest, prompt_key
 
 QUEUE = "queue.json"
 VERSION = 1
+MOST = 100
+"""Number of preferences in the first list, if the user says nothing."""
 Side = Literal["first", "second"]
 
 
@@ -67,32 +69,37 @@ class Queue(msgspec.Struct):
         return Counter(reason for item in self.items for reason in item.reasons)
 
 
-def open_queue(run: Path, folder: Path, most: int, progress: Callable[[str, int, int], None]) -> Queue:
+def open_queue(run: Path, folder: Path, most: int | None, progress: Callable[[str, int, int], None]) -> Queue:
     """Reads the list of a run, or makes and keeps it if there is none of this run and size.
 
     Args:
         run: the run folder.
         folder: of the review.
-        most: number of preferences.
+        most: number of preferences; None: that of the kept list, or 100.
         progress: is told what is read, and how much of it.
 
     Raises:
         UserError: the run has no preferences that can be shown, or a file is damaged.
     """
-    key = hashing.json_hash([VERSION, most, *_describe_files(run)])
     path = folder / QUEUE
-    if path.is_file():
-        try:
-            kept = msgspec.json.decode(path.read_bytes(), type=Queue)
-        except (msgspec.MsgspecError, OSError):
-            kept = None  # of another version, or damaged: it is made again from the run
-        if kept is not None and kept.key == key:
-            return kept
-    queue = _make_queue(run, most, key, progress)
+    kept = _read_kept(path)
+    number = most or (MOST if kept is None else kept.most)
+    key = hashing.json_hash([VERSION, number, *_describe_files(run)])
+    if kept is not None and kept.key == key:
+        return kept
+    queue = _make_queue(run, number, key, progress)
     folder.mkdir(parents=True, exist_ok=True)
     with json_files.replace_file(path) as file:
         file.write(msgspec.json.encode(queue))
     return queue
+
+
+def _read_kept(path: Path) -> Queue | None:
+    """Reads a list; None if there is none, or if it is damaged or of another version."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Queue)
+    except (msgspec.MsgspecError, OSError):
+        return None
 
 
 def _describe_files(run: Path) -> Iterator[list[Any]]:
