@@ -109,7 +109,7 @@ def test_pinned_data_are_held_to_their_hash(tiny_model: Path, data: Path, tmp_pa
     evaluate(str(tiny_model), [pinned], data_root=data, splits={}, out=None)
     (data / "instructions" / "test.jsonl").write_text(json.dumps(ITEMS[0]) + "\n")
     with pytest.raises(UserError, match=f"expected {content}"):
-        evaluate("/no/such/model", [pinned], data_root=data, splits={}, out=None)
+        evaluate(str(tiny_model), [pinned], data_root=data, splits={}, out=None)
 
 
 def test_results_have_the_form_of_lm_eval(tiny_model: Path, data: Path, tmp_path: Path) -> None:

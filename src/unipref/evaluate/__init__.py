@@ -96,8 +96,7 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
         UserError: a benchmark's data, a package it needs or the model is missing, or the data do not match the
             setting `data_hash`. All of this is checked before anything is measured.
     """
-    check_name(model_name)
-    kind = "reward" if is_reward_model(model_name) else "policy"
+    kind = _find_kind(model_name, load)
     if labels is None:
         selected = label_benchmarks(benchmark for benchmark in benchmarks if kind in benchmark.measures)
     else:
@@ -132,6 +131,13 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
         if out is not None:
             write_results(out, model_name, [*measured, *earlier.values()], key)
     return [row for one in measured for row in score_rows(one.label, one.scores, one.precision)]
+
+
+def _find_kind(model_name: str, load: Load) -> str:
+    """Tells whether a model is a policy or a reward model; a missing folder is an error."""
+    if load is load_any:
+        check_name(model_name)  # another function may load models that are in no folder, such as mixtures
+    return "reward" if is_reward_model(model_name) else "policy"
 
 
 def _read_earlier(

@@ -296,7 +296,7 @@ def test_occupations_have_slices_of_their_own(policy: Policy, tmp_path: Path) ->
     assert not any(score.metric.startswith("labour") for score in finding.scores)
 
 
-def test_labour_statistics_from_elsewhere_are_part_of_what_is_pinned(tmp_path: Path) -> None:
+def test_labour_statistics_from_elsewhere_are_part_of_what_is_pinned(tiny_model: Path, tmp_path: Path) -> None:
     folder, benchmark = write(tmp_path / "winobias"), WinoBias()
     alone = data_hash(benchmark, folder)
     assert alone == hashing.tree_hash(folder)
@@ -306,7 +306,7 @@ def test_labour_statistics_from_elsewhere_are_part_of_what_is_pinned(tmp_path: P
     changed = data_hash(benchmark, folder)
     assert len({alone, beside, changed}) == 3
     with pytest.raises(UserError, match=f"their hash is {changed}, expected {beside}"):
-        evaluate("/no/such/model", [WinoBias(data_hash=beside)], data_root=tmp_path, splits={}, out=None)
+        evaluate(str(tiny_model), [WinoBias(data_hash=beside)], data_root=tmp_path, splits={}, out=None)
     labour(folder, {"nurse": 10.0})
     assert data_hash(benchmark, folder) == hashing.tree_hash(folder), "its own folder is hashed whole"
     labour(tmp_path / "own", {"nurse": 1.0})
