@@ -12,7 +12,7 @@ from unipref.core.errors import legible
 from unipref.core.messages import show_message
 from unipref.core.records import Messages
 from unipref.core.terminal import show_name, show_text
-from unipref.report.render.html import load_base_style, source_hash
+from unipref.report.render.html import compile_page, load_base_style, source_hash
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -146,9 +146,4 @@ def _load_script() -> str:
 
 @functools.cache
 def _load_template() -> "Template":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    return environment.get_template("page.html.j2")
+    return compile_page(HERE)

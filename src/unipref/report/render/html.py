@@ -59,10 +59,19 @@ def load_base_style() -> str:
 @functools.cache
 def _load_page() -> "Template":
     """Compiles the template of the page, once: it takes longer than to render a small report."""
+    return compile_page(HERE)
+
+
+def compile_page(folder: Path) -> "Template":
+    """Compiles the template `page.html.j2` of a folder; it escapes all values, and a missing one is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
     return environment.get_template("page.html.j2")
 
