@@ -1,6 +1,9 @@
 """A small run folder written by hand, with preferences that need a person for every reason."""
 
+import contextlib
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from support.exported_run import preference, write_preferences
+from unipref.collect.review import OpenReview, format_source
+from unipref.collect.review.page import ReviewPage
+from unipref.collect.review.server import Review, make_server
 from unipref.core.judgements import judgement_schema
 from unipref.core.text_keys import answer_key, prompt_key
 
@@ -73,3 +79,14 @@ def write_influence(run: Path, numbers: dict[str, float]) -> None:
     pq.write_table(pa.table(columns), folder / "decisions.parquet")
     manifest = {"selected": {"main": {"0": {"folder": "selected/main/0"}}}}
     (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def serve(opened: OpenReview) -> Iterator[str]:
+    """Serves the page of a review by a reviewer without a name so far; yields its address."""
+    page = ReviewPage(opened.folder.parent, opened.votes, format_source(opened.votes.path))
+    server, address = make_server(Review(opened.queue.items, opened.votes, page, None), page)
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield address
+        server.shutdown()

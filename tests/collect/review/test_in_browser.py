@@ -1,6 +1,5 @@
 """The page of a review in a real browser, with the keyboard alone: from the name to the last pair."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,8 @@ from typing import Any
 import pytest
 
 from support.browser import PATIENCE, launch
-from support.review_run import HOSTILE, make_rows, write_run
-from unipref.collect.review import OpenReview, format_source, open_review
-from unipref.collect.review.page import ReviewPage
-from unipref.collect.review.server import Review, make_server
+from support.review_run import HOSTILE, make_rows, serve, write_run
+from unipref.collect.review import OpenReview, open_review
 from unipref.collect.review.session import choose_order
 
 pytestmark = pytest.mark.slow
@@ -36,12 +33,8 @@ def opened(tmp_path: Path) -> Iterator[OpenReview]:
 
 @pytest.fixture
 def address(opened: OpenReview) -> Iterator[str]:
-    page = ReviewPage(opened.folder.parent, opened.votes, format_source(opened.votes.path))
-    server, address = make_server(Review(opened.queue.items, opened.votes, page, None), page)
-    with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serve(opened) as address:
         yield address
-        server.shutdown()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The server of the page: who gets an answer, what the page may do, and that texts stay texts."""
 
 import re
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.review_run import HOSTILE, make_rows, write_run
-from unipref.collect.review import OpenReview, format_source, open_review
-from unipref.collect.review.page import ReviewPage
-from unipref.collect.review.server import Review, make_server
+from support.review_run import HOSTILE, make_rows, serve, write_run
+from unipref.collect.review import OpenReview, open_review
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -31,12 +28,8 @@ def opened(tmp_path: Path) -> Iterator[OpenReview]:
 
 @pytest.fixture
 def address(opened: OpenReview) -> Iterator[str]:
-    page = ReviewPage(opened.folder.parent, opened.votes, format_source(opened.votes.path))
-    server, address = make_server(Review(opened.queue.items, opened.votes, page, None), page)
-    with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serve(opened) as address:
         yield address
-        server.shutdown()
 
 
 def ask(address: str, form: dict[str, str] | None = None, **headers: str) -> str:
