@@ -129,7 +129,7 @@ def evaluate(  # noqa: PLR0913, three of them are hooks
         for text in one.notes:
             note(f"{label}: {text}")
         if out is not None:
-            write_results(out, model_name, [*measured, *earlier.values()], key)
+            write_results(out, model_name, measured, key)
     return [row for one in measured for row in score_rows(one.label, one.scores, one.precision)]
 
 

@@ -44,17 +44,17 @@ def evaluate_judge(
         raise UserError(f"no benchmark of {names} measures judges.", mend="Take one of right and wrong answers.")
     paths = [data_path(benchmark, data_root, {}) for benchmark, _ in selected]
     hashes = [check_hash(benchmark, path) for (benchmark, _), path in zip(selected, paths, strict=True)]
+    start, note = on_start or (lambda line: None), on_note or (lambda text: None)
     rows: list[dict[str, Any]] = []
     measured: list[MeasuredBenchmark] = []
     for place, ((benchmark, label), path, content_hash) in enumerate(zip(selected, paths, hashes, strict=True), 1):
-        if on_start:
-            on_start(f"{judge.name}: {label}, benchmark {place} of {len(selected)}")
+        start(f"{judge.name}: {label}, benchmark {place} of {len(selected)}")
         examples, notes = benchmark.examine(judge, path, benchmark.part)
         scores = [statistic.score() for statistic in benchmark.statistics(examples)]
         notes = [*published_file_notes(benchmark, path), *notes, *chance_notes(scores)]
         rows += score_rows(label, scores, None)
         measured.append(MeasuredBenchmark(label, benchmark, content_hash, None, scores, examples, notes))
-        for note in notes if on_note else ():
-            on_note(f"{label}: {note}")  # type: ignore[misc]
+        for text in notes:
+            note(f"{label}: {text}")
         write_results(out, judge.name, measured, judge.name)
     return rows
