@@ -27,11 +27,13 @@ WORLD_SEED = 41
 """A world that is used for nothing else."""
 DEVELOPMENT_SEEDS = (100, 101, 102)
 """Worlds on which the script and the settings of the arms were tried."""
-FRACTIONS = (0.2, 0.4, 0.6)
-SEEDS = 5
+FRACTIONS = (0.4,)
+SEEDS = 3
 TUNING_SEED = 100
-RATES = (5e-4, 1e-3, 2e-3, 4e-3)
-STEPS = (300, 600, 1200)
+RATES = (1e-3, 2e-3)
+STEPS = (150, 300)
+MORE_STEPS = 600
+"""Tried if the most of `STEPS` are the best."""
 AGGREGATE = "latent"
 LEAST_STEPS = 0.1
 """An arm whose selection leaves fewer steps than this part is not run at equal compute."""
@@ -215,18 +217,19 @@ class Plan(NamedTuple):
 
 def tune(plan: Plan) -> dict[str, Any]:
     """Tries learning rates and steps on the first noise with all data and a random part, which favours no arm."""
-    trials = []
-    for rate, steps in itertools.product(RATES, STEPS):
-        sft = {"learning_rate": rate, "max_steps": steps}
-        tried = plan._replace(arms=("random",), fractions=(0.4,), sft=sft)
-        study = tried.make_study(NOISES[0], TUNING_SEED)
-        folder = plan.out / "tuning" / f"{rate:g}-{steps}"
-        trials.append(selection_runs.run_trial(study, folder, sft, [FULL, "random-04"], TUNING_SEED, plan.out))
+    trials = [_try(plan, rate, steps) for rate, steps in itertools.product(RATES, STEPS)]
     chosen = selection_runs.write_tuning(plan.out, trials)
-    edges = [name for name, values in (("learning_rate", RATES), ("max_steps", STEPS)) if chosen[name] == max(values)]
-    if edges:
-        print(f"{' and '.join(edges)} at the edge of what was tried: try more before anything else is run")
+    if chosen["max_steps"] == max(STEPS):
+        trials.append(_try(plan, chosen["learning_rate"], MORE_STEPS))
+        chosen = selection_runs.write_tuning(plan.out, trials)
     return chosen
+
+
+def _try(plan: Plan, rate: float, steps: int) -> dict[str, Any]:
+    sft = {"learning_rate": rate, "max_steps": steps}
+    study = plan._replace(arms=("random",), fractions=(0.4,), sft=sft).make_study(NOISES[0], TUNING_SEED)
+    folder = plan.out / "tuning" / f"{rate:g}-{steps}"
+    return selection_runs.run_trial(study, folder, sft, [FULL, "random-04"], TUNING_SEED, plan.out)
 
 
 def smoke(out: Path, arms: Sequence[str]) -> None:
@@ -258,11 +261,13 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="of run and table: the first N seeds")
+    parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS, help="of run and table")
     parser.add_argument("--worlds", type=int, nargs="+", metavar="SEED", default=DEVELOPMENT_SEEDS, help="of purity")
     parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), default=tuple(ARMS), help="of purity and smoke")
     parser.add_argument("--model", type=Path, help="of purity: the base model of these worlds, instead of a new one")
     args = parser.parse_args()
-    plan = Plan(args.out, demo.World(seed=WORLD_SEED), FRACTIONS, tuple(ARMS), {"learning_rate": 0.0, "max_steps": 0})
+    unset = {"learning_rate": 0.0, "max_steps": 0}
+    plan = Plan(args.out, demo.World(seed=WORLD_SEED), args.fractions, tuple(ARMS), unset)
     if args.what == "smoke":
         smoke(args.out, args.arms)
     elif args.what == "purity":

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 import selection_runs
-from selection_arena import AGGREGATE, ARMS, DEVELOPMENT_SEEDS, FRACTIONS, Data, count_passes
+from selection_arena import AGGREGATE, ARMS, DEVELOPMENT_SEEDS, Data, count_passes
 from selection_runs import NOISES
 from selection_table import make_table
 from unipref import demo
@@ -29,6 +29,7 @@ from unipref.pipeline import execute
 from unipref.select.candidates import read_candidates
 from unipref.study.load import load as load_study
 
+FRACTIONS = (0.2, 0.4, 0.6)
 DOCUMENTS = 10
 """Documents in the corpus of a world without a model, which nothing reads."""
 NEEDS_MODEL = {arm for arm in ARMS if count_passes(arm, Data(100, 100, 10)) > 0}

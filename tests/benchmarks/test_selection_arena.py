@@ -37,7 +37,7 @@ def arena() -> ModuleType:
 @pytest.fixture
 def plan(arena: ModuleType, tmp_path: Path) -> Any:
     sft = {"learning_rate": 1e-3, "max_steps": 600}
-    return arena.Plan(tmp_path, demo.World(seed=41), arena.FRACTIONS, tuple(arena.ARMS), sft)
+    return arena.Plan(tmp_path, demo.World(seed=41), (0.2, 0.4, 0.6), tuple(arena.ARMS), sft)
 
 
 def test_every_arm_is_a_valid_selection(arena: ModuleType) -> None:
