@@ -94,6 +94,18 @@ def test_a_value_that_is_not_a_number_is_a_difference(tiny_model: Path) -> None:
     assert not compare(before, model, "causal").is_equal
 
 
+def test_the_mean_decides_in_bfloat16_and_the_largest_in_float32(tiny_model: Path) -> None:
+    """Rounding to bfloat16 may move one rare token by nats; a merge in float32 moves none."""
+    model = load_model(str(tiny_model), "causal")
+    before = measure_probes(model, make_probe_sequences(model), "causal")
+    before.values[0] += 3.0
+    one_token = compare(before, model, "causal", rounded_to="bfloat16")
+    assert (one_token.is_rough, one_token.is_equal) == (True, True)
+    assert not compare(before, model, "causal").is_equal
+    before.values.add_(1.0)
+    assert not compare(before, model, "causal", rounded_to="bfloat16").is_equal
+
+
 def test_an_adapter_that_cannot_be_merged(tiny_model: Path, tmp_path: Path) -> None:
     from peft import PromptTuningConfig, get_peft_model
 

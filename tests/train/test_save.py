@@ -10,9 +10,9 @@ import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
-from unipref.models.adapter_merge import merge
+from unipref.models.adapter_merge import MergeDifference, merge
 from unipref.models.loading import load_model
-from unipref.train import PreflightRequest, fit, preflight, train
+from unipref.train import PreflightRequest, fit, preflight, save, train
 from unipref.train.save import attach_anew, keep_adapter
 from unipref.train.start import open_start
 from unipref.train.trainers.reward import Reward
@@ -179,9 +179,43 @@ def test_the_saved_model_has_the_type_of_the_model_it_started_from(
     saved = load_model(str(given.out), "causal")
     expected = torch.float32 if settings.get("saved_dtype") else torch.bfloat16
     assert saved.dtype == saved.config.dtype == expected
-    compared = [name for name in ("rounding", "merge") if name in result]
-    if expected == torch.float32:
-        assert compared == []
-    else:
-        assert compared == ["merge" if settings["lora"] else "rounding"]
-        assert 0 < result[compared[0]]["largest"] < 1.0
+    assert ("merge" in result) == (settings["lora"] is not None)
+    assert ("rounding" in result) == (expected == torch.bfloat16)
+    if "merge" in result:
+        assert result["merge"]["largest"] < 1e-3
+    if "rounding" in result:
+        assert 1e-3 < result["rounding"]["largest"] < 1.0
+        assert result["rounding"]["is_rough"]
+
+
+@pytest.mark.slow
+def test_a_saved_weight_that_is_not_the_merged_one_stops_the_step(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change of one weight of one layer moves no log-probability by much, so the weights are compared."""
+    from safetensors.torch import load_file, save_file
+
+    write = save._write
+
+    def write_wrongly(model: Any, out: Path, gathered: dict[str, Any]) -> None:
+        write(model, out, gathered)
+        weights = load_file(out / "model.safetensors")
+        weights["model.norm.weight"][0] += 1e-3
+        save_file(weights, out / "model.safetensors", {"format": "pt"})
+
+    monkeypatch.setattr(save, "_write", write_wrongly)
+    given = job()
+    with pytest.raises(
+        UserError, match=r"the saved model is not the merged one: 1 weights differ, such as model\.norm"
+    ):
+        train(Sft(**{**FEW, "lora": {"r": 4}}), given)
+    assert (given.out.with_name("out.adapter") / "adapter_model.safetensors").is_file()
+    assert not list(given.out.glob("*.safetensors"))
+
+
+def test_a_step_warns_of_rounding_that_changes_much() -> None:
+    def rounded(mean: float) -> save.Saved:
+        return save.Saved(rounding=MergeDifference(8, 400, 5.0, mean, 0.5, is_rough=True))
+
+    (warning,) = rounded(0.11).describe_rounding("policy")
+    assert "log-probabilities of tokens by 0.11 nats on average: saved_dtype: float32" in warning
+    assert rounded(0.01).describe_rounding("policy") == save.Saved().describe_rounding("policy") == []
+    assert "changes the rewards by 0.2 on" in rounded(0.2).describe_rounding("reward")[0]

@@ -117,7 +117,7 @@ def fit(
         restored = _restore_last_good(hf, trainer, watcher.collapse) if watcher.collapse else None
         report_work("writing the model and checking what was written", 0, 1)
         trainer.prepare_to_save(hf)
-        merged = save(hf, trainer, ready.start, job, _read_probes(trainer, ready))
+        saved = save(hf, trainer, ready.start, job, _read_probes(trainer, ready))
         if processes.is_first():
             _write_lines(job.out / CURVE, watcher.curve.points)
             if watcher.dev:
@@ -129,8 +129,8 @@ def fit(
     numbers = _count_row_numbers(trainer, ready.usage)
     summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
     summary["warnings"] += describe_rare_numbers(numbers)
-    if merged is not None:
-        summary["merge" if trainer.lora else "rounding"] = merged.as_record()
+    summary |= {name: one.as_record() for name, one in saved._asdict().items() if one is not None}
+    summary["warnings"] += saved.describe_rounding(trainer.model_kind)
     if ready.start.merged is not None:
         summary["start_merge"] = ready.start.merged.as_record()
     return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unipref.core import attempts
 from unipref.core.contracts import TrainJob
@@ -18,15 +18,42 @@ if TYPE_CHECKING:
     import torch
 
 
+MUCH_ROUNDING = 0.05
+"""Mean difference by rounding of which a step warns, in nats or rewards: what a merge in float32 may change at most."""
+
+
+class Saved(NamedTuple):
+    """How much a saved model differs from the trained one.
+
+    Attributes:
+        merge: by merging its adapter, before any rounding; None if none was merged.
+        rounding: by rounding its weights to another type; None if they were not rounded.
+    """
+
+    merge: MergeDifference | None = None
+    rounding: MergeDifference | None = None
+
+    def describe_rounding(self, model_kind: str) -> list[str]:
+        """Returns a warning if rounding changed much of what the model says."""
+        if self.rounding is None or self.rounding.mean <= MUCH_ROUNDING:
+            return []
+        what, unit = ("rewards", "") if model_kind == "reward" else ("log-probabilities of tokens", " nats")
+        return [
+            f"rounding the saved weights to the type of the base model's changes the {what} by "
+            f"{self.rounding.mean:.2g}{unit} on average: saved_dtype: float32 keeps them as they were trained"
+        ]
+
+
 def is_sharded(hf: Any) -> bool:
     """Whether the weights are spread over the processes."""
     return bool(hf.is_fsdp_enabled or hf.is_deepspeed_enabled)
 
 
-def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequences) -> MergeDifference | None:
+def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequences) -> Saved:
     """Writes model, tokenizer and template, and an adapter as the settings say. Call it in every process.
 
-    A merged model is loaded again and compared with the unmerged one. The trained model cannot be used afterwards.
+    A merged model is compared with the unmerged one, and the saved weights with those in memory. The trained model
+    cannot be used afterwards.
 
     Args:
         hf: the TRL trainer.
@@ -36,16 +63,15 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
         probes: token ids of some training rows, to compare a merged model on.
 
     Returns:
-        How much the saved model differs from the trained one; None if nothing was merged or rounded, or in another
-        process than the first.
+        How much the saved model differs from the trained one; nothing in another process than the first.
 
     Raises:
-        UserError: the merged model is not the trained one; its adapter is kept beside the step's folder.
+        UserError: the merged or the saved model is not the trained one; its adapter is kept beside the step's folder.
     """
     # All processes together gather weights that are spread over them; the first process writes them.
     gathered = {"state_dict": hf.accelerator.get_state_dict(hf.model_wrapped)} if is_sharded(hf) else {}
     if not processes.is_first():
-        return None
+        return Saved()
     # Without the wrapper for mixed precision, so that both models are measured in the precision of their weights.
     model = hf.accelerator.unwrap_model(hf.model, keep_fp32_wrapper=False)
     start.tokenizer.save_pretrained(job.out)
@@ -61,7 +87,7 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
     model.save_pretrained(adapter, save_embedding_layers=False, **gathered)
     (adapter / "README.md").unlink(missing_ok=True)  # an empty form that peft writes
     if not trainer.merge_adapter:
-        return None
+        return Saved()
     if gathered or trainer.quantization is not None:
         model = attach_anew(trainer, start, adapter)
     return _merge(model, trainer, start, job.out, probes, dtype)
@@ -100,41 +126,59 @@ def _write_whole(
     gathered: dict[str, Any],
     sequences: Sequences,
     dtype: "torch.dtype",
-) -> MergeDifference | None:
+) -> Saved:
     """Writes a model that was trained as a whole, and measures what rounding to another type changes."""
     if gathered or dtype == model.dtype:
         _write(model, out, {name: {k: v.to(dtype) for k, v in held.items()} for name, held in gathered.items()})
-        return None
+        _record_dtype(model, out, dtype)
+        return Saved()
     head, device = _head(trainer), model.device
-    probes = adapter_merge.cut_probes(sequences) or adapter_merge.make_probe_sequences(model)
-    before = adapter_merge.measure_probes(model, probes, head)
+    before = adapter_merge.measure_probes(model, _choose_probes(model, sequences), head)
     _write(model.to(dtype), out, {})
     model.to("meta")
-    return adapter_merge.check_saved(before, out, head, device)
+    return Saved(rounding=adapter_merge.check_saved(before, out, head, device))
+
+
+def _record_dtype(model: Any, out: Path, dtype: "torch.dtype") -> None:
+    """Names the type of the weights in the saved config: transformers names that of the weights in memory."""
+    if dtype != model.dtype:
+        model.config.dtype = dtype
+        model.config.save_pretrained(out)
 
 
 def _merge(
     model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: Sequences, dtype: "torch.dtype"
-) -> MergeDifference:
-    """Merges the adapter, writes the merged model, and compares what was written with the unmerged model."""
+) -> Saved:
+    """Merges the adapter and writes the merged model; compares the merged and the written one with the unmerged one."""
     head = _head(trainer)
-    probes = adapter_merge.cut_probes(sequences) or adapter_merge.make_probe_sequences(model)
-    before: Probes = adapter_merge.measure_probes(model, probes, head)
+    before: Probes = adapter_merge.measure_probes(model, _choose_probes(model, sequences), head)
     written = set(out.iterdir())
     try:
         merged, untied = adapter_merge.merge(model)
     except UserError as error:
         raise UserError(error.what, where=_step(trainer), mend=keep_adapter(out)) from error
     merged.config.pad_token_id = start.tokenizer.pad_token_id
-    device = merged.device
+    difference = adapter_merge.compare(before, merged, head, untied)
+    if not difference.is_equal:
+        raise adapter_merge.difference_error(difference, _step(trainer), keep_adapter(out))
+    device, is_rounded = merged.device, dtype != merged.dtype
+    digests = adapter_merge.digest_weights(merged, dtype)
     _write(merged.to(dtype), out, {})
     merged.to("meta")  # frees its memory before the saved model is loaded
-    difference = adapter_merge.check_saved(before, out, head, device, untied)
-    if not difference.is_equal:
+    saved = opening.open_weights(str(out), head).to(device)
+    if changed := adapter_merge.find_changed_weights(digests, saved, dtype):
         for path in set(out.iterdir()) - written:
             path.unlink()
-        raise adapter_merge.difference_error(difference, _step(trainer), keep_adapter(out))
-    return difference
+        raise UserError(
+            f"the saved model is not the merged one: {len(changed)} weights differ, such as {changed[0]}.",
+            where=_step(trainer),
+            mend=keep_adapter(out),
+        )
+    return Saved(difference, adapter_merge.measure_rounding(before, saved, head) if is_rounded else None)
+
+
+def _choose_probes(model: Any, sequences: Sequences) -> Sequences:
+    return adapter_merge.cut_probes(sequences) or adapter_merge.make_probe_sequences(model)
 
 
 def keep_adapter(out: Path) -> str:

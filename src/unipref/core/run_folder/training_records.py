@@ -125,8 +125,9 @@ class MergeInfo(msgspec.Struct):
 
     Attributes:
         sequences, tokens: compared texts, and tokens in them.
-        largest, mean, tolerance: absolute difference, and the largest one allowed.
+        largest, mean, tolerance: absolute difference, and the largest one allowed (with `is_rough`, the largest mean).
         untied: whether the output head got a weight of its own, because the adapter changed the tied embedding.
+        is_rough: whether the number format rounds so much that the mean decides.
     """
 
     sequences: int = 0
@@ -135,6 +136,7 @@ class MergeInfo(msgspec.Struct):
     mean: float = 0.0
     tolerance: float = 0.0
     untied: bool = False
+    is_rough: bool = False
 
 
 class TrainedStep(msgspec.Struct):
