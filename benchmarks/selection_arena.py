@@ -30,10 +30,12 @@ DEVELOPMENT_SEEDS = (100, 101, 102)
 FRACTIONS = (0.4,)
 SEEDS = 3
 TUNING_SEED = 100
-RATES = (1e-3, 2e-3)
-STEPS = (150, 300)
+RATES = (5e-4, 1e-3, 2e-3)
+STEPS = (75, 150, 300)
 MORE_STEPS = 600
 """Tried if the most of `STEPS` are the best."""
+SAME = 0.01
+"""Means on dev that differ by less are equal; of equal settings, the one with the most steps is taken."""
 AGGREGATE = "latent"
 LEAST_STEPS = 0.1
 """An arm whose selection leaves fewer steps than this part is not run at equal compute."""
@@ -218,10 +220,10 @@ class Plan(NamedTuple):
 def tune(plan: Plan) -> dict[str, Any]:
     """Tries learning rates and steps on the first noise with all data and a random part, which favours no arm."""
     trials = [_try(plan, rate, steps) for rate, steps in itertools.product(RATES, STEPS)]
-    chosen = selection_runs.write_tuning(plan.out, trials)
+    chosen = selection_runs.write_tuning(plan.out, trials, SAME)
     if chosen["max_steps"] == max(STEPS):
         trials.append(_try(plan, chosen["learning_rate"], MORE_STEPS))
-        chosen = selection_runs.write_tuning(plan.out, trials)
+        chosen = selection_runs.write_tuning(plan.out, trials, SAME)
     return chosen
 
 

@@ -131,9 +131,17 @@ def dev_scores(model: Path, out: Path) -> dict[str, float]:
     return {name: whole[name] for name in ("followed", "two_way_accuracy")}
 
 
-def write_tuning(out: Path, trials: list[dict[str, Any]]) -> dict[str, Any]:
-    """Writes `tuning.json` with all trials, and returns the rate and steps of that with the best mean."""
-    best = max(trials, key=lambda trial: trial["mean"])
+def write_tuning(out: Path, trials: list[dict[str, Any]], tolerance: float = 0.0) -> dict[str, Any]:
+    """Writes `tuning.json` with all trials, and returns the rate and steps of the best.
+
+    Args:
+        out: the folder.
+        trials: with their means on dev.
+        tolerance: of the trials whose mean is at most so far below the best, that with the most steps is chosen.
+    """
+    least = max(trial["mean"] for trial in trials) - tolerance
+    near = [trial for trial in trials if trial["mean"] >= least]
+    best = max(near, key=lambda trial: (trial["max_steps"], trial["mean"]))
     chosen = {key: best[key] for key in ("learning_rate", "max_steps")}
     (out / "tuning.json").write_text(json.dumps({"chosen": chosen, "tried": trials}, indent=1) + "\n", encoding="utf-8")
     print(f"chosen: {chosen}")
