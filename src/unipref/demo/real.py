@@ -122,6 +122,7 @@ def _write_study(model: Path, tokens: int) -> dict[str, Any]:
             {
                 "dpo": {
                     "lora": {"r": 16},
+                    "saved_dtype": "float32",  # rounding to the base model's bfloat16 would lose small changes
                     "learning_rate": 5e-5,
                     "num_train_epochs": 2,
                     "per_device_train_batch_size": 4,

@@ -303,7 +303,7 @@ def _describe_merges(trained: TrainedStep, model_kind: str) -> list[str]:
     sentences = []
     if rounding := trained.other.get("rounding"):
         sentences.append(
-            f"Its weights are rounded to a shorter type than that of the training: {rounding['tokens']} {what} differ by "
+            f"Its weights are rounded to a shorter type than the training's: {rounding['tokens']} {what} differ by "
             f"at most {rounding['largest']:.2g}{unit} (mean {rounding['mean']:.2g}) from those before."
         )
     for merge, whose in ((trained.start_merge, "the step started from"), (trained.merge, "it trained")):
