@@ -1,5 +1,6 @@
 """The results of `selection_arena.py`: one table per noise, overlap, cost, and the rule for the default of `select`."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selection_arena import ARMS, Data, Plan, Variant, count_passes
-from selection_table import METRICS, Purity, Units, find_true_orders, make_cell, make_table, purity, units_of
+from selection_table import METRICS, Purity, find_true_orders, make_cell, make_table, purity, units_of
 from unipref import demo
-from unipref.core.stats.bootstrap import paired_interval
+from unipref.analysis.verdicts.evidence import Evidence, Measured, Model, Side
+from unipref.analysis.verdicts.gains import Gain
+from unipref.analysis.verdicts.read import read_statistic
+from unipref.core.stats.intervals import LEVEL
 
-DECIDING = ("instructions", "anti")
+DECIDING = {
+    "instructions": Side("instructions", "instructions", "followed"),
+    "anti": Side("anti", "coreference", "two_way_accuracy", slice="anti"),
+}
 """The metrics of the rule: instructions followed, and two-way accuracy against the stereotype."""
-LEVEL = 0.95
 
 
 class Comparison(NamedTuple):
@@ -32,7 +38,7 @@ class Comparison(NamedTuple):
         return make_cell([self.mean, self.low, self.high])
 
 
-class Measured(NamedTuple):
+class Row(NamedTuple):
     """What is known of one variant under one noise.
 
     Attributes:
@@ -77,7 +83,7 @@ def _plain(plan: Plan, noise: Any) -> dict[str, Any]:
     return {key: value for key, value in plan.make_study(noise, 0).items() if key != "variants"}
 
 
-def _to_record(one: Measured) -> dict[str, Any]:
+def _to_record(one: Row) -> dict[str, Any]:
     against = {rival: {name: tuple(c) for name, c in by.items()} for rival, by in one.against.items()}
     return one._asdict() | {"against": against}
 
@@ -91,14 +97,14 @@ def _is_finished(plan: Plan, noise: str, seed: int, data: Data) -> bool:
     return bool(names) and all(any((place / name).glob("*.jsonl")) for place in places for name in names)
 
 
-def measure(plan: Plan, noise: str, seeds: Sequence[int], data: Data) -> dict[Variant, Measured]:
+def measure(plan: Plan, noise: str, seeds: Sequence[int], data: Data) -> dict[Variant, Row]:
     """Measures every variant under one noise."""
     truth = demo.Truth(plan.out / "worlds" / noise)
     order = find_true_orders(plan.folder(noise, seeds[0]), truth)
     variants = plan.list_variants(data)
     units = {one: [units_of(plan.folder(noise, seed), one.name, seed, order) for seed in seeds] for one in variants}
+    evidence, tests = read_evidence(plan, noise, variants, seeds), count_tests(plan)
     rows = {}
-    tests = count_tests(plan)
     for one in variants:
         pure = [purity(_selected(plan, noise, one, seed), truth) for seed in seeds]
         seconds = [_seconds(plan.folder(noise, seed), one.at_equal_steps.name, seed) for seed in seeds]
@@ -106,11 +112,10 @@ def measure(plan: Plan, noise: str, seeds: Sequence[int], data: Data) -> dict[Va
         for rival_name, rival in (("random", Variant("random", one.fraction)), ("all", Variant(None))):
             if one.arm is None or one == rival:
                 continue
-            against[rival_name] = {
-                metric: compare(subtract(units[one], units[rival], metric), tests) for metric in units[one][0]
-            }
+            gains = {name: evidence.compute_gain(name, _model(one), _model(rival)) for name in DECIDING}
+            against[rival_name] = {name: compare(gain, tests) for name, gain in gains.items() if gain is not None}
         shares = {field: float(np.mean([getattr(each, field) for each in pure])) for field in Purity._fields}
-        rows[one] = Measured(
+        rows[one] = Row(
             shares,
             float(np.mean(seconds)),
             {metric: float(np.mean([unit[metric].mean() for unit in units[one]])) for metric in units[one][0]},
@@ -125,16 +130,28 @@ def count_tests(plan: Plan) -> int:
     return (len(plan.arms) - 1) * len(plan.fractions)
 
 
-def subtract(mine: list[Units], theirs: list[Units], metric: str) -> Any:
-    """Returns (seeds, examples) differences of a metric."""
-    return np.stack([a[metric] - b[metric] for a, b in zip(mine, theirs, strict=True)])
+def _model(variant: Variant) -> Model:
+    return Model(variant.name, "sft")
 
 
-def compare(table: Any, tests: int) -> Comparison:
-    """Compares (seeds, examples) differences with 0, at 95 % and at 1 - 0.05 / tests (Bonferroni)."""
-    low, high = paired_interval(table, student=True)
-    rule = paired_interval(table, student=True, level=1 - (1 - LEVEL) / tests)
-    return Comparison(*(round(float(value), 4) for value in (table.mean(), low, high, *rule)))
+def read_evidence(plan: Plan, noise: str, variants: Sequence[Variant], seeds: Sequence[int]) -> Evidence:
+    """Reads the deciding metrics of all variants under one noise; each seed has its own run folder."""
+    measured: dict[str, dict[Model, Measured]] = {name: {} for name in DECIDING}
+    for (name, side), variant in itertools.product(DECIDING.items(), variants):
+        by_seed = {}
+        for seed in seeds:
+            folder = plan.folder(noise, seed) / "evaluated" / variant.name / str(seed) / "sft" / side.benchmark
+            if folder.is_dir() and (statistic := read_statistic(folder, side)) is not None:
+                by_seed[seed] = statistic
+        if by_seed:
+            measured[name][_model(variant)] = Measured(by_seed)
+    return Evidence(DECIDING, measured, {})
+
+
+def compare(gain: Gain, tests: int) -> Comparison:
+    """Returns a gain with its interval at 95 % and at 1 - 0.05 / tests (Bonferroni)."""
+    ends = (*gain.interval(), *gain.interval(1 - (1 - LEVEL) / tests))
+    return Comparison(*(round(float(value), 4) for value in (gain.value, *ends)))
 
 
 def _selected(plan: Plan, noise: str, variant: Variant, seed: int) -> Path:
@@ -146,7 +163,7 @@ def _seconds(run: Path, variant: str, seed: int) -> float:
     return float(manifest["selected"][variant][str(seed)]["seconds"])
 
 
-def tabulate(rows: dict[Variant, Measured]) -> list[str]:
+def tabulate(rows: dict[Variant, Row]) -> list[str]:
     """Renders the table of one noise."""
     metrics = [name for name in METRICS if name in next(iter(rows.values())).mean]
     deciding = [name for name in DECIDING if name in metrics]
@@ -181,7 +198,7 @@ def tabulate_overlap(plan: Plan, seeds: Sequence[int]) -> list[str]:
     return [f"Jaccard index at {fraction:g}.", "", *make_table(["arm", *(f"`{arm}`" for arm in plan.arms)], rows)]
 
 
-def tabulate_cost(results: dict[str, dict[Variant, Measured]], data: dict[Any, Data]) -> list[str]:
+def tabulate_cost(results: dict[str, dict[Variant, Row]], data: dict[Any, Data]) -> list[str]:
     """Renders seconds and passes of each arm's selection, means over noises, seeds and fractions."""
     rows = []
     for arm in ARMS:
@@ -192,7 +209,7 @@ def tabulate_cost(results: dict[str, dict[Variant, Measured]], data: dict[Any, D
     return make_table(["arm", "source (arXiv)", "seconds", "passes of one answer"], rows)
 
 
-def decide(results: dict[str, dict[Variant, Measured]]) -> str:
+def decide(results: dict[str, dict[Variant, Row]]) -> str:
     """Applies the rule for the default of `select` (`docs/selection_arena.md`), and says why.
 
     A selection passes if, at the smaller of equal steps and equal compute, no deciding metric is below all data under

@@ -13,6 +13,7 @@ import pytest
 
 from unipref import demo
 from unipref.core import registry
+from unipref.core.stats.statistic import mean
 from unipref.demo import feedback
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -103,14 +104,53 @@ def table(arena: ModuleType) -> ModuleType:
     return load("selection_arena_table")
 
 
-def test_comparisons_are_paired_and_the_rule_is_stricter(table: ModuleType) -> None:
+def make_evidence(table: ModuleType, clusters: list[str]) -> Any:
+    """Four arms, of which the last follows a tenth more instructions, in three seeds of 200 prompts."""
     dice = np.random.default_rng(0)
-    seeds = dice.normal(0.1, 0.02, size=(5, 1)) + dice.normal(0, 0.2, size=(5, 200))
-    found = table.compare(seeds, 39)
-    assert found.mean == pytest.approx(seeds.mean(), abs=1e-4)
+    names = [f"p{at:03}" for at in range(200)]
+    easiness = np.repeat(dice.normal(0, 0.15, 20), 10)
+    measured = {}
+    for arm, gain in (("main", 0.0), ("quality-04", 0.0), ("rip-04", 0.0), ("bees-04", 0.2)):
+        own = np.repeat(dice.normal(0, 0.25, 20), 10)  # what an arm learns differs by kind of instruction
+        draws = {s: dice.random(200) < np.clip(0.4 + gain + easiness + own, 0, 1) for s in range(3)}
+        by_seed = {seed: mean("followed", names, drawn, clusters=clusters) for seed, drawn in draws.items()}
+        measured[table.Model(arm, "sft")] = table.Measured(by_seed)
+    return table.Evidence(table.DECIDING, {"instructions": measured}, {})
+
+
+def test_comparisons_are_those_of_the_verdicts_and_the_rule_is_stricter(table: ModuleType) -> None:
+    by_kind = [f"kind{at // 10}" for at in range(200)]
+    models = table.Model("bees-04", "sft"), table.Model("main", "sft")
+    gain = make_evidence(table, by_kind).compute_gain("instructions", *models)
+    found = table.compare(gain, 13)
+    assert found.mean == pytest.approx(gain.value, abs=1e-4)
     assert found.rule_low < found.low < found.mean < found.high < found.rule_high
     assert found.low > 0
-    assert table.subtract([{"m": np.ones(3)}], [{"m": np.zeros(3)}], "m").tolist() == [[1.0, 1.0, 1.0]]
+    # Prompts of one kind are not independent: by prompts alone the interval would be narrower.
+    alone = table.compare(
+        make_evidence(table, [f"p{at}" for at in range(200)]).compute_gain("instructions", *models), 13
+    )
+    assert found.high - found.low > 1.2 * (alone.high - alone.low)
+
+
+def test_the_evidence_has_the_seeds_of_every_run_folder(
+    arena: ModuleType, table: ModuleType, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def read(folder: Path, side: Any) -> Any:
+        asked.append(folder.relative_to(plan.out / "arena").as_posix())
+        return mean("followed", ["a", "b"], [True, False])
+
+    monkeypatch.setattr(table, "read_statistic", read)
+    for seed in (0, 1):
+        (plan.folder("careless", seed) / "evaluated" / "bees-04" / str(seed) / "sft" / "instructions").mkdir(
+            parents=True
+        )
+    evidence = table.read_evidence(plan, "careless", [arena.Variant("bees", 0.4), arena.Variant("rip", 0.4)], [0, 1])
+    assert asked == [f"careless-{s}/evaluated/bees-04/{s}/sft/instructions" for s in (0, 1)]
+    assert list(evidence.measured["instructions"][table.Model("bees-04", "sft")].by_seed) == [0, 1]
+    assert evidence.measured["anti"] == {}
 
 
 def compared(table: ModuleType, low: float, high: float) -> Any:
@@ -119,7 +159,7 @@ def compared(table: ModuleType, low: float, high: float) -> Any:
 
 def measured(table: ModuleType, followed: tuple[float, float], anti: tuple[float, float], seconds: float = 1.0) -> Any:
     against = {"all": {"instructions": compared(table, *followed), "anti": compared(table, *anti)}}
-    return table.Measured({}, seconds, {}, against, 300)
+    return table.Row({}, seconds, {}, against, 300)
 
 
 @pytest.mark.parametrize(
