@@ -15,6 +15,7 @@ from unipref.analysis.verdicts.evidence import Evidence, Measured, Model, Side
 from unipref.analysis.verdicts.gains import Gain
 from unipref.analysis.verdicts.read import read_statistic
 from unipref.core.stats.intervals import LEVEL
+from unipref.core.stats.statistic import Statistic
 
 DECIDING = {
     "instructions": Side("instructions", "instructions", "followed"),
@@ -138,7 +139,7 @@ def read_evidence(plan: Plan, noise: str, variants: Sequence[Variant], seeds: Se
     """Reads the deciding metrics of all variants under one noise; each seed has its own run folder."""
     measured: dict[str, dict[Model, Measured]] = {name: {} for name in DECIDING}
     for (name, side), variant in itertools.product(DECIDING.items(), variants):
-        by_seed = {}
+        by_seed: dict[int | None, Statistic] = {}
         for seed in seeds:
             folder = plan.folder(noise, seed) / "evaluated" / variant.name / str(seed) / "sft" / side.benchmark
             if folder.is_dir() and (statistic := read_statistic(folder, side)) is not None:
