@@ -69,17 +69,17 @@ def list_ways(name: str, kind: type[Benchmark]) -> Iterator[tuple[str, str, dict
     yield "bfloat16", "bfloat16", one
 
 
-def measure(model: str, data: Path, out: Path) -> None:
-    """Measures every benchmark in every way that is not in `out` yet."""
+def measure(model: str, data: Path, out: Path, only: Sequence[str], ways: Sequence[str]) -> None:
+    """Measures these benchmarks in each of these ways that is not in `out` yet."""
     set_threads()
     out.mkdir(parents=True, exist_ok=True)
     own, loaded = likelihood.continuation_requests, dict[str, Policy]()
-    for name, settings in SETTINGS.items():
+    for name, settings in ((name, SETTINGS[name]) for name in only):
         kind = registry.find("benchmark", name)
         assert issubclass(kind, Benchmark)
         for way, precision, more in list_ways(name, kind):
             path = out / f"{name}.{way.replace(' ', '_')}.json"
-            if path.exists():
+            if path.exists() or way not in ways:
                 continue
             if precision not in loaded:
                 loaded[precision] = load_policy(model, precision)
@@ -130,8 +130,10 @@ if __name__ == "__main__":
     parser.add_argument("model")
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--only", nargs="+", choices=tuple(SETTINGS), default=tuple(SETTINGS), help="benchmarks")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--table", action="store_true", help="print the table of what was measured")
     arguments = parser.parse_args()
     if not arguments.table:
-        measure(arguments.model, arguments.data, arguments.out)
+        measure(arguments.model, arguments.data, arguments.out, arguments.only, arguments.ways)
     print(make_table(arguments.out))
