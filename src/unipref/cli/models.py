@@ -54,6 +54,12 @@ def evaluate(  # noqa: PLR0913, options of one command
             "--new-tokens", min=1, help="Longest answer, in tokens, of benchmarks that generate; default: theirs."
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", min=1, help="Processes that answer on a CPU, of one thread and one copy of the model each."
+        ),
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Measure models or judges on benchmarks, with data in DATA/<benchmark>."""
@@ -71,7 +77,7 @@ def evaluate(  # noqa: PLR0913, options of one command
         if judges is not None:
             rows = _evaluate_judges(judges, models or [], benchmarks, data, out, limit, listener)
         else:
-            options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens}
+            options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens, "jobs": jobs}
             options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
             rows = api.evaluate_models(models or [], benchmarks, data, out, **options)
     print_result(rows, as_json, report.score_table(rows))

@@ -14,6 +14,7 @@ from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN
 from unipref.core.run_folder import RunFolder
 from unipref.evaluate import compare, evaluate
+from unipref.models.asking_processes import use_processes
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import execute
 from unipref.pipeline.explained_rows import explain_with_rows
@@ -141,6 +142,7 @@ def evaluate_model(
     limit: int | None = None,
     precision: Precision | None = None,
     new_tokens: int | None = None,
+    jobs: int = 1,
     **hooks: Any,
 ) -> list[dict[str, Any]]:
     """Measures one model on benchmarks.
@@ -154,6 +156,7 @@ def evaluate_model(
         limit: for benchmarks given by name: number of examples to measure, evenly spread.
         precision: for benchmarks given by name: the type of the model's weights; None: float32.
         new_tokens: for benchmarks given by name that generate: longest answer in tokens; None: their default.
+        jobs: processes that a policy answers in on a CPU, of one thread each; each loads the model.
         hooks: `on_note`, called with notes for readers of the scores; `on_start`, called with a line as each benchmark
             starts; `load`, the function that loads the model.
 
@@ -175,7 +178,8 @@ def evaluate_model(
             where="new_tokens",
             mend="Leave it out.",
         )
-    rows = evaluate(model, selected, data_root=root, splits={}, out=out, **hooks)
+    with use_processes(jobs):
+        rows = evaluate(model, selected, data_root=root, splits={}, out=out, **hooks)
     return [{"model": model, **row} for row in rows]
 
 

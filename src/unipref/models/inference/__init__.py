@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from unipref.core.chat_models import Policy, RefusedDialogue
 from unipref.core.records import Messages
-from unipref.models.inference.answers import ask, ask_each
+from unipref.models.inference.answers import ask, ask_each, use_asker
 from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, NextToken, Question
 from unipref.models.inference.reward_scores import axis_scores, rewards
 from unipref.models.inference.text_openings import find_opening, opening_ids, opening_notes, start_ids
@@ -53,6 +53,7 @@ __all__ = [
     "opening_notes",
     "rewards",
     "start_ids",
+    "use_asker",
 ]
 
 

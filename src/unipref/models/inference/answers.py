@@ -1,7 +1,9 @@
 """Answers all questions to a policy in one call: shared prefixes are computed once for all kinds of questions."""
 
+import contextlib
+import contextvars
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,21 @@ TOKENS_ON_ACCELERATOR = 16384
 """Tokens per forward pass. A CPU gains nothing from more; an accelerator needs more to be busy."""
 
 MAX_ROWS = 256
+
+Asker = Callable[[Policy, Sequence[Sequence[Question]], int | None], Iterator[tuple[int, list[Any]]] | None]
+"""Answers the questions of `ask` elsewhere, or returns None if it does not."""
+
+_ASKER: contextvars.ContextVar[Asker | None] = contextvars.ContextVar("asker", default=None)
+
+
+@contextlib.contextmanager
+def use_asker(asker: Asker) -> Iterator[None]:
+    """Lets `asker` answer what `ask` is asked within the context."""
+    token = _ASKER.set(asker)
+    try:
+        yield
+    finally:
+        _ASKER.reset(token)
 
 
 def ask(
@@ -48,6 +65,10 @@ def ask(
     Raises:
         UserError: a single text does not fit in memory, or the model outputs NaN (its training diverged).
     """
+    asker = _ASKER.get()
+    if asker is not None and (elsewhere := asker(policy, groups, batch_size)) is not None:
+        yield from elsewhere
+        return
     questions = [question for group in groups for question in group]
     numbers = [number for number, group in enumerate(groups) for _ in group]
     answers: list[list[Any]] = [[None] * len(group) for group in groups]
