@@ -1,8 +1,11 @@
 """Signals that come while a command line ends, or while code does not let it end."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +30,14 @@ def hang():
         except BaseException:
             pass
 
-if sys.argv[1] == "resumes":
+def end_late():
+    try:
+        print("working", flush=True)
+        time.sleep(30)
+    finally:
+        time.sleep(30)
+
+if sys.argv[1] in ("resumes", "late"):
     command_line.keep_stages()
 if sys.argv[1] in ("compiles", "resumes"):
     # As while a module is imported that makes classes from text.
@@ -35,8 +45,10 @@ if sys.argv[1] in ("compiles", "resumes"):
 if sys.argv[1] == "ends":
     atexit.register(end_slowly)
     command_line.run_app(lambda: 2)
-command_line.run_app(hang)
+command_line.run_app(end_late if sys.argv[1] == "late" else hang)
 """
+STOPPING = "Stopping ..."
+KEPT = "finished stages are kept"
 
 
 def run_and_signal(folder: Path, what: str, sign: str, number: signal.Signals) -> tuple[int, str]:
@@ -66,7 +78,7 @@ def test_a_signal_while_python_ends_does_not_change_the_status(tmp_path: Path, n
 def test_code_that_does_not_let_a_run_stop_is_ended(tmp_path: Path, number: signal.Signals, status: int) -> None:
     assert run_and_signal(tmp_path, "hangs", "working", number) == (
         status,
-        "The run did not stop in time and was ended.\n",
+        f"{STOPPING}\nThe run did not stop in time and was ended.\n",
     )
 
 
@@ -74,9 +86,37 @@ def test_code_that_does_not_let_a_run_stop_is_ended(tmp_path: Path, number: sign
 def test_a_signal_inside_code_made_from_text_gives_its_status(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    assert run_and_signal(tmp_path, "compiles", "working", number) == (status, "Stopped.\n")
+    assert run_and_signal(tmp_path, "compiles", "working", number) == (status, f"{STOPPING}\nStopped.\n")
 
 
 def test_a_command_that_keeps_its_stages_says_how_to_resume(tmp_path: Path) -> None:
-    message = "Stopped. Run the same command again to resume; finished stages are kept.\n"
+    message = f"{STOPPING} {KEPT}. A second signal ends it at once.\n"
+    message += f"Stopped. Run the same command again to resume; {KEPT}.\n"
     assert run_and_signal(tmp_path, "resumes", "working", signal.SIGTERM) == (143, message)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once_and_what_is_kept_is_said(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "program", "late"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+        preexec_fn=receive_signals,
+    )
+    os.close(terminal)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    process.send_signal(number)
+    shown = b""
+    while b"once.\r\n" not in shown:
+        shown += os.read(screen, 1000)
+    began = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(10) == -number
+    assert time.monotonic() - began < 10
+    # A bar may have hidden the cursor.
+    assert shown.decode().replace("\r", "") == f"\x1b[?25h\n{STOPPING} {KEPT}. A second signal ends it at once.\n"

@@ -1,13 +1,15 @@
 """`evaluate`: which benchmarks run, on which data, and which files it writes."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import pytest
 import torch
 
+from unipref.core import json_files
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
@@ -121,6 +123,28 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(tiny_model: Path, ro
     (root / "eval" / "toys").write_text("fives")
     run([1, 5, 3])
     assert asked == ["1", "5", "3"]
+
+
+def test_a_table_is_written_once(tiny_model: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    replace = json_files.replace_file
+
+    def note_file(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+        written.append(path.name)
+        return replace(path)
+
+    monkeypatch.setattr(json_files, "replace_file", note_file)
+
+    def run(labels: Sequence[str]) -> list[str]:
+        written.clear()
+        benchmarks = [Toy(data="eval/toys") for _ in labels]
+        evaluate(str(tiny_model), benchmarks, data_root=root, splits={}, out=root / "out", labels=labels, key="one")
+        return [name for name in written if name.endswith(".jsonl")]
+
+    assert run(["a", "b", "c"]) == ["a.jsonl", "b.jsonl", "c.jsonl"]
+    assert run(["a", "d", "b"]) == ["d.jsonl"]
+    results = json.loads((root / "out" / "results.json").read_text())
+    assert results["configs"].keys() == {"a", "b", "c", "d"}
 
 
 def test_benchmarks_that_are_not_selected_stay_in_the_results(

@@ -261,6 +261,26 @@ def test_an_adapter_names_a_base_in_its_run_by_a_relative_path(tiny_model: Path,
     assert load_policy(str(moved)).context == 256
 
 
+def test_an_adapter_of_a_folder_outside_the_run_is_opened_by_peft_from_anywhere(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peft import AutoPeftModelForCausalLM
+
+    base = Path(shutil.copytree(tiny_model, tmp_path / "models" / "base"))
+    # Both say what the base was made from, which is another model.
+    (base / "README.md").write_text("---\nbase_model: org/other\n---\n", encoding="utf-8")
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "_name_or_path": "org/other"}))
+    run = tmp_path / "run"
+    adapter = make_adapter(base, run / "train" / "sft")
+    name_base(adapter, opening.describe_base(str(base), adapter, run))
+    moved = run.rename(tmp_path / "elsewhere") / "train" / "sft"
+    monkeypatch.chdir(tmp_path / "models")
+    model = AutoPeftModelForCausalLM.from_pretrained(moved)
+    assert model.active_peft_config.base_model_name_or_path == str(base.resolve())
+    assert opening.list_chain(str(moved)) == [str(moved), str(base.resolve())]
+
+
 def test_every_call_that_opens_something_says_that_no_code_is_run() -> None:
     openers = {"from_pretrained", "from_config", "load_dataset", "SentenceTransformer", "HFLM", "loader"}
     calls = []

@@ -71,13 +71,18 @@ def any_parts(rows: list[dict[str, Any]]) -> bool:
     return any(len(message) > 2 for side in sides for message in side)
 
 
-def write_influence(run: Path, numbers: dict[str, float]) -> None:
-    """Writes the decisions of a selection whose scorer judged these candidates."""
+def write_influence(run: Path, *by_scorer: dict[str, float]) -> None:
+    """Writes the decisions of a selection whose scorers, one or several, judged these candidates: id -> number."""
     folder = run / "selected" / "main" / "0"
     folder.mkdir(parents=True)
-    columns = {"id": list(numbers), "influence": list(numbers.values()), "influence_percentile": [0.5] * len(numbers)}
+    columns: dict[str, Any] = {"id": list(by_scorer[0])}
+    for at, numbers in enumerate(by_scorer, 1):
+        name = "influence" if at == 1 else f"influence-{at}"
+        columns |= {name: list(numbers.values()), f"{name}_percentile": [0.5] * len(numbers)}
     pq.write_table(pa.table(columns), folder / "decisions.parquet")
-    manifest = {"selected": {"main": {"0": {"folder": "selected/main/0"}}}}
+    # Two variants that select alike share a folder.
+    selections = {seed: {"folder": "selected/main/0"} for seed in ("0", "1")}
+    manifest = {"selected": {"main": selections}}
     (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ from unipref.core.errors import UserError, file_error, resource_error
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 STOPPED, RESUMES = "Stopped.", "Run the same command again to resume; finished {} are kept."
+STOPPING, KEPT = "Stopping ...", "finished {} are kept. A second signal ends it at once."
 _state = {"kept": ""}
 
 
@@ -37,7 +38,7 @@ def run_app(app: Callable[[], int | None]) -> NoReturn:
     search_path.leave_out_working_folder()
     terminal.guard_libraries()
     try:
-        with stop_signals.raise_on_stop_signals():
+        with stop_signals.raise_on_stop_signals(_say_stopping):
             status = app()
     except stop_signals.Stopped as stop:
         _exit_stopped(stop.status)
@@ -71,6 +72,11 @@ def print_error(error: Exception) -> int:
     for line in fault.lines():
         terminal.echo(line, err=True)
     return 2
+
+
+def _say_stopping() -> None:
+    """Says at once what is kept: to end may take seconds, and a second signal leaves no time for a message."""
+    terminal.echo_at_once(f"{STOPPING} {KEPT.format(_state['kept'])}" if _state["kept"] else STOPPING)
 
 
 def _exit_stopped(status: int) -> NoReturn:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -36,11 +36,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def raise_on_stop_signals() -> Iterator[None]:
+def raise_on_stop_signals(on_first: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Raises `Stopped` in the main thread on SIGTERM and SIGHUP, and `Interrupted` on SIGINT; the second signal ends
-    the process at once.
+    the process at once, also while code in C runs.
 
     A signal that this process ignores stays ignored, as under `nohup`.
+
+    Args:
+        on_first: called by the first signal. It may come within any write, so this must not use a buffered stream.
     """
     before = _default_handlers()
 
@@ -48,6 +51,7 @@ def raise_on_stop_signals() -> Iterator[None]:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
         _exit_later(number)
+        on_first()
         raise Interrupted if number == signal.SIGINT else Stopped(number)
 
     for number in before:

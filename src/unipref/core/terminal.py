@@ -21,6 +21,9 @@ from unipref.core.secrets import hide_secrets, hide_secrets_in
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+SHOW_CURSOR = "\x1b[?25h"
+"""The sequence that lets a terminal show its cursor."""
+
 
 def show_text(text: str) -> str:
     """Returns a text as it may be shown or logged: without control characters and secrets."""
@@ -42,6 +45,17 @@ def echo(text: str = "", *, err: bool = False, end: str = "\n") -> None:
     stream = sys.stderr if err else sys.stdout
     stream.write(_encodable(show_text(text) + end, stream))
     stream.flush()
+
+
+def echo_at_once(text: str) -> None:
+    """Writes a line to the file of standard error, from a signal handler: within a write, its stream cannot be used.
+
+    On a terminal the line is below a bar, and the cursor, which a bar hides, is shown again.
+    """
+    with contextlib.suppress(OSError, ValueError):  # closed, or replaced by a stream without a file
+        file = sys.stderr.fileno()
+        before = f"{SHOW_CURSOR}\n" if os.isatty(file) else ""
+        os.write(file, f"{before}{show_text(text)}\n".encode(errors="backslashreplace"))
 
 
 def say_first(text: str) -> None:

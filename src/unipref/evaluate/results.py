@@ -59,15 +59,20 @@ def find_package_versions() -> dict[str, str]:
 
 
 def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark], model_key: str) -> None:
-    """Writes `<label>.jsonl` per benchmark, `notes.json` and `results.json`; a file appears only when complete.
+    """Writes `<label>.jsonl` of the last benchmark, `notes.json` and `results.json`; a file appears only when complete.
 
     Other benchmarks that the same model was measured on there, with the same packages, stay in both files.
+
+    Args:
+        out: the folder.
+        model: the model's name.
+        measured: all benchmarks of this evaluation so far; the tables of all but the last one are in the folder.
+        model_key: identifies the model and its weights.
     """
     out.mkdir(parents=True, exist_ok=True)
     encoder = msgspec.json.Encoder()
-    for benchmark in measured:
-        with json_files.replace_file(out / f"{benchmark.label}.jsonl") as file:
-            file.writelines(encoder.encode(example) + b"\n" for example in benchmark.examples)
+    with json_files.replace_file(out / f"{measured[-1].label}.jsonl") as file:
+        file.writelines(encoder.encode(example) + b"\n" for example in measured[-1].examples)
     results, notes = _read_others(out, model_key, [one.label for one in measured])
     json_files.write_json(out / NOTES, {one.label: one.notes for one in measured} | notes)
     written = format_as_lm_eval(model, measured, model_key)

@@ -64,6 +64,9 @@ def adapter_base(name: str) -> str:
 def describe_base(base: str, adapter: Path, run: Path | None) -> str:
     """Returns how an adapter names its base: relative to its folder in a run, by its full path, or by its hub name.
 
+    Peft resolves a relative path from the folder one stands in, so a base outside the run has its full path. What the
+    folder's configuration or card names is the model it was made from, whose weights may be others: it is not used.
+
     Args:
         base: folder or hub name of the base.
         adapter: the adapter's folder.

@@ -1,7 +1,7 @@
 """The content of a report: the one object that Markdown, HTML and terminal text are rendered from."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -216,11 +216,20 @@ def _map_text(value: Any) -> Any:
     return value
 
 
-def reference_line(axis: str, value: float, name: str) -> dict[str, Any]:
-    """A dashed, labelled line across a figure at a value of its axis `x` or `y`, for `layout["shapes"]`."""
+def reference_line(axis: str, value: float, name: str, ends: Sequence[float] = (0.0, 1.0)) -> dict[str, Any]:
+    """A dashed, labelled line across a figure at a value of an axis, for `layout["shapes"]`.
+
+    Args:
+        axis: 'x' or 'y'.
+        value: where the line is.
+        name: its label.
+        ends: range of the axis x: the label is on the side of the line that has more room, so that it is not cut.
+    """
     across = "y" if axis == "x" else "x"
     shape = {f"{axis}0": value, f"{axis}1": value, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
-    anchor = {"xanchor": "left", "yanchor": "top"} if axis == "x" else {"xanchor": "right", "yanchor": "bottom"}
+    is_right = (value - ends[0]) / (ends[1] - ends[0]) > 0.5
+    anchors = ("right" if is_right else "left", "top") if axis == "x" else ("right", "bottom")
+    anchor = dict(zip(("xanchor", "yanchor"), anchors, strict=True))
     label = {"text": name, "textposition": "end", "textangle": 0, "font": {"size": 10}, **anchor}
     return {"type": "line", "layer": "below", "line": {"dash": "dot", "width": 1.5}, "label": label, **shape}
 

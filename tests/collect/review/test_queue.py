@@ -49,6 +49,16 @@ def test_each_reason_ranks_the_preferences_that_need_a_person(tmp_path: Path) ->
     assert queue.total == len(queue.items) == 12
 
 
+def test_scorers_of_influence_have_turns_because_their_numbers_have_other_scales(tmp_path: Path) -> None:
+    rows = make_rows()
+    small, large = [0.001, 0.002, 0.003, 0.0], [100.0, 300.0, 0.0, -200.0]
+    ids = [row["id"] for row in rows[:4]]
+    run = write_run(tmp_path, rows, [])
+    write_influence(run, *(dict(zip(ids, numbers, strict=True)) for numbers in (small, large)))
+    # 2 and 1 by the first scorer, 1 and 3 by the second one: large numbers alone do not decide.
+    assert with_reason(make(run), INFLUENCE)[:3] == [2, 1, 3]
+
+
 def test_the_page_of_the_documents_has_all_reasons() -> None:
     page = (Path(__file__).parents[3] / "docs" / "review.md").read_text(encoding="utf-8")
     assert [name for name, about in REASONS.items() if f"| {name} | {about} |" not in page] == []

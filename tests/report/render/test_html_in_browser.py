@@ -297,6 +297,22 @@ def test_the_page_fits_the_screen(opened, width):
         }).map(text => text.textContent);
     })"""
     assert page.evaluate(cut) == []
+    # Nor is a label within a figure cut off at its frame.
+    texts, beyond = page.evaluate("""() => {
+        const texts = plots.filter(({ place }) => place._fullLayout.xaxis).flatMap(({ place }) => {
+            const { xaxis, yaxis } = place._fullLayout;
+            const own = place.getBoundingClientRect();
+            const [left, top] = [own.left + xaxis._offset, own.top + yaxis._offset];
+            return [...place.querySelectorAll('.textpoint text, .shapelayer text')].map(text => {
+                const box = text.getBoundingClientRect();
+                const over = [left - box.left, box.right - left - xaxis._length, top - box.top];
+                return [text.textContent, Math.max(...over, box.bottom - top - yaxis._length)];
+            });
+        });
+        return [texts.map(([text]) => text), texts.filter(([, over]) => over > 1)];
+    }""")
+    assert {"base", "1", "chance"} <= set(texts)
+    assert beyond == []
 
 
 def test_contents_lie_over_a_small_page_until_a_section_is_chosen(opened):

@@ -154,6 +154,18 @@ def test_one_side_alone_has_a_table_and_no_figure() -> None:
 
 def test_marks_keep_away_from_other_points() -> None:
     # The second point lies to the right and above, so the first one's mark does not.
-    first, second = place_marks([(0.5, 0.5), (0.53, 0.55)])
+    first, second = place_marks([(0.5, 0.5), (0.53, 0.55)], [1, 1])
     assert first == "bottom left"
     assert second != "bottom left"
+
+
+@pytest.mark.parametrize("x", [0.0, 0.02, 0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("y", [0.0, 0.05, 0.5, 0.95, 1.0])
+def test_marks_are_within_the_frame(x: float, y: float) -> None:
+    # The other points push the marks of the first ones outwards.
+    first, second, _ = place_marks([(x, y), (x, y), (0.5, 0.5)], [4, 2, 1])
+    for corner, width in ((first, 0.16), (second, 0.1)):
+        sideways = x - width if "left" in corner else x + width
+        upwards = y + 0.06 if "top" in corner else y - 0.06
+        assert 0 <= sideways <= 1
+        assert 0 <= upwards <= 1

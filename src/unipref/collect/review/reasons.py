@@ -26,7 +26,7 @@ REASONS: Mapping[str, str] = {
     CONTRADICTION: "comparisons or rankings call each of the two answers the better one; the most even first",
     LOW_CONFIDENCE: "the confidence is below 0.8; the lowest first",
     NEAR_TIE: "the gap of the scores is in the smaller half of its source; sources in turn, the smallest first",
-    INFLUENCE: "a scorer says that a step on it changes the model much, for better or worse; the most first",
+    INFLUENCE: "a scorer says that a step on it changes the model much, either way; scorers in turn, the most first",
     SAMPLE: "drawn at random from all preferences with two answers, to measure how good the data is as a whole",
 }
 """Name of a reason -> which preferences it ranks, and how. Ties are broken by the id."""
@@ -85,7 +85,7 @@ def rank_preferences(run: Path, most: int, progress: Callable[[str, int, int], N
         UserError: a file is missing or damaged.
     """
     unified = run / "unified"
-    best = {reason: _Best(SPARE * most) for reason in (LOW_CONFIDENCE, INFLUENCE, SAMPLE)}
+    best = {reason: _Best(SPARE * most) for reason in (LOW_CONFIDENCE, SAMPLE)}
     contradictions = find_contradictions(
         unified / "judgements.parquet", SPARE * most, functools.partial(progress, "reading the judgements")
     )
@@ -109,10 +109,12 @@ def rank_preferences(run: Path, most: int, progress: Callable[[str, int, int], N
         best[SAMPLE].add_numbers(drawn, ids)
         suspects.update(ids[has_origin(batch, contradictions.origins)].tolist())
     progress("reading the preferences", rows, rows)
-    for numbers, ids in _read_influence(run):
-        best[INFLUENCE].add_numbers(-np.abs(numbers), ids)
+    strongest: dict[str, _Best] = {}  # by scorer and selection: each has a scale of its own
+    for scorer, numbers, ids in _read_influence(run):
+        strongest.setdefault(scorer, _Best(SPARE * most)).add_numbers(-np.abs(numbers), ids)
     ranked = {reason: one.ids() for reason, one in best.items()}
-    ranked[NEAR_TIE] = list(share_places({name: smallest[name].ids() for name in sorted(smallest)}, SPARE * most))
+    for reason, parts in ((NEAR_TIE, smallest), (INFLUENCE, strongest)):
+        ranked[reason] = list(share_places({name: parts[name].ids() for name in sorted(parts)}, SPARE * most))
     return Ranked({reason: ranked.get(reason, []) for reason in REASONS}, contradictions, frozenset(suspects), total)
 
 
@@ -128,18 +130,23 @@ def _numbers(batch: "pa.RecordBatch", column: str) -> "np.ndarray[Any, Any]":
     return np.round(values, 6)
 
 
-def _read_influence(run: Path) -> Iterator[tuple[Any, Any]]:
-    """Yields numbers and ids of the candidates of each selection that a scorer of influence judged."""
+def _read_influence(run: Path) -> Iterator[tuple[str, Any, Any]]:
+    """Yields a name, numbers and ids of the candidates that it judged, of each scorer of influence in each selection.
+
+    Selections that share a folder are one: it is read once.
+    """
     import pyarrow.compute as pc
 
-    for variant, seed, selected in each_seed(RunFolder(run).manifest_if_any.selected):
-        path = run / (selected.folder or f"selected/{variant}/{seed}") / "decisions.parquet"
+    selections = each_seed(RunFolder(run).manifest_if_any.selected)
+    for folder in dict.fromkeys(one.folder or f"selected/{variant}/{seed}" for variant, seed, one in selections):
+        path = run / folder / "decisions.parquet"
         if not path.is_file():
             continue
         for column in filter(_is_influence, parquet.read_schema(path).names):
             for batch in parquet.read_batches(path, ["id", column]):
                 known = batch.filter(pc.is_finite(batch[column]))
-                yield known[column].to_numpy(zero_copy_only=False), known["id"].to_numpy(zero_copy_only=False)
+                numbers, ids = (known[name].to_numpy(zero_copy_only=False) for name in (column, "id"))
+                yield f"{folder} {column}", numbers, ids
 
 
 def _is_influence(column: str) -> bool:

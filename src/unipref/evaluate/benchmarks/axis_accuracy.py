@@ -6,21 +6,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from unipref.core import hashing, parquet
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
-from unipref.core.stats.sampling import sample_evenly
 from unipref.core.stats.statistic import Statistic, mean
+from unipref.evaluate.held_out_pairs import WHAT, HeldOutPairs, Unscored, describe_pair, make_example_row
 from unipref.evaluate.likelihood import wins
-from unipref.evaluate.ranked_answers import LIKELIHOOD, REWARD, Floats, is_accepted
-from unipref.evaluate.refused import refused_notes, unscored_notes
-from unipref.evaluate.subsample import sampling_notes
+from unipref.evaluate.ranked_answers import LIKELIHOOD, REWARD, SIDES, Floats
 from unipref.models.inference import answer_log_likelihoods, axis_scores, rewards
 
-SIDES = ("chosen", "rejected")
-COLUMNS = ("id", "prompt", *SIDES, "source", "axis", "chosen_score", "rejected_score", "axes")
-MEND = "Give a Parquet file that unify wrote, or remove 'data' to use the run's own split."
+COLUMNS = ("axis", "chosen_score", "rejected_score", "axes")
 READ_AT_ONCE = 512
 
 
@@ -47,17 +42,16 @@ class AxisAccuracy(SplitBenchmark):
         "settings": {"split": "test"},
         "files": {
             "test.parquet": [
-                {
-                    "id": name,
-                    "prompt": [{"role": "user", "content": f"Who was late on day {name}?"}],
-                    "chosen": [{"role": "assistant", "content": "The nurse."}],
-                    "rejected": [{"role": "assistant", "content": "Nurse late who, and what of it?"}],
-                    "source": "handmade",
-                    "axis": "helpfulness",
-                    "chosen_score": 4.0,
-                    "rejected_score": score,
-                    "axes": [{"axis": "verbosity", "chosen": 1.0, "rejected": 3.0 - score}],
-                }
+                make_example_row(
+                    name,
+                    f"Who was late on day {name}?",
+                    "The nurse.",
+                    "Nurse late who, and what of it?",
+                    axis="helpfulness",
+                    chosen_score=4.0,
+                    rejected_score=score,
+                    axes=[{"axis": "verbosity", "chosen": 1.0, "rejected": 3.0 - score}],
+                )
                 for name, score in (("a", 1.0), ("b", 2.0), ("c", 0.0))
             ]
         },
@@ -73,27 +67,17 @@ class AxisAccuracy(SplitBenchmark):
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
         """Scores a policy or a reward model; one row is one axis of a preference with both ratings."""
-        path = data / f"{split}.parquet" if data.is_dir() else data
-        n = parquet.count_rows(path, MEND)
-        sampled = set(sample_evenly(n, self.limit))
+        pairs, unscored = HeldOutPairs(data, split, self.limit), Unscored(model)
         examples: list[Example] = []
-        skipped = {"refused": 0, "empty": 0, "long": 0}
-        start = unrated = 0
-        for batch in parquet.read_batches(path, COLUMNS, READ_AT_ONCE, MEND):
-            rows = [row for at, row in enumerate(parquet.list_rows(batch, path, MEND), start) if at in sampled]
-            start += batch.num_rows
+        unrated = 0
+        for rows in pairs.read(COLUMNS, READ_AT_ONCE):
             rated = [(row, ratings) for row in rows if (ratings := _read_ratings(row))]
             unrated += len(rows) - len(rated)
-            examples += self._score(model, rated, split, skipped)
-        what, kept = "preferences", len(sampled)
-        notes = sampling_notes(kept, n, what, self.limit)
+            examples += self._score(model, rated, split, unscored)
+        notes = list(pairs.notes)
         if unrated:
-            notes.append(f"{unrated} of {kept} {what} skipped: no axis has a rating of both answers.")
-        notes += refused_notes(skipped["refused"], kept, what) + unscored_notes(skipped["empty"], kept, what)
-        if skipped["long"]:
-            long = f"longer than the model's context of {model.context} tokens"
-            notes.append(f"{skipped['long']} of {kept} {what} skipped: {long}.")
-        return examples, notes + _describe_outputs(model, examples)
+            notes.append(f"{unrated} of {pairs.total} {WHAT} skipped: no axis has a rating of both answers.")
+        return examples, [*notes, *unscored.notes(pairs.total), *_describe_outputs(model, examples)]
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
@@ -109,7 +93,7 @@ class AxisAccuracy(SplitBenchmark):
         model: Policy | RewardModel,
         rated: Sequence[tuple[Mapping[str, Any], Mapping[str, tuple[float, float]]]],
         split: str,
-        skipped: dict[str, int],
+        unscored: Unscored,
     ) -> Iterator[Example]:
         """Yields a row per axis; counts the preferences that are skipped."""
         dialogues = [(row["prompt"], row[side]) for row, _ in rated for side in SIDES]
@@ -128,12 +112,10 @@ class AxisAccuracy(SplitBenchmark):
         for place, (row, ratings) in enumerate(rated):
             here = slice(2 * place, 2 * place + 2)
             if np.isnan(total[here]).any():
-                is_refused = not all(is_accepted(model, *dialogue) for dialogue in dialogues[here])
-                reason = "refused" if is_refused else "empty" if (tokens[here] == 0).any() else "long"
-                skipped[reason] += 1
+                unscored.add(row, tokens[here].tolist())
                 continue
-            about = {"id": row["id"], "mode": REWARD if isinstance(model, RewardModel) else LIKELIHOOD, "split": split}
-            about |= {"source": row["source"], "prompt": hashing.json_hash(row["prompt"])[:16]}
+            mode = REWARD if isinstance(model, RewardModel) else LIKELIHOOD
+            about = {**describe_pair(row), "mode": mode, "split": split}
             for axis, (chosen, rejected) in ratings.items():
                 output = model.find_output(axis) if isinstance(model, RewardModel) else None
                 values = (total if output is None or scores is None else scores[:, output])[here]

@@ -6,19 +6,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from unipref.core import hashing, parquet
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
-from unipref.core.stats.sampling import sample_evenly
 from unipref.core.stats.statistic import Statistic, mean
-from unipref.evaluate.refused import refused_notes, unscored_notes
-from unipref.evaluate.subsample import sampling_notes
+from unipref.evaluate.held_out_pairs import WHAT, HeldOutPairs, Unscored, describe_pair, make_example_row
+from unipref.evaluate.ranked_answers import LIKELIHOOD, REWARD, SIDES
 from unipref.models.inference import answer_log_likelihoods, rewards
-
-SIDES = ("chosen", "rejected")
-COLUMNS = ("id", "prompt", *SIDES, "source", "objective")
-MEND = "Give a Parquet file that unify wrote, or remove 'data' to use the run's own split."
 
 
 class PreferenceAccuracy(SplitBenchmark):
@@ -50,14 +44,7 @@ class PreferenceAccuracy(SplitBenchmark):
         "settings": {"split": "test"},
         "files": {
             "test.parquet": [
-                {
-                    "id": name,
-                    "prompt": [{"role": "user", "content": "Who was late?"}],
-                    "chosen": [{"role": "assistant", "content": chosen}],
-                    "rejected": [{"role": "assistant", "content": rejected}],
-                    "source": "handmade",
-                    "objective": objective,
-                }
+                make_example_row(name, "Who was late?", chosen, rejected, objective=objective)
                 for name, chosen, rejected, objective in (
                     ("a", "The nurse.", "Nurse late who?", "instruction"),
                     ("b", "That is not said.", "She was, of course.", "bias"),
@@ -78,36 +65,29 @@ class PreferenceAccuracy(SplitBenchmark):
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
         """Scores a policy or a reward model; one row is one preference."""
+        read, unscored = HeldOutPairs(data, split, self.limit), Unscored(model)
         examples: list[Example] = []
-        one_sided = refused = without_tokens = too_long = 0
-        sampled: list[str] = []
-        later_turns = 0
-        for rows in self._chunks(data / f"{split}.parquet" if data.is_dir() else data, sampled):
+        one_sided = later_turns = 0
+        about = {"mode": REWARD if isinstance(model, RewardModel) else LIKELIHOOD, "split": split}
+        for rows in read.read(("objective",), 16 * self.batch_size):
             pairs = [row for row in rows if row["chosen"] and row["rejected"]]
             one_sided += len(rows) - len(pairs)
             later_turns += sum(_has_later_user_turn(row) for row in pairs)
-            scored = self._score(model, pairs)
-            fitting = [row for row in scored if not (np.isnan(row["chosen_value"]) or np.isnan(row["rejected_value"]))]
-            if len(fitting) < len(scored):
-                accepted = [_is_accepted(model, row) for row in pairs]
-                empty = [is_accepted and _lacks_tokens(row) for row, is_accepted in zip(scored, accepted, strict=True)]
-                refused += accepted.count(False)
-                without_tokens += sum(empty)
-                too_long += len(scored) - len(fitting) - accepted.count(False) - sum(empty)
-            examples += [{"mode": _mode(model), "split": split, **row} for row in fitting]
-        total = len(examples) + one_sided + refused + without_tokens + too_long
-        notes = [f"{one_sided} of {total} preferences skipped: they have only one side."] if one_sided else []
-        notes += refused_notes(refused, total, "preferences")
-        notes += unscored_notes(without_tokens, total, "preferences")
-        if too_long:
-            limit = f"the model's context of {model.context} tokens"
-            notes.append(f"{too_long} of {total} preferences skipped: longer than {limit}.")
+            for row, scored in zip(pairs, self._score(model, pairs), strict=True):
+                if np.isnan([scored["chosen_value"], scored["rejected_value"]]).any():
+                    unscored.add(row, [scored[key] for key in ("chosen_tokens", "rejected_tokens") if key in scored])
+                else:
+                    examples.append({**about, **scored})
+        notes = list(read.notes)
+        if one_sided:
+            notes.append(f"{one_sided} of {read.total} {WHAT} skipped: they have only one side.")
+        notes += unscored.notes(read.total)
         if later_turns and not isinstance(model, RewardModel):
             notes.append(
-                f"{later_turns} of {total} preferences have a later user turn in an answer: it is not scored, only "
+                f"{later_turns} of {read.total} {WHAT} have a later user turn in an answer: it is not scored, only "
                 "what the assistant wrote."
             )
-        return examples, [*sampled, *notes]
+        return examples, notes
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
@@ -119,29 +99,9 @@ class PreferenceAccuracy(SplitBenchmark):
         for name, rows in slices.items():
             yield from _statistics(name, rows)
 
-    def _chunks(self, path: Path, notes: list[str]) -> Iterator[list[dict[str, Any]]]:
-        """Reads the rows, some hundreds at a time, so that batches hold sequences of similar length.
-
-        Adds a note if the limit leaves some out.
-        """
-        n = parquet.count_rows(path, MEND)
-        sampled = set(sample_evenly(n, self.limit))
-        notes += sampling_notes(len(sampled), n, "preferences", self.limit)
-        start = 0
-        for batch in parquet.read_batches(path, COLUMNS, 16 * self.batch_size, MEND):
-            rows = parquet.list_rows(batch, path, MEND)
-            yield [row for at, row in enumerate(rows, start) if at in sampled]
-            start += len(rows)
-
     def _score(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
         """Scores both sides: sums of log p and numbers of tokens, or rewards; NaN if too long."""
-        about = [
-            {
-                **{key: row[key] for key in ("id", "source", "objective")},
-                "prompt": hashing.json_hash(row["prompt"])[:16],
-            }
-            for row in rows
-        ]
+        about = [{**describe_pair(row), "objective": row["objective"]} for row in rows]
         if isinstance(model, RewardModel):
             dialogues = [[*row["prompt"], *row[side]] for row in rows for side in SIDES]
             values = rewards(model, dialogues, self.batch_size).reshape(-1, 2).tolist()
@@ -157,22 +117,6 @@ class PreferenceAccuracy(SplitBenchmark):
 
 def _has_later_user_turn(row: Mapping[str, Any]) -> bool:
     return any(message["role"] != "assistant" for side in SIDES for message in row[side])
-
-
-def _is_accepted(model: Policy | RewardModel, row: Mapping[str, Any]) -> bool:
-    """Whether the chat template renders both sides of a preference."""
-    if isinstance(model, Policy):
-        return all(model.can_answer(row["prompt"], row[side]) for side in SIDES)
-    return all(model.can_render([*row["prompt"], *row[side]]) for side in SIDES)
-
-
-def _lacks_tokens(scored: Example) -> bool:
-    """Whether a side has no token of the assistant: it is empty, or its tokens cannot be found."""
-    return any(scored.get(f"{side}_tokens") == 0 for side in SIDES)
-
-
-def _mode(model: Policy | RewardModel) -> str:
-    return "reward" if isinstance(model, RewardModel) else "likelihood"
 
 
 def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:

@@ -13,6 +13,7 @@ from unipref.core.secrets import hide_secrets_in
 from unipref.core.text_keys import answer_hash, prompt_key
 from unipref.pipeline.explained_rows import find_studies
 from unipref.pipeline.push.content import Content, Options, strip_folders, strip_images
+from unipref.pipeline.push.redaction import Keys
 from unipref.pipeline.push.tables import TableWriter
 from unipref.study.load import ResolvedStudy
 from unipref.unify import ResolvedSource
@@ -22,16 +23,16 @@ PARTS = ("reasoning", "tool_calls", "tool_call_id", "name", "images", "tools")
 """Parts of a message besides role and content."""
 
 
-def write_answers(run: Path, variant: str, prompts: set[bytes], out: Path, options: Options, content: Content) -> int:
+def write_answers(run: Path, variant: str, keys: Keys, out: Path, options: Options, content: Content) -> int:
     """Writes each answer to the published prompts once, and returns how many there are.
 
-    Without the sources, with sources that have changed, or if the study redacts personal data, nothing is written, and
-    a note says why.
+    Without the sources, or with sources that have changed, nothing is written, and a note says why. The sources of a
+    run that redacts personal data still hold them: do not call this for one.
 
     Args:
         run: the run folder.
         variant: whose sources to read.
-        prompts: keys of the published prompts.
+        keys: those of the published prompts.
         out: folder for the table.
         options: what may be sent.
         content: gets notes.
@@ -50,7 +51,7 @@ def write_answers(run: Path, variant: str, prompts: set[bytes], out: Path, optio
         for source in resolved:
             for feedback, origin in _read(source, run):
                 key = prompt_key(feedback.prompt)
-                if bytes.fromhex(key) not in prompts:
+                if bytes.fromhex(key) not in keys.prompts:
                     continue
                 for response in feedback.responses:
                     answer = answer_hash(response)
@@ -67,7 +68,7 @@ def write_answers(run: Path, variant: str, prompts: set[bytes], out: Path, optio
                             mend="Remove it from the data, or replace it in what is sent: --redact-secrets",
                         )
                     strip_images(hidden)
-                    row = {"prompt_key": key, "answer_key": answer, "messages": hidden}
+                    row = {"prompt_key": keys.name(key), "answer_key": keys.name(answer), "messages": hidden}
                     writer.add({**row, "source": source.projection.source, "origin": origin})
     return writer.rows
 
@@ -94,12 +95,9 @@ def _find_sources(run: Path, variant: str) -> Sequence[ResolvedSource] | str:
 
 
 def _check_unchanged(run: Path, study: ResolvedStudy, variant: str) -> str | None:
-    """Says which source has other files than the run read, or that these may not be sent; None if neither is so."""
+    """Says which source has other files than the run read; None if none has."""
     if variant not in study.variants:
         return f"the study has no variant {variant}."
-    # Counts of what clean replaced do not tell: it may have replaced nothing in the published texts.
-    if study.variants[variant].clean.redacted_kinds:
-        return "the study redacts personal data, and the sources still hold them."
     recorded = RunFolder(run).manifest.sources_of(variant)
     for source in study.sources[variant]:
         name = source.projection.source

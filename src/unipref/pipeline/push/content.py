@@ -33,12 +33,14 @@ class Options:
         annotators: the names of annotators; otherwise each gets a number.
         answers: all answers to the prompts, read again from the sources.
         redact: whether secrets in texts are replaced; otherwise they are an error.
+        dry_run: whether nothing is sent, so that nothing is written to the run.
     """
 
     extra: bool = False
     annotators: bool = False
     answers: bool = True
     redact: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Writes the preferences of a run, their answers and judgements as the tables of a dataset on the hub."""
 
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ from unipref.core.messages import schema_has_parts
 from unipref.core.records import MAIN, Row, preference_schema
 from unipref.core.run_folder import STUDY, Manifest, RunFolder
 from unipref.core.secrets import hide_secrets_in
-from unipref.core.text_keys import answer_key, prompt_key
 from unipref.pipeline.push.answers import write_answers
 from unipref.pipeline.push.content import Content, Options, SentFile, strip_folders, strip_images
+from unipref.pipeline.push.redaction import SIDES, Keys, find_secret, hash_row, is_redacted, parse_study, sort_rows
 from unipref.pipeline.push.tables import TableWriter
 from unipref.report.dataset_card import write_dataset_card
 
-SIDES = ("prompt", "chosen", "rejected")
 SPLITS = ("train", "dev", "test")
 JUDGEMENTS = "unified/judgements.parquet"
 PUBLISHED = ("unipref", "name", "model", "seeds", "versions", "hub")
@@ -40,24 +40,6 @@ OF_SOURCE = (
 MOST_NAMED = 5
 
 
-class Keys:
-    """The keys of the published prompts, and those of each preference whose texts clean has redacted."""
-
-    def __init__(self) -> None:
-        self.prompts: set[bytes] = set()
-        self.of_id: dict[str, tuple[str, str | None, str | None]] = {}
-
-    def find(self, row: Row) -> tuple[str, str | None, str | None]:
-        """Returns the keys of prompt, chosen and rejected."""
-        own = self.of_id.get(row["id"])
-        return own or _hash_row(row)
-
-
-def _hash_row(row: Row) -> tuple[str, str | None, str | None]:
-    chosen, rejected = (None if row[side] is None else answer_key(row[side]) for side in SIDES[1:])
-    return prompt_key(row["prompt"]), chosen, rejected
-
-
 def make_content(
     run: Path, repo: str, variant: str, seed: str | None, out: Path, options: Options, licence: str | None
 ) -> Content:
@@ -76,40 +58,53 @@ def make_content(
         UserError: the run has no preferences, or a text holds a secret.
     """
     manifest = RunFolder(run).manifest
-    files = _find_files(run, manifest, variant)
+    redacts = is_redacted(run, manifest, variant)
+    files = _find_files(run, manifest, variant, redacts)
     selected = _read_selected(run, manifest, variant, seed)
-    keys, content = Keys(), Content("dataset", folders=("preferences/", "answers/", "judgements/"))
+    content = Content("dataset", folders=("preferences/", "answers/", "judgements/"))
     content.licences = [source.licence for source in manifest.sources_of(variant).values()]
-    cleaned = manifest.clean_of(variant)
-    is_redacted = bool(cleaned and cleaned.redacted)
+    keys = Keys(find_secret(run, keep=not options.dry_run) if redacts or options.redact else None)
     unified = run / manifest.unified_of(variant)
-    if is_redacted:
+    if redacts:
         ids = {row["id"] for file in files.values() for row in parquet.read_rows(file, ["id"])}
         for row in parquet.read_rows(unified / "preferences.parquet", ["id", *SIDES]):
             if row["id"] in ids:
-                keys.of_id[row["id"]] = _hash_row(row)
+                keys.of_id[row["id"]] = hash_row(row)
     rows: dict[str, dict[str, int]] = {"preferences": {}}
     for split, file in files.items():
-        writer = TableWriter(out / "preferences", split, _make_schema(file), parquet.count_rows(file))
-        with writer:
-            for row in _prepare(file, split, selected, keys, options, content):
+        schema, most = _make_schema(file), parquet.count_rows(file)
+        with TableWriter(out / "preferences", split, schema, most) as writer:
+            found = _prepare(file, split, selected, keys, options, content)
+            for row in _sort_if_secret(found, most, keys, lambda row: str(row["id"]), schema):
                 writer.add(row)
         rows["preferences"][split] = writer.rows
-    if options.answers and is_redacted:
-        content.notes.append("The other answers are left out, because clean redacted personal data in these.")
-    elif options.answers and (written := write_answers(run, variant, keys.prompts, out / "answers", options, content)):
+    if redacts and options.answers:
+        why = "the study redacts personal data, and the sources still hold them"
+        content.notes.append(f"The other answers are left out: {why}.")
+    elif options.answers and (written := write_answers(run, variant, keys, out / "answers", options, content)):
         rows["answers"] = {"train": written}
-    if written := _write_judgements(unified / "judgements.parquet", keys.prompts, out / "judgements", options, content):
+    if written := _write_judgements(unified / "judgements.parquet", keys, out / "judgements", options, content):
         rows["judgements"] = {"train": written}
-    _note_choices(options, content)
+    _note_choices(options, keys, content)
     card = write_dataset_card(repo, manifest, variant, rows, content.notes, licence)
     content.files = [SentFile("README.md", card.encode())]
     content.files += [SentFile(path.relative_to(out).as_posix(), path) for path in sorted(out.rglob("*.parquet"))]
-    content.files += [SentFile("provenance.json", _describe_provenance(manifest, variant)), *_read_study(run)]
+    content.files += [SentFile("provenance.json", _describe_provenance(manifest, variant, keys)), *_read_study(run)]
     return content
 
 
-def _find_files(run: Path, manifest: Manifest, variant: str) -> dict[str, Path]:
+def _sort_if_secret(
+    rows: Iterator[Row], most: int, keys: Keys, name: Callable[[Row], str], schema: Any
+) -> Iterator[Row]:
+    """Yields rows; those of a run that redacts are sorted by their published names."""
+    if not keys.is_secret:
+        yield from rows
+        return
+    with tempfile.TemporaryDirectory(prefix="unipref-push-") as work:
+        yield from sort_rows(rows, most, name, schema, Path(work))
+
+
+def _find_files(run: Path, manifest: Manifest, variant: str, redacts: bool) -> dict[str, Path]:
     """Returns split -> its file, of all preferences that clean kept; without clean, of all that unify wrote."""
     cleaned = manifest.clean_of(variant)
     found: dict[str, Path] = {}
@@ -120,7 +115,7 @@ def _find_files(run: Path, manifest: Manifest, variant: str) -> dict[str, Path]:
     unified = run / manifest.unified_of(variant) / "preferences.parquet"
     if not found and variant == MAIN and unified.is_file() and parquet.count_rows(unified):
         found = {"train": unified}
-        if _asks_to_redact(_parse_study(run)):
+        if redacts:
             raise UserError(
                 "the study redacts personal data, and the run has no result of clean.",
                 where=str(run),
@@ -160,8 +155,7 @@ def _prepare(
     found: list[str] = []
     stripped = n_images = 0
     for row in parquet.read_rows(file):
-        prompt, chosen, rejected = keys.find(row)
-        keys.prompts.add(bytes.fromhex(prompt))
+        keys.prompts.add(bytes.fromhex(keys.find(row)[0]))
         texts = {name: row[name] for name in (*SIDES, *(["extra"] if options.extra else []))}
         hidden = hide_secrets_in(texts)
         if hidden != texts and not options.redact:
@@ -176,9 +170,7 @@ def _prepare(
             **hidden,
             "extra": hidden.get("extra", "{}"),
             "origin": origin,
-            "prompt_key": prompt,
-            "chosen_key": chosen,
-            "rejected_key": rejected,
+            **keys.publish(row),
             "selected": is_selected,
         }
     if found:
@@ -194,7 +186,7 @@ def _prepare(
         content.notes.append(f"The origins of {stripped} preferences of {split} had folders of one machine: removed.")
 
 
-def _write_judgements(file: Path, prompts: set[bytes], out: Path, options: Options, content: Content) -> int:
+def _write_judgements(file: Path, keys: Keys, out: Path, options: Options, content: Content) -> int:
     """Writes the judgements of the published prompts, and returns how many there are."""
     if not file.is_file():
         content.notes.append("The run has no table of judgements.")
@@ -205,57 +197,55 @@ def _write_judgements(file: Path, prompts: set[bytes], out: Path, options: Optio
         numbers = {name: f"annotator-{number}" for number, name in enumerate(sorted(names), 1)}
     schema = parquet.read_schema(file)
     schema = schema.set(0, schema.field(0).with_name("prompt_key"))
-    with TableWriter(out, "train", schema, parquet.count_rows(file)) as writer:
+    most = parquet.count_rows(file)
+
+    def prepare() -> Iterator[Row]:
         for row in parquet.read_rows(file):
-            if bytes.fromhex(row["group"]) not in prompts:
+            if bytes.fromhex(row["group"]) not in keys.prompts:
                 continue
-            row = {"prompt_key": row.pop("group"), **row, "origin": str(strip_folders(row["origin"]))}
+            answers = [keys.name(answer) for answer in row["answers"]]
+            row = {"prompt_key": keys.name(row.pop("group")), **row, "answers": answers}
+            row["origin"] = str(strip_folders(row["origin"]))
             if numbers and row["annotator"] is not None:
                 row["annotator"] = numbers[row["annotator"]]
+            yield row
+
+    def name(row: Row) -> str:
+        return "".join([row["prompt_key"], *row["answers"]])
+
+    with TableWriter(out, "train", schema, most) as writer:
+        for row in _sort_if_secret(prepare(), most, keys, name, schema):
             writer.add(row)
     return writer.rows
 
 
-def _note_choices(options: Options, content: Content) -> None:
+def _note_choices(options: Options, keys: Keys, content: Content) -> None:
     content.notes += [
         text
         for is_left_out, text in (
             (not options.extra, "The further fields of the raw rows (`extra`) are left out."),
             (not options.annotators, "Annotators have numbers in place of their names."),
             (options.redact, "Texts like keys and tokens are replaced by REDACTED."),
+            (keys.is_secret, "Ids and keys are made with a secret, so that nobody can guess a replaced text."),
         )
         if is_left_out
     ]
 
 
-def _describe_provenance(manifest: Manifest, variant: str) -> bytes:
+def _describe_provenance(manifest: Manifest, variant: str, keys: Keys) -> bytes:
+    """What says where the preferences come from; without the hashes of sources that hold a replaced text."""
     record: dict[str, Any] = msgspec.to_builtins(manifest)
     kept: dict[str, Any] = {name: record[name] for name in PUBLISHED if name in record}
     kept["variant"] = variant
     sources = {name: msgspec.to_builtins(source) for name, source in manifest.sources_of(variant).items()}
-    kept["sources"] = {name: {key: source.get(key) for key in OF_SOURCE} for name, source in sources.items()}
+    fields = [field for field in OF_SOURCE if not (keys.is_secret and field == "hash")]
+    kept["sources"] = {name: {key: source.get(key) for key in fields} for name, source in sources.items()}
     if cleaned := manifest.clean_of(variant):
         kept["clean"] = {**cleaned.parts(), "removed": cleaned.removed}
     return (json.dumps(strip_folders(kept), ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _asks_to_redact(study: Any) -> bool:
-    """Whether a study, or a variant of it, sets `clean: {redact: ...}`."""
-    if isinstance(study, dict):
-        return any(
-            (str(key).rpartition(".")[2] == "redact" and bool(inner)) or _asks_to_redact(inner)
-            for key, inner in study.items()
-        )
-    return isinstance(study, list) and any(map(_asks_to_redact, study))
-
-
-def _parse_study(run: Path) -> Any:
-    """The study as YAML values; None if the run holds none."""
-    file = run / STUDY
-    return yaml_files.parse(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else None
-
-
 def _read_study(run: Path) -> list[SentFile]:
     """The study without comments, which may say anything, and without paths of this machine."""
-    study = _parse_study(run)
+    study = parse_study(run)
     return [] if study is None else [SentFile(STUDY, yaml_files.write(strip_folders(study)).encode())]

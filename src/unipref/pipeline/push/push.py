@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,7 +99,7 @@ def push_run(  # noqa: PLR0913, options of one command
     with report_missing_resources(), tempfile.TemporaryDirectory(prefix="unipref-push-") as folder:
         if what == "preferences":
             chosen = _check_variant(run, variant, seed)
-            given = options or Options()
+            given = replace(options or Options(), dry_run=dry_run)
             seed_name = None if seed is None else str(seed)
             content = preferences.make_content(run, to, chosen, seed_name, Path(folder), given, licence)
         else:

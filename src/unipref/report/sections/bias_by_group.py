@@ -180,12 +180,13 @@ def _figure(groups: Groups, models: Mapping[Model, str]) -> Figure:
     ideal = first.ideal or 0.0
     better = describe_direction(first.direction, ideal if first.direction == "ideal" else None)
     values = [_mean(seeds) for by_model in groups.values.values() for seeds in by_model.values()]
+    ends = axis_range([*values, ideal])
     layout = {
         "height": AROUND + LINE * len(groups.values),
         "hovermode": "closest",
-        "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": axis_range([*values, ideal])},
+        "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": ends},
         "yaxis": {"type": "category", "autorange": "reversed"},
-        "shapes": [reference_line("x", ideal, "ideal")],
+        "shapes": [reference_line("x", ideal, "ideal", ends)],
     }
     return Figure(_title(groups), traces, layout, _summary(groups, models), _note(groups, first, models))
 

@@ -57,16 +57,17 @@ def make_measure_figure(measures: ScoresByMeasure, measure: Measure, model_names
         _trace(label, places[label], rows, model_names, winner == (rows[0][0].variant, rows[0][0].step))
         for label, rows in visible_lines.items()
     ]
-    marks = [reference_line("x", first.chance, "chance")] if first.chance is not None else []
+    numbers = [end for row in scores.values() for end in (row.value, row.low, row.high, row.chance) if end is not None]
+    numbers += [first.ideal or 0.0] if first.direction == "ideal" else []
+    ends = axis_range(numbers)
+    marks = [reference_line("x", first.chance, "chance", ends)] if first.chance is not None else []
     if first.direction == "ideal" and first.ideal != first.chance:
-        marks.append(reference_line("x", first.ideal or 0.0, "ideal"))
-    ends = [end for row in scores.values() for end in (row.value, row.low, row.high, row.chance) if end is not None]
-    ends += [first.ideal or 0.0] if first.direction == "ideal" else []
+        marks.append(reference_line("x", first.ideal or 0.0, "ideal", ends))
     layout = {
         "height": AROUND + LINE * len(visible_lines),
         "showlegend": False,
         "hovermode": "closest",
-        "xaxis": {"range": axis_range(ends)},
+        "xaxis": {"range": ends},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": marks,
     }

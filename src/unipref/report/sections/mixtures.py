@@ -121,7 +121,7 @@ def _figure(
     for axis, measure in zip("xy", axes, strict=True):
         axis_layout, ideal = _axis(measure, measures)
         layout[f"{axis}axis"] = axis_layout
-        layout["shapes"] += [reference_line(axis, ideal, "ideal")] if ideal is not None else []
+        layout["shapes"] += [reference_line(axis, ideal, "ideal", axis_layout["range"])] if ideal is not None else []
     values = [f"{model.step} {_describe_values(model, measures, axes)}" for model in mixed[:MOST_IN_TEXT]]
     values += [f"{len(mixed) - MOST_IN_TEXT} more in the table"] if len(mixed) > MOST_IN_TEXT else []
     best = ", ".join(model.step for model in common if model.step in efficient)

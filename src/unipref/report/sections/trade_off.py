@@ -30,6 +30,8 @@ CORNERS = {"top right": (1, 1), "top left": (-1, 1), "bottom right": (1, -1), "b
 """Possible positions of a mark: between the error bars of its point."""
 APART = (0.02, 0.04)
 """Distance of a mark from its point, as parts of a figure's width and height."""
+LETTER, HALF_SYMBOL, LINE = 0.03, 0.04, 0.07
+"""Space of a mark in the narrowest figure: width of a letter, of the point beside it, and height of both, as parts."""
 FAR = 1 / 3
 """If the trained models fill less than this part of the figure, a second figure leaves out the base model."""
 MOST_IN_TEXT = 8
@@ -121,14 +123,16 @@ def make_trade_off_figure(verdicts: Verdicts, scores: Iterable[ScoreRow], traine
     layout: dict[str, Any] = {"height": 520, "hovermode": "closest", "shapes": []}
     for axis, words, direction, ends in zip("xy", titles, directions, ranges, strict=True):
         layout[f"{axis}axis"] = {"title": {"text": "\n".join(words)}, "range": ends}
-        layout["shapes"] += [reference_line(axis, direction.ideal, "ideal")] if direction.ideal is not None else []
+        if direction.ideal is not None:
+            layout["shapes"].append(reference_line(axis, direction.ideal, "ideal", ends))
     steps = list(dict.fromkeys(model.step for model in visible_models if model.step != "base"))
     spots = [(_part(_at(model, across), ranges[0]), _part(_at(model, up), ranges[1])) for model in visible_models]
     front = sorted((model for model in visible_models if model.front), key=lambda model: _at(model, across) or 0.0)
     traces = [_front(front, across, up)] if len(front) > 1 else []
     number_of = itertools.count(1)
-    for model, corner in zip(visible_models, place_marks(spots), strict=True):
-        mark = "◆" if model.step == "base" else str(next(number_of))
+    marks = ["base" if model.step == "base" else str(next(number_of)) for model in visible_models]
+    corners = place_marks(spots, [len(mark) for mark in marks])
+    for model, mark, corner in zip(visible_models, marks, corners, strict=True):
         symbol = SYMBOLS[steps.index(model.step) % len(SYMBOLS)] if model.step in steps else "diamond"
         traces.append(_point(verdicts, model, symbol, mark) | {"textposition": corner})
     title = f"{_title_of(across)} against {up}{': the trained models alone' if trained_alone else ''}"
@@ -190,17 +194,22 @@ def _part(value: float | None, ends: list[float]) -> float:
     return ((value or 0.0) - ends[0]) / (ends[1] - ends[0])
 
 
-def place_marks(spots: list[tuple[float, float]]) -> list[str]:
-    """Chooses the corner for each point's mark that is farthest from other points and marks.
+def place_marks(spots: list[tuple[float, float]], letters: list[int]) -> list[str]:
+    """Chooses the corner for each point's mark that is farthest from other points and marks, within the frame.
 
     Args:
         spots: positions of the points as parts of the figure's width and height.
+        letters: length of each mark, at most 14 letters: one side of a point always has room for these.
     """
     marks: list[tuple[float, float]] = []
     chosen = []
-    for own, (x, y) in enumerate(spots):
+    for own, ((x, y), length) in enumerate(zip(spots, letters, strict=True)):
         others = [*spots[:own], *spots[own + 1 :], *marks] or [(x, y)]
-        at = {(x + dx * APART[0], y + dy * APART[1]): name for name, (dx, dy) in CORNERS.items()}
+        width = HALF_SYMBOL + length * LETTER
+        inside = {
+            name: (dx, dy) for name, (dx, dy) in CORNERS.items() if 0 <= x + dx * width <= 1 and 0 <= y + dy * LINE <= 1
+        }
+        at = {(x + dx * APART[0], y + dy * APART[1]): name for name, (dx, dy) in inside.items()}
         # A figure is about twice as wide as high.
         room_at = {spot: min(math.hypot(2 * (spot[0] - a), spot[1] - b) for a, b in others) for spot in at}
         spot = max(at, key=room_at.__getitem__)
@@ -256,7 +265,7 @@ def _front(front: list[JudgedModel], across: str, up: str) -> dict[str, Any]:
 def _point(verdicts: Verdicts, model: JudgedModel, symbol: str, mark: str) -> dict[str, Any]:
     across, up = verdicts.sides
     open_ = "-open" if _figure_of(model, up).at_chance else ""
-    about = {"mark": mark} | ({} if model.step == "base" else {"variant": model.variant})
+    about = {"mark": "◆"} if model.step == "base" else {"mark": mark, "variant": model.variant}
     trace: dict[str, Any] = {
         "type": "scatter",
         "mode": "markers+text",
@@ -264,7 +273,7 @@ def _point(verdicts: Verdicts, model: JudgedModel, symbol: str, mark: str) -> di
         "meta": about,
         "x": [_at(model, across)],
         "y": [_at(model, up)],
-        "text": [_name(model) if model.step == "base" else mark],
+        "text": [mark],
         "customdata": [
             ["\n".join([_name(model), *(_figure_text(verdicts, model, objective) for objective in (across, up))])]
         ],

@@ -11,6 +11,7 @@ from unipref.report.content import (
     Points,
     Section,
     Table,
+    axis_range,
     format_count,
     format_interval,
     format_number,
@@ -125,12 +126,15 @@ def _draw_contributions(record: ValueRecord) -> Figure | None:
         return None
     names = [f"{part.kind} {part.name}" for part in parts]
     traces = [_trace_contributions(objective, parts, names) for objective in record.sides]
+    gains = [gain for part in parts for gain in part.contribution.values()]
+    numbers = [end for gain in gains for end in (gain.value, gain.low, gain.high) if end is not None]
+    ends = axis_range([0.0, *numbers])
     layout = {
         "height": 140 + 34 * len(parts),
         "scattermode": "group",
-        "xaxis": {"title": {"text": "gain over a model without it\nhigher is better"}},
+        "xaxis": {"title": {"text": "gain over a model without it\nhigher is better"}, "range": ends},
         "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
-        "shapes": [reference_line("x", 0.0, "nothing")],
+        "shapes": [reference_line("x", 0.0, "nothing", ends)],
     }
     description = "; ".join(
         f"{objective}: "
