@@ -88,9 +88,9 @@ and name its program.
   `llama-quantize` of llama.cpp makes them of the file.
 - An adapter is merged with its base model.
 - **Check**: transformers reads the file, and both models give log-probabilities to the tokens of eight held-out
-  dialogues of the run (of a model folder: three of unipref's own). unipref prints the largest and the mean difference in
-  nats. It is an error above .25 nats (`f16`), .05 (`f32`) or 1 (`bf16`, `q8_0`); the file stays for a look. llama.cpp
-  itself is not asked. `unipref[real]` has what reads the file; without it a warning says that the file is not checked.
+  dialogues of the run (of a model folder: three of unipref's own). unipref prints the largest and the mean difference
+  in nats. It is an error above .25 nats (`f16`), .05 (`f32`) or 1 (`bf16`, `q8_0`); the file stays for a look.
+  llama.cpp itself is not asked. The check needs `unipref[real]`; without it a warning says that nothing was checked.
 - **Lost**: bits of the weights, unless the type is `f32`; `generation_config.json`; of a model that reads images, that
   part. The chat template is kept, and a warning says if it is not. A warning also counts dialogues with other tokens.
 - **Not converted**: reward models, and models with a tokenizer that llama.cpp does not know. It knows a byte-level
