@@ -39,8 +39,8 @@ def export(  # noqa: PLR0913, options of one command
     """Write a run's preferences for another tool, and say what is lost: unipref export RUN --to trl"""
     from unipref.pipeline.gguf_export import GGUF
 
-    of_rows = {"--split": split, "--kind": kind, "--variant": variant, "--seed": seed}
-    of_models = {"--model": model, "--type": storage}
+    of_rows: dict[str, object] = {"--split": split, "--kind": kind, "--variant": variant, "--seed": seed}
+    of_models: dict[str, object] = {"--model": model, "--type": storage}
     is_model = to.lower() == GGUF
     _refuse_options(of_rows if is_model else of_models, is_model)
     if is_model:
