@@ -27,10 +27,12 @@ RUN if [ -n "$TORCH_INDEX" ]; then \
         python -m pip install --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple \
             -c constraints.txt torch; \
     fi
+# What setuptools built of the empty package must go: it is newer than the copied files, so it would take their place.
 RUN mkdir -p src/unipref && touch src/unipref/__init__.py \
-    && python -m pip install -c constraints.txt ".${EXTRAS}" && python -m pip uninstall -y unipref
+    && python -m pip install -c constraints.txt ".${EXTRAS}" && python -m pip uninstall -y unipref \
+    && rm -rf build src
 COPY src src
-RUN python -m pip install --no-deps . && unipref --version
+RUN python -m pip install --no-deps . && unipref --version && python -c 'import unipref; unipref.run'
 
 # A user without rights of the system; files in /data belong to the user that `docker run --user` names.
 RUN useradd --create-home unipref

@@ -93,3 +93,13 @@ def test_the_image_copies_files_that_exist() -> None:
         assert (ROOT / name).exists(), name
         assert name in allowed, f".dockerignore leaves out {name}"
     assert sum(line.startswith("FROM ${BASE}") for line in lines) == 1
+
+
+def test_the_image_keeps_nothing_of_the_empty_package() -> None:
+    """An empty module in `build` is newer than the copied one, so setuptools would take it."""
+    content = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    steps = [line for line in content.splitlines() if line.startswith(("RUN ", "COPY "))]
+    empty = next(at for at, step in enumerate(steps) if "touch src/unipref/__init__.py" in step)
+    assert steps[empty].endswith("&& rm -rf build src")
+    assert steps[empty + 1] == "COPY src src"
+    assert "import unipref; unipref.run" in steps[empty + 2]

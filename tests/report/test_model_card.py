@@ -80,7 +80,7 @@ def test_a_card_says_where_the_model_comes_from(run: Path) -> None:
     assert "made from org/base by sft → dpo (variant main, seed 0) with unipref 9.9" in body
     assert "# a \\| study: dpo" in body
     assert "convert_hf_to_gguf" not in body
-    assert "llama.cpp converts whole models" in body
+    assert "merged with its base model: `unipref export FOLDER --to gguf -o model.gguf`" in body
     assert 'model = AutoModelForCausalLM.from_pretrained("FOLDER/../sft")\nmodel = PeftModel.from_pretrained' in body
     assert "| trl | 1.16.0 |" in body
 

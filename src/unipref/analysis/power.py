@@ -20,7 +20,7 @@ from unipref.analysis.verdicts.evidence import Evidence, Model
 from unipref.core.stats.intervals import LEVEL, find_quantile
 
 POWER = 0.8
-DEFAULT_SOURCE = "defaults (--from RUN takes those of a finished run)"
+DEFAULT_SOURCE = "defaults (--from RUN takes those of a run of two variants and seeds)"
 SEEDS = (2, 3, 5, 10)
 TIMES = (1, 2, 4)
 """Multiples of the study's examples and clusters that are shown."""
@@ -168,7 +168,7 @@ def format_plan(planned: Mapping[str, Any]) -> str:
     counts = list(next(iter(planned["sides"].values()))["differences"][0]["smallest"]) if planned["sides"] else []
     lines = [
         f"Smallest difference of two trained models that the study shows with power {planned['power']:g}, by seeds",
-        f"({planned['variants']} variants; the study has {planned['seeds']} seeds):",
+        f"(variants: {planned['variants']}; seeds of the study: {planned['seeds']}):",
         "",
         f"{'side':<13}{'examples':>9}{'clusters':>9}" + "".join(f"{count + ' seeds':>10}" for count in counts),
     ]

@@ -210,23 +210,40 @@ def _read_header(path: Path) -> tuple[str, str, dict[str, int]]:
     return architecture, max(weights, key=lambda kind: (weights[kind], kind)), dict(sorted(counts.items()))
 
 
-def _convert(path: Path, out: Path, dtype: str) -> None:
-    """Writes the dequantised weights and the tokenizer of a GGUF file as a model folder."""
+def read_model(path: Path, verb: str = "reading") -> tuple[Any, Any]:
+    """Reads the model of a GGUF file with float32 weights, and its tokenizer.
+
+    Args:
+        path: of the file.
+        verb: what is done with it, as the progress says.
+
+    Raises:
+        UserError: the file is damaged, or transformers cannot read its architecture.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    label = f"converting {path.name}"
+    label = f"{verb} {path.name}"
     report_work(label, 0, 1)
     with _explain(path):
         with contextlib.redirect_stderr(BarReader(label)):  # no setting turns off this bar
             model: Any = AutoModelForCausalLM.from_pretrained(
                 str(path.parent), gguf_file=path.name, dtype=torch.float32, trust_remote_code=False
             )
-        report_work("converting its tokenizer", 0, 1)
+        report_work(f"{verb} its tokenizer", 0, 1)
         tokenizer = AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name, trust_remote_code=False)
         _forget_quantization(model)
+    return model, tokenizer
+
+
+def _convert(path: Path, out: Path, dtype: str) -> None:
+    """Writes the dequantised weights and the tokenizer of a GGUF file as a model folder."""
+    import torch
+
+    model, tokenizer = read_model(path, "converting")
+    with _explain(path):
         chosen: torch.dtype = getattr(torch, dtype)
         model.to(chosen).save_pretrained(out)
         tokenizer.save_pretrained(out)

@@ -54,7 +54,8 @@ def plan_study(study: Any, run: Path | None = None, *, overrides: Sequence[str] 
     if run is not None and (scores := (folder := RunFolder(run)).scores()):
         components = estimate_components(read_evidence(run, folder.manifest, scores))
     if run is not None and (missing := [objective for objective in measured if objective not in components]):
-        notes.append(f"The run {run} does not show the spread of {' and '.join(missing)}: these are defaults.")
+        what = f"The run {run} does not show the spread of {' and '.join(missing)}, so defaults are taken"
+        notes.append(f"{what}: it takes two trained variants with two seeds each.")
     trained = sum(bool(one.train) for one in resolved.variants.values())
     return {**plan(measured, components, trained, len(resolved.study.seeds)), "notes": notes}
 

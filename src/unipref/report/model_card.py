@@ -270,7 +270,7 @@ class Card:
         if self.recipe.model_kind == "reward":
             return []
         if is_adapter:
-            return ["", "To convert it to GGUF, train with `merge_adapter: true`: llama.cpp converts whole models."]
+            return ["", "As GGUF, merged with its base model: `unipref export FOLDER --to gguf -o model.gguf`."]
         command = "python convert_hf_to_gguf.py FOLDER --outfile model.gguf --outtype f16"
         note = "As GGUF, for llama.cpp, Ollama and LM Studio, in a clone of llama.cpp:"
         return ["", note, "", "```sh", command, "```"]

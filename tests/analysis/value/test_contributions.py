@@ -161,6 +161,9 @@ def test_what_it_rests_on_is_said() -> None:
     text = " ".join(list_assumptions("x", steps=True, mixtures=(2, 3), smallest_part=0.25, labels=1000))
     assert "same number of optimiser steps" in text
     assert "2 of 3 have the same sign" in text
+    none_shown = " ".join(list_assumptions("x", steps=True, mixtures=(0, 0), smallest_part=None, labels=1000))
+    assert "no contribution has a p of at most .05" in none_shown
+    assert "0 of 0" not in none_shown
     assert "next 1,000 labels is an extrapolation" in text
     text = " ".join(list_assumptions("x", steps=False, mixtures=None, smallest_part=None, labels=1000))
     assert "same number of epochs" in text

@@ -89,4 +89,9 @@ def test_near_names_are_two_people_and_a_doubt() -> None:
     assert list(describe_near_names(["mk", "mo"])) == []
     proposed = propose(pairs(winner=["A", "B", "A"], judge=["JR", "jr", " JR ", "mk"]))
     (doubt,) = (one for one in proposed.doubts if "annotator_codes" in one)
-    assert doubt == "'JR' and 'jr' count as 2 annotators; if they are one, set annotator_codes: {'jr': 'JR'}"
+    assert doubt == (
+        "'JR' and 'jr' count as 2 annotators; if they are one, set annotator_codes: {'jr': 'JR'} "
+        "in every source that names 'jr'"
+    )
+    (three,) = describe_near_names(["J.R.", "JR", "jr"])
+    assert three.endswith("set annotator_codes: {'JR': 'J.R.', 'jr': 'J.R.'} in every source that names 'JR' or 'jr'")

@@ -26,10 +26,14 @@ def list_assumptions(
     ]
     if mixtures is not None:
         same, shown = mixtures
+        found = (
+            f"of the contributions with p of at most .05, {same} of {shown} have the same sign in mixtures."
+            if shown
+            else "no contribution has a p of at most .05, so nothing shows how good it is here."
+        )
         lines.append(
             "A mixture adds up the changes of models trained on one source each, weighted by their numbers of "
-            "preferences (docs/soup.md). It is an approximation of joint training: of the contributions with p of at "
-            f"most .05, {same} of {shown} have the same sign in mixtures."
+            f"preferences (docs/soup.md). It is an approximation of joint training: {found}"
         )
     if smallest_part is not None:
         lines.append(

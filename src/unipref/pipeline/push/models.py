@@ -3,18 +3,16 @@
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from unipref.analysis.best_model import find_model
-from unipref.core.errors import UserError, near_name
+from unipref.core.errors import UserError
 from unipref.core.hub import parse_model
-from unipref.core.records import MAIN
-from unipref.core.run_folder import Manifest, RunFolder, StepRecipe
+from unipref.core.run_folder import RunFolder, StepRecipe
 from unipref.core.terminal import show_text
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, holds_weights
 from unipref.pipeline.push.content import Content, SentFile, clean_model_json, is_path_like, strip_folders
+from unipref.pipeline.trained_places import Place, find_place
 from unipref.report.licences import count_training
 from unipref.report.model_card import Card
 
@@ -36,14 +34,6 @@ STALE = (
 """Older files beside the new ones that transformers and peft would load with them, or in their place."""
 
 
-class Place(NamedTuple):
-    """A trained step."""
-
-    variant: str
-    seed: str
-    step: str
-
-
 def make_content(run: Path, repo: str, what: str, place: str | None, base: str | None, licence: str | None) -> Content:
     """Finds the files.
 
@@ -59,7 +49,7 @@ def make_content(run: Path, repo: str, what: str, place: str | None, base: str |
         UserError: there is no such model, or a file of it must not be sent.
     """
     folder = RunFolder(run)
-    found = _find_place(run, folder.manifest, what, place)
+    found = find_place(run, folder.manifest, what, place)
     trained = folder.manifest.trained(found.variant, found.seed)[found.step]
     source = run / trained.folder
     if what == "adapter":
@@ -79,34 +69,6 @@ def make_content(run: Path, repo: str, what: str, place: str | None, base: str |
     left_out = sorted(path.name for path in source.iterdir() if path not in files and path.name != "README.md")
     content.notes.append(f"{'/'.join(found)}; not sent: {', '.join(left_out) or 'nothing'}")
     return content
-
-
-def _find_place(run: Path, manifest: Manifest, what: str, place: str | None) -> Place:
-    kind = "reward" if what == "reward_model" else "policy"
-    steps = {
-        Place(variant, seed, step): manifest.steps[variant][step]
-        for variant, seed, step, _ in manifest.trained_steps()
-        if step in manifest.steps.get(variant, {})
-    }
-    fitting = [found for found, recipe in steps.items() if recipe.model_kind == kind]
-    if place is not None:
-        names = {"/".join(found): found for found in fitting}
-        if place not in names:
-            raise UserError(
-                f"the run has no {what.replace('_', ' ')} '{place}'.", where="--model", mend=near_name(place, names)
-            )
-        return names[place]
-    if not fitting:
-        raise UserError(
-            f"the run has no {what.replace('_', ' ')}.", where=str(run), mend="Train one: unipref run STUDY"
-        )
-    if kind == "reward":
-        return next((found for found in fitting if found.variant == MAIN), fitting[0])
-    path, choice = find_model(run)
-    return next(
-        (found for found in fitting if run / manifest.trained(found.variant, found.seed)[found.step].folder == path),
-        Place(choice.variant, str(choice.seed), choice.step),
-    )
 
 
 def _check_kind(source: Path, what: str) -> None:

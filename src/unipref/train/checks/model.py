@@ -42,7 +42,7 @@ class Accuracy:
     def describe(self, data_name: str) -> str:
         """Describes the accuracy on the named data in words."""
         if self.accuracy is None:
-            return f"unknown: {data_name} have no pair that fits in the model's context"
+            return f"unknown: no pair of {data_name} fits in the model's context"
         return f"{self.accuracy:.3f} [{self.low:.3f}, {self.high:.3f}] on {self.name_pairs(data_name)}"
 
     def name_pairs(self, data_name: str) -> str:

@@ -23,14 +23,15 @@ def describe_near_names(names: Iterable[str]) -> Iterator[str]:
     """Yields a sentence for each group of near names: they count as different people."""
     groups = find_near_names(names)
     for group in groups[:MOST_GROUPS]:
-        yield f"{_list_names(group)} count as {len(group)} annotators; if they are one, set {_show_setting(group)}"
+        setting = f"{_show_setting(group)} in every source that names {_list_names(group[1:], 'or')}"
+        yield f"{_list_names(group)} count as {len(group)} annotators; if they are one, set {setting}"
     if len(groups) > MOST_GROUPS:
         yield f"{len(groups) - MOST_GROUPS} more groups of annotators have nearly the same name"
 
 
-def _list_names(group: Sequence[str]) -> str:
+def _list_names(group: Sequence[str], word: str = "and") -> str:
     *first, last = (f"'{shorten_name(name)}'" for name in group)
-    return f"{', '.join(first)} and {last}"
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _show_setting(group: Sequence[str]) -> str:
