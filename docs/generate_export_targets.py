@@ -91,6 +91,7 @@ and name its program.
   dialogues of the run (of a model folder: three of unipref's own). unipref prints the largest and the mean difference
   in nats. It is an error above .25 nats (`f16`), .05 (`f32`) or 1 (`bf16`, `q8_0`); the file stays for a look.
   llama.cpp itself is not asked. The check needs `unipref[real]`; without it a warning says that nothing was checked.
+  It takes the memory of the model in float32.
 - **Lost**: bits of the weights, unless the type is `f32`; `generation_config.json`; of a model that reads images, that
   part. The chat template is kept, and a warning says if it is not. A warning also counts dialogues with other tokens.
 - **Not converted**: reward models, and models with a tokenizer that llama.cpp does not know. It knows a byte-level
