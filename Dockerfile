@@ -13,6 +13,8 @@ ARG EXTRAS=
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 PATH=/opt/unipref/bin:$PATH
 
+# The versions are those of the base, which is not fixed.
+# hadolint ignore=DL3008
 RUN python3 -c 'import ensurepip' 2>/dev/null \
     || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv \
         && rm -rf /var/lib/apt/lists/*)
@@ -34,9 +36,10 @@ RUN mkdir -p src/unipref && touch src/unipref/__init__.py \
 COPY src src
 RUN python -m pip install --no-deps . && unipref --version && python -c 'import unipref; unipref.run'
 
-# A user without rights of the system; files in /data belong to the user that `docker run --user` names.
-RUN useradd --create-home unipref
-USER unipref
+# A user without rights of the system, with the number that the first person on a machine mostly has. Files in /data
+# belong to it, or to the user that `docker run --user "$(id -u)"` names.
+RUN useradd --create-home --uid 1000 --non-unique unipref
+USER 1000
 WORKDIR /data
 ENTRYPOINT ["unipref"]
 CMD ["--help"]
