@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from unipref.collect.constraints import (
+from unipref.core.answer_checks.constraints import (
     COMMON,
     TEMPLATES,
     Constraint,

@@ -12,6 +12,7 @@ from unipref.core.progress import ProgressListener
 from unipref.demo import real
 from unipref.pipeline import api
 from unipref.study.load import load
+from unipref.study.steps import list_steps
 
 
 def write(prompt: Prompt) -> list[str]:
@@ -35,7 +36,7 @@ def test_it_collects_and_writes_a_study_with_its_own_test(
 ) -> None:
     study = build(tmp_path, tiny_model, monkeypatch)
     loaded = load(study)
-    assert loaded.study.step_names() == ["dpo"]
+    assert [step.name for step in list_steps(loaded.study)] == ["dpo"]
     rules = [json.loads(line) for line in (tmp_path / "ifeval" / "input_data.jsonl").read_text().splitlines()]
     assert len(rules) == len(real.TEST_TOPICS) * len(real.REQUESTS)
     assert all(isinstance(rule["prompt"], str) and rule["instruction_id_list"] for rule in rules)

@@ -12,6 +12,7 @@ import pytest
 import unipref
 from unipref.collect.load import load as collect_load
 from unipref.study.load import load
+from unipref.study.steps import list_steps
 
 pytestmark = pytest.mark.shared
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -31,7 +32,7 @@ def test_the_papers_setting_has_the_rows_of_its_table(shared: Path) -> None:
         *("quality-0.4", "diversity-0.4", "weight-bias-0.25", "weight-bias-0.5", "weight-bias-0.75"),
     ]
     for study in loaded.variants.values():
-        assert study.step_names() == ["sft", "reward", "rloo"]
+        assert [step.name for step in list_steps(study)] == ["sft", "reward", "rloo"]
         assert study.seeds == [0, 1]
 
 
@@ -130,6 +131,8 @@ def test_the_study_of_a_real_model_and_its_collection_load(
     loaded = load(EXAMPLES / "real_model.yaml")
     assert {"main", "instruction_only", "bias_only", "own_only", "selected", "random"} <= set(loaded.variants)
     assert loaded.study.seeds == [0, 1, 2, 3]
+    own, more = ([step.name for step in list_steps(loaded.variants[name])] for name in ("on_policy", "old_pairs"))
+    assert (own, more) == (["sft", "dpo", "own-1"], ["sft", "dpo", "more"])
     measures = {benchmark.name() for benchmark in loaded.study.evaluate.benchmarks}
     assert measures == {"ifeval", "winogenerated", "stereoset", "winobias", "perplexity"}
     collection = collect_load(EXAMPLES / "real_model_collect.yaml")

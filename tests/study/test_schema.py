@@ -11,6 +11,7 @@ from unipref.core.errors import UserError
 from unipref.study.load import ResolvedStudy, load
 from unipref.study.overrides import apply, merge
 from unipref.study.schema import Study
+from unipref.study.steps import list_steps
 
 PAIRS = {"name": "mine", "path": "p.jsonl", "format": "pairs"}
 STARS = {
@@ -62,7 +63,7 @@ def test_a_study_without_faults_is_loaded_whole(here: Path) -> None:
     assert [plan.projection.source for plan in loaded.sources["main"]] == ["mine", "stars"]
     assert [plan.projection.axis for plan in loaded.sources["main"]] == [None, "help"]
     assert [part.path for part in loaded.sources["main"][0].parts] == [str(here / "p.jsonl")]
-    assert loaded.study.step_names() == ["sft", "reward", "rloo", "mydpo"]
+    assert [step.name for step in list_steps(loaded.study)] == ["sft", "reward", "rloo", "mydpo"]
     assert loaded.study.select.model_dump()["fraction"] == 0.4
     assert loaded.study.seeds == [0]
 

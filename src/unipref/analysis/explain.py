@@ -63,16 +63,16 @@ def explain(folder: Path, query: str) -> dict[str, Any]:
         For a preference: `id` and `preference` (its origin, scores and texts); `voters`, who judged its two answers, in
         any source, each with `judges` of which answer is better and the annotator's `reliability`; `clean`, one entry
         for each cleaned data set of the run, with the `part` it is in, or the `removed` reason and `twin`; and
-        `selected`, one entry per variant and seed, with `kept`, `reason` and the values of the strategy. For a row:
-        `origin` and `source`, `rejects` (what unify rejected of it, with reasons), `preferences` (the ids made from
-        it), `judgements`, what people judged in it, or in the rows that were rejected with it, and `beside`, the ids of
-        preferences of other answers to its prompt, if it has no rejects and no preferences.
+        `selected`, one entry per variant and seed (and `step`, in a round), with `kept`, `reason` and the values of the
+        strategy. For a row: `origin` and `source`, `rejects` (what unify rejected of it, with reasons), `preferences`
+        (the ids made from it), `judgements`, what people judged in it, or in the rows that were rejected with it, and
+        `beside`, the ids of preferences of other answers to its prompt, if it has no rejects and no preferences.
 
     Raises:
         UserError: the run, the id or the origin is missing; the message suggests a near one.
     """
     manifest = RunFolder(folder).manifest
-    unified = _find_unified(folder)
+    unified = _find_unified(folder, manifest)
     if ":" in query:
         return _explain_row(unified, query)
     ids = _find_ids(unified, query)
@@ -89,7 +89,7 @@ def explain(folder: Path, query: str) -> dict[str, Any]:
         "id": key,
         "preference": preference,
         "voters": find_voters(unified, preference),
-        "clean": list(_explain_clean(folder, key)),
+        "clean": list(_explain_clean(folder, manifest, key)),
         "selected": list(_explain_selection(folder, manifest, key)),
     }
 
@@ -123,7 +123,8 @@ def as_text(explanation: dict[str, Any], folder: Path = Path("RUN")) -> str:
     cleaned = explanation["clean"]
     lines += [f"  {'clean':9} {_describe_clean(entry, len(cleaned) > 1)}" for entry in cleaned]
     for entry in explanation["selected"]:
-        lines += [f"  {'select':9} {entry['variant']}, seed {entry['seed']}: {_describe_selection(entry)}"]
+        step = f", {entry['step']}" if "step" in entry else ""
+        lines += [f"  {'select':9} {entry['variant']}, seed {entry['seed']}{step}: {_describe_selection(entry)}"]
         lines += [f"  {'':9}   {line}" for line in _describe_scores(entry)]
     if not explanation["selected"]:
         not_in_train = bool(cleaned) and all(entry["part"] != "train" for entry in cleaned)
@@ -151,14 +152,21 @@ def _describe_raw_rows(explanation: dict[str, Any]) -> Iterator[str]:
         yield f"  {'raw row':9} and {n_more} more, which are not shown"
 
 
-def _find_unified(folder: Path) -> list[Path]:
-    """Finds the folders of unified data: the study's, and those of variants with other sources."""
+def _find_unified(folder: Path, manifest: Manifest) -> list[Path]:
+    """Finds the folders of unified data: the study's, those of variants with other sources, and those of rounds."""
     folders = [path.parent for path in sorted(folder.glob("unified*/preferences.parquet"))]
+    folders += _find_rounds(folder, manifest, "unified", "preferences.parquet")
     if not folders:
         raise UserError(
             "the run has no unified preferences.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"
         )
     return folders
+
+
+def _find_rounds(folder: Path, manifest: Manifest, stage: str, file: str) -> list[Path]:
+    """Finds the folders of a stage of rounds that have a file; each once, as variants may share them."""
+    places = dict.fromkeys(one.folders[stage] for _, _, _, one in manifest.each_round() if stage in one.folders)
+    return [folder / place for place in places if (folder / place / file).is_file()]
 
 
 def _read_ids(unified: list[Path]) -> Iterator[str]:
@@ -256,12 +264,13 @@ def _read_preference(unified: list[Path], key: str) -> dict[str, Any]:
     raise AssertionError(f"{key} is in the column 'id'")
 
 
-def _explain_clean(folder: Path, key: str) -> Iterator[dict[str, Any]]:
+def _explain_clean(folder: Path, manifest: Manifest, key: str) -> Iterator[dict[str, Any]]:
     """Yields the part that a preference is in, or why it was removed, for each cleaned data set."""
     import pyarrow.compute as pc
 
-    for place in sorted(path.parent for path in folder.glob("clean*/removed.parquet")):
-        entry: dict[str, Any] = {"folder": place.name, "part": None}
+    places = sorted(path.parent for path in folder.glob("clean*/removed.parquet"))
+    for place in (*places, *_find_rounds(folder, manifest, "clean", "removed.parquet")):
+        entry: dict[str, Any] = {"folder": place.relative_to(folder).as_posix(), "part": None}
         for part in PARTS:
             batches = parquet.read_batches(place / f"{part}.parquet", ["id"])
             if any(pc.any(pc.equal(batch["id"], key)).as_py() for batch in batches):
@@ -281,14 +290,22 @@ def _explain_selection(folder: Path, manifest: Manifest, key: str) -> Iterator[d
     """Yields the decision of each variant and seed; variants that share a selection have equal ones."""
     import pyarrow.compute as pc
 
-    for variant, seed, selected in each_seed(manifest.selected):
-        place = folder / (selected.folder or f"selected/{variant}/{seed}")
+    selections = [
+        ({"variant": variant, "seed": int(seed)}, selected.folder or f"selected/{variant}/{seed}")
+        for variant, seed, selected in each_seed(manifest.selected)
+    ]
+    selections += [
+        ({"variant": variant, "seed": int(seed), "step": step}, one.folders.get("selected", ""))
+        for variant, seed, step, one in manifest.each_round()
+    ]
+    for about, selected_folder in selections:
+        place = folder / selected_folder
         if not (place / "decisions.parquet").is_file():
             continue
         for batch in parquet.read_batches(place / "decisions.parquet"):
             for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
                 columns = {name: value for name, value in row.items() if name not in ("id", "source", "objective")}
-                yield {"variant": variant, "seed": int(seed), **columns}
+                yield {**about, **columns}
 
 
 def _shorten(messages: Messages) -> str:
@@ -342,7 +359,7 @@ def _describe_selection(entry: dict[str, Any]) -> str:
 def _describe_scores(entry: dict[str, Any]) -> Iterator[str]:
     """Yields each score with its percentile within the source, then the combined quality."""
     for name, value in entry.items():
-        if name in NOT_SCORES or name in ("variant", "seed") or name.endswith("_percentile"):
+        if name in NOT_SCORES or name in ("variant", "seed", "step") or name.endswith("_percentile"):
             continue
         percentile = entry.get(f"{name}_percentile")
         score = "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -2,18 +2,18 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from unipref import sources
-from unipref.collect.constraints import Constraint, ConstraintSettings, add_constraints, draw_constraints
-from unipref.collect.schema import Prompts
 from unipref.core import patterns
+from unipref.core.answer_checks.constraints import Constraint, ConstraintSettings, add_constraints, draw_constraints
 from unipref.core.messages import have_parts
 from unipref.core.records import Feedback, Messages, Reject
 from unipref.core.text_keys import digest, prompt_key
+from unipref.study.collecting import Prompts
 from unipref.unify import ResolvedSource
 
 
@@ -39,7 +39,8 @@ class PromptCounts:
 
     Attributes:
         rows: rows read; unread: rows or parts that its format rejects; repeated: prompts that an earlier row has;
-        with_parts: prompts with tools or images, which are left out; used: prompts used.
+        with_parts: prompts with tools or images, which are left out; held_out: prompts that a study holds out or that
+        a benchmark has, which are left out too; used: prompts used.
         reasons: why rows were not read.
     """
 
@@ -47,6 +48,7 @@ class PromptCounts:
     unread: int = 0
     repeated: int = 0
     with_parts: int = 0
+    held_out: int = 0
     used: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -64,26 +66,53 @@ def read_prompts(
     Returns:
         The prompts in an order that depends on the seed and their content alone; source -> its counts.
     """
-    seen = set[str]()
     counts: dict[str, PromptCounts] = {}
+    prompts = rank_prompts(iterate_sources(resolved, counts, folder), str(settings.seed), counts, settings.most)
+    for prompt in prompts:
+        counts[prompt.source].used += 1
+    return prompts, counts
+
+
+def rank_prompts(
+    found: Iterable[tuple[str, Messages]], seed: str, counts: dict[str, PromptCounts], most: int | None = None
+) -> list[Prompt]:
+    """Returns each prompt once, in an order that depends on the seed and their content alone.
+
+    Args:
+        found: source and prompt.
+        seed: of the order.
+        counts: source -> its counts, which count what is left out.
+        most: most prompts, the first ones of the order; None: all.
+    """
+    seen = set[str]()
     ranked: list[tuple[str, Prompt]] = []
+    for name, messages in found:
+        key = prompt_key(messages)
+        if have_parts(messages):
+            counts[name].with_parts += 1
+        elif key in seen:
+            counts[name].repeated += 1
+        else:
+            seen.add(key)
+            ranked.append((digest(seed, key), Prompt(key, messages, name)))
+    return [prompt for _, prompt in (sorted(ranked) if most is None else heapq.nsmallest(most, ranked))]
+
+
+def iterate_sources(
+    resolved: Sequence[ResolvedSource], counts: dict[str, PromptCounts], folder: Path
+) -> Iterator[tuple[str, Messages]]:
+    """Yields source and prompt of every row that can be read; `counts` gets the counts of each source.
+
+    Args:
+        resolved: the sources.
+        counts: source -> its counts.
+        folder: for the indices of joined tables.
+    """
     for source in resolved:
         name = source.projection.source
         own = counts[name] = PromptCounts()
         for messages in _iterate_prompts(source, own, folder):
-            key = prompt_key(messages)
-            if have_parts(messages):
-                own.with_parts += 1
-            elif key in seen:
-                own.repeated += 1
-            else:
-                seen.add(key)
-                ranked.append((digest(str(settings.seed), key), Prompt(key, messages, name)))
-    least = sorted(ranked) if settings.most is None else heapq.nsmallest(settings.most, ranked)
-    prompts = [prompt for _, prompt in least]
-    for prompt in prompts:
-        counts[prompt.source].used += 1
-    return prompts, counts
+            yield name, messages
 
 
 def _iterate_prompts(source: ResolvedSource, counts: PromptCounts, folder: Path) -> Iterator[Messages]:

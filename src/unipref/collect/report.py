@@ -1,5 +1,6 @@
 """What a collection shows: counts, tests of the judges, costs and warnings."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,6 +90,7 @@ def _describe_judge(
         "pairs": result.asked,
         "votes": {name: votes[name] for name in ("first", "second", "tie", "none")},
         "why_no_vote": dict(sorted(whys.items())),
+        "mean_score": _average_scores(result, pairs),
         "gold": None if result.gold is None else _as_dict(result.gold),
         "untested": result.untested,
         "own_answers": {name: _as_dict(agreement) for name, agreement in own.items()},
@@ -101,6 +103,16 @@ def _describe_judge(
 
 def _as_dict(agreement: Agreement) -> dict[str, Any]:
     return {**msgspec.to_builtins(agreement), "text": agreement.description}
+
+
+def _average_scores(result: JudgeResult, pairs: Sequence[OwnPair]) -> float | None:
+    """Returns the mean score of the answers in judged pairs, each text of a prompt once; None without scores."""
+    scores = {}
+    for pair in pairs:
+        for opinion in result.opinions.get(pair.to_judge.key, []):
+            if opinion.scores is not None and all(map(math.isfinite, opinion.scores)):
+                scores[pair.place, pair.first.text], scores[pair.place, pair.second.text] = opinion.scores
+    return sum(scores.values()) / len(scores) if scores else None
 
 
 def _measure_place(result: JudgeResult) -> dict[str, Any] | None:
@@ -206,13 +218,18 @@ def format_report(report: Mapping[str, Any]) -> str:
     lines += [f"- {count} prompts are not answered: {why}" for why, count in answers["unanswered"].items()]
     lines += ["", f"{answers['pairs']} pairs, {answers['unended_pairs']} of them with an answer that was cut off."]
     lines += ["", "## Judges", ""]
-    lines += ["| judge | pairs | first | second | tie | no vote | agreement with gold pairs | on own answers |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
+    lines += [
+        "| judge | pairs | first | second | tie | no vote | mean score | agreement with gold pairs | on own answers |"
+    ]
+    lines += ["|---|---|---|---|---|---|---|---|---|"]
     for judge in report["judges"]:
         votes = [judge["votes"][key] for key in ("first", "second", "tie", "none")]
+        score = "" if judge["mean_score"] is None else f"{judge['mean_score']:.4g}"
         gold = judge["gold"]["text"] if judge["gold"] else judge["untested"] or ""
         own = "; ".join(f"with {name}: {one['text']}" for name, one in judge["own_answers"].items())
-        lines.append(f"| {judge['judge']} | {judge['pairs']} | {' | '.join(map(str, votes))} | {gold} | {own} |")
+        lines.append(
+            f"| {judge['judge']} | {judge['pairs']} | {' | '.join(map(str, votes))} | {score} | {gold} | {own} |"
+        )
     lines += ["", "Agreement is the share of pairs with the same better answer; a tie counts half, chance is .5. The "]
     lines[-1] += "interval (95 %) is over prompts."
     lines += [""] + [line for judge in report["judges"] for line in _format_place_and_cost(judge)]

@@ -9,7 +9,6 @@ import msgspec
 
 from unipref.collect import scoring
 from unipref.collect.answers import AnsweredPrompt, generate_answers
-from unipref.collect.constraints import iterate_rules
 from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES, name_model, write_answers, write_feedback
 from unipref.collect.gold_pairs import read_gold
 from unipref.collect.judging import JudgeResult, run_judge
@@ -18,7 +17,8 @@ from unipref.collect.pairs import AnswerCounts, OwnPair, make_pairs
 from unipref.collect.prompts import Prompt, PromptCounts, constrain, read_prompts
 from unipref.collect.report import build_report, format_report
 from unipref.core import hashing, json_files, yaml_files
-from unipref.core.contracts import JudgeJob, JudgeStopped
+from unipref.core.answer_checks.constraints import iterate_rules
+from unipref.core.contracts import Judge, JudgeJob, JudgeStopped
 from unipref.core.errors import UserError
 from unipref.core.folder_lock import use_alone
 from unipref.core.hub import pin_in, save_pins
@@ -78,15 +78,48 @@ def _collect(
     work = folder / WORK
     work.mkdir(exist_ok=True)
     listener.stage("prompts", cached=False)
-    prompts, prompt_counts = _prepare_prompts(loaded, folder, work)
+    prompts, prompt_counts = _read_prompts(loaded, work)
     listener.note(f"{len(prompts)} prompts of {len(loaded.sources)} sources")
     if until == "prompts":
+        write_rules(loaded, prompts, folder)
         return {}
+    return collect_on(prompts, prompt_counts, loaded, folder, until, jobs, listener)
+
+
+def collect_on(
+    prompts: Sequence[Prompt],
+    prompt_counts: Mapping[str, PromptCounts],
+    loaded: ResolvedCollection,
+    folder: Path,
+    until: Until,
+    jobs: int,
+    listener: ProgressListener,
+) -> dict[str, Any]:
+    """Collects feedback on answers to prompts that are read already; the folder is locked by the caller.
+
+    Args:
+        prompts: without constraints.
+        prompt_counts: source -> what became of its rows, for the report.
+        loaded: the settings; `sources` are not read.
+        folder: of the collection.
+        until: as in `collect`, but not 'prompts'.
+        jobs: as in `collect`.
+        listener: as in `collect`.
+
+    Returns:
+        As `collect`.
+
+    Raises:
+        UserError: as `collect`.
+    """
+    work = folder / WORK
+    work.mkdir(exist_ok=True)
+    prompts = write_rules(loaded, prompts, folder)
     policy = _describe_policy(loaded)
     policy_key = hashing.json_hash(policy)
     _set_aside(folder, policy_key, name_model(loaded.settings.model), listener)
-    job = _make_job(loaded, folder, listener)
-    _check_judges(loaded, job)
+    job = make_job(loaded, folder, listener)
+    check_judges(loaded.settings.judges, job)
     listener.stage("answers", cached=False)
     answered = _answer(loaded, prompts, policy, work, jobs, listener)
     write_answers(folder / ANSWERS, prompts, answered)
@@ -107,10 +140,7 @@ def _collect(
     return report
 
 
-def _prepare_prompts(
-    loaded: ResolvedCollection, folder: Path, work: Path
-) -> tuple[list[Prompt], dict[str, PromptCounts]]:
-    """Reads the prompts, adds constraints and writes their rules."""
+def _read_prompts(loaded: ResolvedCollection, work: Path) -> tuple[list[Prompt], dict[str, PromptCounts]]:
     prompts, counts = read_prompts(loaded.sources, loaded.settings.prompts, work)
     if not prompts:
         reasons = {reason for one in counts.values() for reason in one.reasons}
@@ -118,13 +148,20 @@ def _prepare_prompts(
         raise UserError(
             f"the sources have no prompts.{why}", where="sources", mend="unipref inspect FILE shows the rows."
         )
-    prompts = constrain(prompts, loaded.settings.constraints)
-    rules = [msgspec.json.encode(rule) for rule in iterate_rules([(one.messages, one.constraints) for one in prompts])]
+    return prompts, counts
+
+
+def write_rules(loaded: ResolvedCollection, prompts: Sequence[Prompt], folder: Path) -> list[Prompt]:
+    """Returns the prompts with constraints, and writes their rules into the folder."""
+    constrained = constrain(prompts, loaded.settings.constraints)
+    rules = [
+        msgspec.json.encode(rule) for rule in iterate_rules([(one.messages, one.constraints) for one in constrained])
+    ]
     if rules:
         json_files.write_text(folder / RULES, b"".join(rule + b"\n" for rule in rules).decode("utf-8"))
     else:
         (folder / RULES).unlink(missing_ok=True)  # of earlier settings
-    return prompts, counts
+    return constrained
 
 
 def _describe_policy(loaded: ResolvedCollection) -> dict[str, Any]:
@@ -205,18 +242,19 @@ def _check_pairs(counts: AnswerCounts, loaded: ResolvedCollection) -> None:
         )
 
 
-def _make_job(loaded: ResolvedCollection, folder: Path, listener: ProgressListener) -> JudgeJob:
+def make_job(loaded: ResolvedCollection, folder: Path, listener: ProgressListener) -> JudgeJob:
+    """Makes what the judges get; the folder has the rules of the prompts."""
     rules = folder / RULES if loaded.settings.constraints is not None and (folder / RULES).is_file() else None
     return JudgeJob(loaded.data_root, folder, rules, note=listener.note)
 
 
-def _check_judges(loaded: ResolvedCollection, job: JudgeJob) -> None:
+def check_judges(judges: Sequence[Judge], job: JudgeJob) -> None:
     """Checks what the judges need, before the policy answers.
 
     Raises:
         UserError: something is missing.
     """
-    for judge in loaded.settings.judges:
+    for judge in judges:
         try:
             judge.check(job)
         except JudgeStopped as stop:

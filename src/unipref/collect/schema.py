@@ -1,52 +1,22 @@
 """The settings of a file for `unipref collect`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from unipref.collect.constraints import ConstraintSettings
-from unipref.core.choice_setting import one_choice
-from unipref.core.contracts import Judge, Settings
 from unipref.sources import Limits
+from unipref.study.collecting import Comparing, Prompts, Sampling
 from unipref.study.source import Source
 
 
-class Prompts(Settings):
-    """Which prompts of the sources are used."""
-
-    most: int | None = Field(default=None, ge=1)
-    """Most prompts, drawn at random from all sources together; default: all."""
-    seed: int = 0
-    """Seed of the draw. A prompt's place in it depends on this and on the prompt alone."""
-
-
-class Answers(Settings):
+class Answers(Sampling):
     """How the policy answers."""
 
-    k: int = Field(default=4, ge=2)
-    """Answers to each prompt."""
-    temperature: float = Field(default=0.8, gt=0)
-    """Temperature of the sampling."""
-    max_new_tokens: int = Field(default=256, ge=1)
-    """Longest answer, in tokens; a longer one is cut off there, and marked as such."""
     seed: int = 0
     """Seed of the sampling. Each answer has its own, which depends on this, the prompt and the answer's number."""
-    precision: Literal["float32", "bfloat16", "float16"] | None = None
-    """Type of the policy's weights; default: as they are saved."""
 
 
-class Gold(Settings):
-    """Pairs with known better answers, on which fallible judges are tested before they judge."""
-
-    sources: list[Source] = []
-    """Sources with pairs that people judged."""
-    most: int = Field(default=200, ge=30)
-    """Most pairs that a judge is asked about."""
-    keep_weak: bool = False
-    """Whether to use a judge whose agreement with them is not clearly above chance. By default it judges nothing."""
-
-
-class Collection(Settings):
+class Collection(Comparing):
     """A file for `unipref collect`."""
 
     name: str = "collection"
@@ -61,35 +31,13 @@ class Collection(Settings):
     """Where the prompts come from; answers and judgements of these sources are not used."""
     prompts: Prompts = Prompts()
     """Which prompts are used."""
-    constraints: ConstraintSettings | None = None
-    """Instructions about the form of the answer to add to the prompts, in unipref's own words; null: none."""
     answers: Answers = Answers()
     """How the policy answers."""
-    pairs: Literal["all", "adjacent"] = "all"
-    """Which answers to a prompt are compared. all: each with each other one. adjacent: each with the next one, k - 1
-    pairs, for judges that cost money."""
-    judges: Annotated[list[Annotated[Judge, one_choice("judge", "judges")]], Field(min_length=1)]
-    """Who compares the answers."""
-    gold: Gold = Gold()
-    """On what the judges are tested."""
-    objective: str = "instruction"
-    """What the judges compare, as `objective` of a source."""
     limits: Limits = Limits()
     """How much of a file is held in memory or unpacked."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_gold(cls, value: Any) -> Any:
-        """Takes a list for the sources of the gold pairs."""
-        if isinstance(value, dict) and isinstance(value.get("gold"), list):
-            return {**value, "gold": {"sources": value["gold"]}}
-        return value
-
     @model_validator(mode="after")
-    def _has_unique_names(self) -> "Collection":
-        names = [judge.annotator() for judge in self.judges]
-        if repeated := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two judges are called {', '.join(sorted(repeated))}; give one of them a 'label'")
+    def _has_unique_sources(self) -> "Collection":
         sources = [source.name for source in [*self.sources, *self.gold.sources]]
         if repeated := {name for name in sources if sources.count(name) > 1}:
             raise ValueError(f"two sources are called {', '.join(sorted(repeated))}; names must be unique")

@@ -244,7 +244,7 @@ def _read_record(path: Path) -> StageRecord | None:
 def stage_kind(name: str) -> str:
     """Returns the kind of a stage, such as one training step of any variant and seed. A kind has similar costs."""
     parts = name.split("/")
-    return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated") else parts[0].split("-")[0]
+    return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated", "collected") else parts[0].split("-")[0]
 
 
 def checkpoint_dir(folder: Path, key: str) -> Path:

@@ -1,7 +1,7 @@
 """The stages that make training data: unify, clean and select."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,14 @@ from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.select import choose
 from unipref.study.schema import Study
-from unipref.unify import describe_judging, refuse_contradictions, refuse_missing_columns, rejection_warnings, unify
+from unipref.unify import (
+    ResolvedSource,
+    describe_judging,
+    refuse_contradictions,
+    refuse_missing_columns,
+    rejection_warnings,
+    unify,
+)
 
 
 class DataStages:
@@ -32,25 +39,10 @@ class DataStages:
     def run_unify(self, variant: str, study: Study) -> Stage:
         """Converts the sources to preferences."""
         context, resolved = self.context, self.context.resolved.sources[variant]
-        parts = [part for source in resolved for part in source.parts]
-        file_hashes = sources.hash_files(parts)
+        file_hashes = sources.hash_files([part for source in resolved for part in source.parts])
         inputs = stage_inputs.unify_inputs(study, resolved, file_hashes)
-
-        def work(out: Path) -> dict[str, Any]:
-            sources.check_parts(parts)
-            size = sum(part.size for part in parts)
-            engine_name, address = study.engine_settings()
-            with (
-                sources.joined(parts, out) as read,
-                make_engine(engine_name, study.workers, size, context.listener.progress, address=address) as engine,
-            ):
-                progress = context.listener.progress
-                result = unify(resolved, study.unify, out, engine=engine, read=read, on_progress=progress)
-            sources.check_unchanged(file_hashes)
-            return result
-
         name = context.shared_folder("unified", variant)
-        stage = context.cache.stage(name, inputs, work)
+        stage = self.unify_sources(name, inputs, study, resolved, file_hashes)
         if stage.pending:
             return stage
         if stage.folder == context.cache.folder / name:
@@ -65,43 +57,87 @@ class DataStages:
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
         return stage
 
+    def unify_sources(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        study: Study,
+        resolved: Sequence[ResolvedSource],
+        file_hashes: Mapping[str, str],
+    ) -> Stage:
+        """Converts some sources to preferences.
+
+        Args:
+            name: of the stage.
+            inputs: of the stage.
+            study: says how.
+            resolved: the sources.
+            file_hashes: file -> hash, of the files of the sources.
+        """
+        context = self.context
+        parts = [part for source in resolved for part in source.parts]
+
+        def work(out: Path) -> dict[str, Any]:
+            sources.check_parts(parts)
+            size = sum(part.size for part in parts)
+            engine_name, address = study.engine_settings()
+            with (
+                sources.joined(parts, out) as read,
+                make_engine(engine_name, study.workers, size, context.listener.progress, address=address) as engine,
+            ):
+                progress = context.listener.progress
+                result = unify(list(resolved), study.unify, out, engine=engine, read=read, on_progress=progress)
+            sources.check_unchanged(file_hashes)
+            return result
+
+        return context.cache.stage(name, inputs, work)
+
     def run_clean(self, variant: str, study: Study, unified: Stage) -> Stage:
         """Splits and cleans the preferences: train, dev and test."""
+        name = self.context.shared_folder("clean", variant)
+        stage = self.clean_preferences(name, study, unified)
+        if stage.pending:
+            return stage
+        if stage.folder == self.context.cache.folder / name:
+            self._note(stage.result["notes"])
+        return self.context.manifest.record_clean(variant, stage)
+
+    def clean_preferences(self, name: str, study: Study, unified: Stage) -> Stage:
+        """Splits and cleans the preferences of a stage of unify, in the stage `name`."""
         context = self.context
         benchmarks, fetched = (
             (self.find_benchmark_data(), self.find_fetched_benchmarks()) if study.clean.benchmarks else ({}, [])
         )
         preferences = unified.folder / "preferences.parquet"
-        name = context.shared_folder("clean", variant)
-        stage = context.cache.stage(
+        return context.cache.stage(
             name,
             stage_inputs.clean_inputs(context.hashes, study, unified, benchmarks, fetched),
             lambda out: clean(
                 preferences, study.split, study.clean, out, benchmarks, fetched, context.cache.folder / "cache"
             ),
         )
-        if stage.pending:
-            return stage
-        if stage.folder == context.cache.folder / name:
-            self._note(stage.result["notes"])
-        return context.manifest.record_clean(variant, stage)
 
     def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
         """Selects the preferences of the train part to train on."""
-        context = self.context
-        candidates, dev = cleaned.folder / "train.parquet", cleaned.folder / "dev.parquet"
-        cache = context.cache.folder / "cache"
-        resolved = context.resolved.sources[variant]
-        axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
-        stage = context.cache.stage(
-            f"selected/{variant}/{seed}",
-            stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, seed),
-            lambda out: choose(study.select, candidates, out, seed, cache, study.model, axes, dev),
-        )
+        resolved, dev = self.context.resolved.sources[variant], cleaned.folder / "dev.parquet"
+        stage = self.select_preferences(f"selected/{variant}/{seed}", study, resolved, cleaned, dev, seed)
         if stage.pending:
             return stage
         self._note([*stage.result["notes"], *stage.result["account"]["warnings"]])
-        return context.manifest.record_select(variant, seed, stage)
+        return self.context.manifest.record_select(variant, seed, stage)
+
+    def select_preferences(
+        self, name: str, study: Study, resolved: Sequence[ResolvedSource], cleaned: Stage, dev: Path, seed: int
+    ) -> Stage:
+        """Selects preferences of some sources from the train part of a stage of clean, in the stage `name`."""
+        context, cache = self.context, self.context.cache.folder / "cache"
+        candidates = cleaned.folder / "train.parquet"
+        axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
+        return context.cache.stage(
+            name,
+            stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, seed),
+            lambda out: choose(study.select, candidates, out, seed, cache, study.model, axes, dev),
+        )
 
     def find_benchmark_data(self) -> dict[str, Path]:
         """Returns benchmark -> its data, for the benchmarks of all variants that have a data folder.

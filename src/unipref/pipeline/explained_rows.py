@@ -1,6 +1,6 @@
 """Adds the raw rows to an explanation of a preference or of a row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,11 @@ from unipref.analysis import explain as explanation
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
 from unipref.core.hub import pin_in
-from unipref.core.run_folder import STUDY
+from unipref.core.run_folder import STUDY, RunFolder
 from unipref.pipeline.examples import show_row
 from unipref.pipeline.raw_rows import read_rows
-from unipref.sources import Part
+from unipref.pipeline.round_stages import resolve_feedback
+from unipref.sources import Limits, Part
 from unipref.study.load import ResolvedStudy, load
 
 MOST_RAW_ROWS = 100
@@ -28,12 +29,21 @@ def explain_with_rows(folder: Path, query: str) -> dict[str, Any]:
         origins, source = [facts["origin"]], facts["source"]
     else:
         origins, source = facts["preference"]["origin"][:MOST_RAW_ROWS], facts["preference"]["source"]
-    parts = _find_parts(folder, source)
+    parts = _find_round_parts(folder, origins) or _find_parts(folder, source)
     if isinstance(parts, str):
         return {**facts, "raw": [{"origin": origin, "text": "", "note": parts} for origin in origins]}
     rows = read_rows(parts, origins)
     tables = list(dict.fromkeys(table.name for part in parts for table in part.tables))
     return {**facts, "raw": [show_row(origin, rows[origin], tables) for origin in origins]}
+
+
+def _find_round_parts(folder: Path, origins: Sequence[str]) -> list[Part]:
+    """Returns the file of the feedback of the round from which rows come; empty for rows of the study's sources."""
+    for _, _, step, one in RunFolder(folder).manifest.each_round():
+        place = one.folders.get("feedback", "")
+        if origins and origins[0].startswith(f"{place}/"):
+            return list(resolve_feedback(folder, place, step, Limits()).parts)
+    return []
 
 
 def _find_parts(folder: Path, source: str) -> list[Part] | str:

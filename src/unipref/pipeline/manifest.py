@@ -27,6 +27,7 @@ from unipref.core.run_folder import (
     Manifest,
     PlannedStep,
     Preflight,
+    RoundInfo,
     RunFolder,
     ScoreRow,
     Selected,
@@ -57,7 +58,7 @@ VARIANT_FIELDS = (
     "verdicts",
 )
 """Settings in which variants may differ while their selections stay comparable."""
-CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "model_quantization", "examples")
+CARRIED_OVER = ("preflight", "selected", "rounds", "train", "steps", "model_hash", "model_quantization", "examples")
 """Fields about scored models that a run takes over from earlier runs, if it did not get that far itself."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
 
@@ -116,6 +117,15 @@ class ManifestWriter:
     def record_check(self, variant: str, seed: int, stage: Stage) -> None:
         """Records the result of the checks before training."""
         _put(self._record.preflight, variant, seed, msgspec.convert(stage.result, Preflight))
+
+    def record_round(
+        self, variant: str, seed: int, step: str, about: Mapping[str, Any], stages: Mapping[str, Stage]
+    ) -> None:
+        """Records a round; `stages` has the stages that made its feedback and its training data."""
+        folders = {name: self._relative_folder(stage) for name, stage in stages.items()}
+        steps = self._record.rounds.get(variant, {}).get(str(seed), {})
+        record = msgspec.convert({**about, "folders": folders}, RoundInfo)
+        _put(self._record.rounds, variant, seed, {**steps, step: record})
 
     def record_train(self, variant: str, seed: int, step: str, stage: Stage, about: dict[str, Any]) -> None:
         """Records the result of a training step; `about` has its trainer, its settings and where it started."""
@@ -241,7 +251,7 @@ def _describe_variant(study: Study) -> VariantInfo:
                 trainer.learns_from,
                 trainer.writes_answers,
             )
-            for trainer, name in list_steps(study)
+            for trainer, name, *_ in list_steps(study)
         ],
         judged={
             label: HeadlineInfo(*benchmark.headline_metric)

@@ -1,8 +1,9 @@
 """Trains and evaluates in parallel: a scheduler in this process, and N processes that run one job at a time.
 
-A job is one training step of one variant and seed, with the evaluation of its model. A stage's key is computed from the
-keys of its inputs, so the scheduler knows all unfinished stages and their dependencies before any job starts. A stage
-that variants share belongs to one job only, and dependent jobs wait for it. So two processes never write one stage.
+A job is one training step of one variant and seed, with the feedback of its round and the evaluation of its model. A
+stage's key is computed from the keys of its inputs, so the scheduler knows all unfinished stages and their dependencies
+before any job starts. A stage that variants share belongs to one job only, and dependent jobs wait for it. So two
+processes never write one stage.
 """
 
 import concurrent.futures
@@ -18,17 +19,17 @@ from typing import NamedTuple
 
 from unipref.core import terminal
 from unipref.core.errors import ResourceError, report_missing_resources
+from unipref.core.leaves import iterate_leaves
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.core.stage_cache import PendingStage, Stage
 from unipref.core.workers.pool import Pool
 from unipref.pipeline.run import STAGES, Run
-from unipref.pipeline.stage_inputs import UPSTREAM_KEYS
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins
 
-SCHEDULED_STAGES = ("train", "evaluated")
+SCHEDULED_STAGES = ("collected", "train", "evaluated")
 """Kinds of stages that jobs run; the other stages run after them, in this process."""
 
 
@@ -123,7 +124,8 @@ def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
         variant, seed, step = place[:3]
         job = Job(variant, int(seed), step)
         owner[key] = job
-        keys = [*(inputs.get(upstream) for upstream in UPSTREAM_KEYS), *inputs.get("dependencies", {}).values()]
+        # The content of a pending stage is its key with a word before it.
+        keys = [str(leaf).removeprefix("of ") for _, leaf in iterate_leaves(inputs)]
         before.setdefault(job, set()).update({owner[key] for key in keys if key in owner} - {job})
     return before
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unipref.core.contracts import Trainer
+from unipref.core.records import MAIN
 from unipref.core.stage_cache import Stage
 from unipref.study.schema import Study
 
@@ -44,6 +45,11 @@ class TrainingStep(NamedTuple):
     dependencies: Mapping[str, TrainedModel]
     selected: Stage
     cleaned: Stage
+
+
+def find_place(variant: str) -> str:
+    """Returns the place of a variant's training steps in the study file, for errors."""
+    return "train" if variant == MAIN else f"variants.{variant}.train"
 
 
 def find_held_out_files(cleaned: Stage, study: Study) -> dict[str, Path]:

@@ -21,9 +21,10 @@ from unipref.evaluate.in_training import DevBenchmark
 from unipref.models import loading
 from unipref.models.weight_merging import SPARSE_METHODS, Recipe
 from unipref.pipeline.launcher import Launch
-from unipref.pipeline.stage_data import TrainingStep
+from unipref.pipeline.stage_data import TrainedModel, TrainingStep
 from unipref.study.overrides import expand_variables
 from unipref.study.schema import Evaluation, Study
+from unipref.study.steps import Round
 from unipref.train import describe_machine
 from unipref.unify import ResolvedSource
 
@@ -32,6 +33,7 @@ CODE = {
     "unified": ("unipref.unify", "unipref.sources", "unipref.core.workers"),
     "clean": ("unipref.clean", "unipref.sources"),
     "selected": ("unipref.select",),
+    "collected": ("unipref.collect.run", "unipref.pipeline.round_prompts"),
     "checked": ("unipref.train",),
     "train": ("unipref.train",),
     "measured in training": ("unipref.evaluate.in_training",),
@@ -42,8 +44,6 @@ CODE = {
 }
 """Stage -> the entry modules of its code. `hash_code` adds those of the formats, trainers, ... that it uses."""
 TRAINING_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")
-UPSTREAM_KEYS = ("start", "reward", "model", "base")
-"""Inputs that are keys of training and evaluation stages; so are the values of `dependencies`."""
 
 
 class InputHashes:
@@ -150,6 +150,46 @@ def select_inputs(
         "seed": seed if study.select.is_seeded else None,
         "embedder": hashes.model_key(embedder) if embedder else None,
         "code": hash_code("selected", study.select),
+    }
+
+
+def collect_inputs(
+    hashes: InputHashes,
+    round_: Round,
+    policy: TrainedModel,
+    judging: Mapping[str, TrainedModel],
+    cleaned: Stage,
+    benchmarks: Mapping[str, Path],
+    files: Mapping[str, str],
+    seed: int,
+) -> dict[str, Any]:
+    """Returns the inputs of the feedback of a round.
+
+    Args:
+        hashes: the hashes of the run.
+        round_: the round.
+        policy: the model that answers.
+        judging: name in the settings of a judge -> the model.
+        cleaned: the study's cleaned data, of which the prompts come or which they must not repeat.
+        benchmarks: name -> data of the benchmarks whose prompts are left out.
+        files: what the settings name -> hash of the files.
+        seed: of the run.
+    """
+    rounds = round_.settings
+    # How many rounds there are decides which prompts each gets, unless the settings say how many prompts.
+    shares = [] if rounds.prompts.most else [rounds.n]
+    return {
+        "model": policy.key,
+        "dependencies": {name: model.key for name, model in judging.items()},
+        "settings": rounds.model_dump(mode="json", exclude={"n", "judges", "select", "jobs"}),
+        "judges": [registry.cache_identity(judge) for judge in rounds.judges],
+        "round": [round_.number, *shares],
+        "prompts": cleaned.content,
+        "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
+        "files": dict(files),
+        "seed": seed,
+        "code": hash_code("collected", *rounds.judges),
+        "versions": hashing.find_versions("torch", "transformers", "lm_eval"),
     }
 
 

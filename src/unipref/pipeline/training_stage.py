@@ -11,7 +11,7 @@ from unipref.core import json_files
 from unipref.core.contracts import ModelDependency, Trainer, TrainJob
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
-from unipref.core.records import BASE, MAIN
+from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.work_progress import report_work
 from unipref.evaluate import in_training
@@ -19,7 +19,8 @@ from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.launcher import train_launched
 from unipref.pipeline.manifest import ManifestWriter
-from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, find_held_out_files
+from unipref.pipeline.round_stages import RoundStages
+from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, find_held_out_files, find_place
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins, list_steps
 from unipref.train import Meter, PreflightRequest, check_disk, preflight, train
@@ -38,7 +39,7 @@ def describe_step(trainer: Trainer, origin: str) -> dict[str, Any]:
         "model_kind": trainer.model_kind,
         "from": origin,
         "adapter": trainer.saves_adapter,
-        "settings": {name: value for name, value in settings.items() if name not in ("name", "from")},
+        "settings": {name: value for name, value in settings.items() if name not in ("name", "from", "rounds")},
     }
 
 
@@ -51,6 +52,7 @@ class TrainingStage:
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
+        self.rounds = RoundStages(context)
 
     def run_checks(self, data: Mapping[str, VariantData]) -> None:
         """Checks all steps of every variant and seed, and the disk for those to be trained, before any training."""
@@ -96,13 +98,15 @@ class TrainingStage:
 
     def _run_preflight(self, variant: str, seed: int, study: Study, selected: Stage, cleaned: Stage) -> Stage:
         assert study.model is not None
-        launch = self.context.launch
+        launch, steps = self.context.launch, list_steps(study)
         request = PreflightRequest(
             model=study.model,
-            steps=dict(zip(study.step_names(), study.train, strict=True)),
+            steps={step.name: step.trainer for step in steps},
+            places={step.name: step.place for step in steps},
+            rounds=frozenset(step.name for step in steps if step.round is not None),
             preferences=selected.folder / "train.parquet",
             held_out=cleaned.folder / "dev.parquet",
-            where="train" if variant == MAIN else f"variants.{variant}.train",
+            where=find_place(variant),
             processes=launch.processes if launch else 1,
             is_sharded=launch.is_sharded if launch else False,
             data_root=self.context.resolved.data_root,
@@ -110,6 +114,7 @@ class TrainingStage:
 
         def work(out: Path) -> dict[str, Any]:
             findings = preflight(request)
+            findings["notes"] += self.rounds.check(variant, study, seed, cleaned)
             json_files.write_json(out / "preflight.json", findings)
             return findings
 
@@ -130,9 +135,12 @@ class TrainingStage:
     ) -> dict[str, TrainedModel]:
         """Runs the training steps in order, or those in `only`, which must include all steps that they need."""
         models = {BASE: self.context.base_model(study)}
-        for (trainer, name), origin in zip(list_steps(study), find_origins(study).values(), strict=True):
+        for planned, origin in zip(list_steps(study), find_origins(study).values(), strict=True):
+            trainer, name, rows = planned.trainer, planned.name, selected
             if only is not None and name not in only:
                 continue
+            if planned.round is not None:
+                rows = self.rounds.run_round(variant, seed, study, planned, origin.start, models, cleaned)
             dependencies = trainer.model_dependencies()
             step = TrainingStep(
                 place=f"train/{variant}/{seed}/{name}",
@@ -141,7 +149,7 @@ class TrainingStage:
                 start=models[origin.start],
                 reward_model=models[origin.reward_model] if origin.reward_model else None,
                 dependencies={d.name: models.get(d.name) or self._make_outside_model(d) for d in dependencies},
-                selected=selected,
+                selected=rows,
                 cleaned=cleaned,
             )
             stage = self._run_step(step, study)

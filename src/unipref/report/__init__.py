@@ -64,6 +64,7 @@ ORDER = (
     "Split and clean",
     "Selection",
     "Checks before training",
+    "Rounds",
     "Training",
     "All scores",
     "Time and memory",
@@ -74,7 +75,18 @@ OPEN = {TITLE, "Results", "Examples"}
 """Sections that are not folded, and so are those that could not be made in full."""
 TEXT, PAGE = "report.md", "report.html"
 """The files of the report in a run folder."""
-PAGE_ONLY_COLUMNS = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
+PAGE_ONLY_COLUMNS = (
+    "objective",
+    "licence",
+    "projected",
+    "95 %",
+    "limit",
+    "batch",
+    "parameters",
+    "trained",
+    "free, GB",
+    "asked",
+)
 """Columns that do not fit a terminal and are shown on the page only."""
 MOST_MODELS = 12
 """With more models, the terminal shows only the table of the verdict."""

@@ -78,6 +78,7 @@ class Card:
         self.base = Path(base).name if Path(base).is_absolute() else base
         self.base_on_hub: str | None = self.base
         self.trained = manifest.trained(variant, seed)
+        self.rounds = manifest.rounds.get(variant, {}).get(seed, {})
         self.steps = manifest.steps.get(variant, {})
         self.recipe = self.steps.get(step) or StepRecipe()
         self.sources = manifest.sources_of(variant)
@@ -161,7 +162,8 @@ class Card:
         )
         trained = self.trained[self.step]
         left_out = sum(trained.left_out.values())
-        text = f"This step used {format_count(trained.used)} of the selected preferences and left out {left_out:,}."
+        of_what = "its round's own preferences" if self.step in self.rounds else "the selected preferences"
+        text = f"This step used {format_count(trained.used)} of {of_what} and left out {left_out:,}."
         turns = trained.later_user_turns
         if masked := turns.get("masked"):
             text += f" {masked:,} go on after the first answer: every later user turn was masked, and not learned."
@@ -170,7 +172,16 @@ class Card:
         counts, of_what = count_training(self.manifest, self.variant, self.seed)
         restrictions = [f"- {escape(line)}" for line in describe_licences(self.sources, counts, of_what)]
         licences = ["", "**Licences that restrict the use of the data**", "", *restrictions, "", MEANING]
-        return [*table, "", text, *(licences if restrictions else [])]
+        rounds = [line for step in self._chain() if step in self.rounds for line in ("", self._describe_round(step))]
+        return [*table, *rounds, "", text, *(licences if restrictions else [])]
+
+    def _describe_round(self, step: str) -> str:
+        one = self.rounds[step]
+        judges = ", ".join(escape(judge.judge) for judge in one.judges)
+        return (
+            f"`{step}` is round {one.number} of {one.of}: `{one.policy}` gave {one.answers:,} answers to "
+            f"{one.prompts:,} prompts, {judges} compared them, and {one.kept:,} preferences were made of that."
+        )
 
     def _recipe(self) -> list[str]:
         lines = []

@@ -8,7 +8,7 @@ TEXT_COLUMNS = {"source", "shape", "objective", "licence", "level", "reason", "p
 TEXT_COLUMNS |= {"stage", "folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark"}
 TEXT_COLUMNS |= {"preference", "twin", "input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
 TEXT_COLUMNS |= {"kind", "personal data", "says", "meaning", "annotator", "inverted", "remark", "what", "scale"}
-TEXT_COLUMNS |= {"confidence", "of what"}
+TEXT_COLUMNS |= {"confidence", "of what", "asked", "judges", "answers", "decided", "preferences made"}
 """Columns that hold text; the others hold numbers."""
 MOST_SUBJECTS = 6
 """At most this many subjects are named per sentence."""

@@ -4,14 +4,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from unipref.core.contracts import ModelDependency, Trainer
+from unipref.core.contracts import Judge, ModelDependency, Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE
 from unipref.evaluate import check_packages, data_path, dev_path
 from unipref.models import loading
 from unipref.study.overrides import expand_path
 from unipref.study.schema import Study
-from unipref.study.source import NAME
+from unipref.study.source import NAME, resolve_source
+from unipref.study.steps import Round, list_steps
 
 
 def check_variant(study: Study, where: str, root: Path) -> None:
@@ -25,7 +26,7 @@ def check_variant(study: Study, where: str, root: Path) -> None:
     Raises:
         UserError: one of them is missing, or does not fit.
     """
-    _check_steps(study, f"{where}train")
+    _check_steps(study, f"{where}train", root)
     _check_files(study, root, f"{where}train")
     _check_benchmarks(study, root)
     study.clean.check(f"{where}clean")
@@ -33,11 +34,11 @@ def check_variant(study: Study, where: str, root: Path) -> None:
     study.select.models(study.model)
 
 
-def _check_steps(study: Study, where: str) -> None:
+def _check_steps(study: Study, where: str, root: Path) -> None:
     """Checks that step names are unique and each step refers to earlier ones only."""
     policies, rewards = [BASE], dict[str, Trainer]()
-    for place, step in enumerate(study.train):
-        here, name = f"{where}.{place}", step.step or step.name()
+    for step, name, place, round_ in list_steps(study, where):
+        here = f"{where}.{place}"
         if not re.fullmatch(NAME, name):
             mend = "Use letters, digits and _ . + -: unipref names a folder after the step."
             raise UserError(f"'{name}' is not a valid step name.", where=f"{here}.name", mend=mend)
@@ -52,6 +53,7 @@ def _check_steps(study: Study, where: str) -> None:
                 mend=near_name(step.start, policies),
             )
         _check_models(step, policies, rewards, here)
+        _check_round(round_, study, root, policies, list(rewards), f"{here}.rounds")
         if step.model_kind == "reward":
             rewards[name] = step
         else:
@@ -92,6 +94,38 @@ def _check_axes(model: ModelDependency, outputs: Sequence[str] | None, where: st
             what = f"the reward model of '{model.name}' has no axis '{axis}'."
             mend = near_name(axis, outputs) if outputs else "It has one output: leave 'axes' out, or use 'reward_axes'."
             raise UserError(what, where=f"{where}.{model.place.removesuffix('.model')}.axes", mend=mend)
+
+
+def _check_round(
+    round_: Round | None, study: Study, root: Path, policies: list[str], rewards: list[str], where: str
+) -> None:
+    """Checks that the sources, models and files exist which a round needs; all rounds of a step need the same."""
+    if round_ is None or round_.number > 1:
+        return
+    rounds, names = round_.settings, [source.name for source in study.sources]
+    for name in rounds.prompts.only:
+        if name not in names:
+            mend = near_name(name, names)
+            raise UserError(f"the study has no source '{name}'.", where=f"{where}.prompts.only", mend=mend)
+    for place, sources in (("prompts", rounds.prompts.sources), ("gold", rounds.gold.sources)):
+        for number, source in enumerate(sources):
+            try:
+                resolve_source(source, number, root, study.limits)
+            except UserError as error:
+                raise UserError(error.what, where=f"{where}.{place}.{error.where}", mend=error.mend) from None
+    for judge in rounds.judges:
+        _check_judge(judge, root, policies, rewards, f"{where}.judges")
+
+
+def _check_judge(judge: Judge, root: Path, policies: list[str], rewards: list[str], where: str) -> None:
+    """Checks that the models and files exist with which a judge judges in rounds."""
+    for model in judge.model_dependencies():
+        if not (root / Path(model.name).expanduser()).exists():
+            _check_dependency(model, policies, rewards, f"{where}.{judge.annotator()}")
+    for setting, name in judge.files().items():
+        if not (root / name).is_file():
+            what = f"the file {root / name} does not exist."
+            raise UserError(what, where=f"{where}.{judge.annotator()}.{setting}", mend="Paths start at data_root.")
 
 
 def _check_dependency(model: ModelDependency, policies: list[str], rewards: list[str], where: str) -> None:

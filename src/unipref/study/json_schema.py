@@ -17,6 +17,7 @@ from unipref.core import registry
 from unipref.core.contracts import Choice, Settings
 from unipref.sources import catalog
 from unipref.study.grid import Grid
+from unipref.study.rounds import Rounds
 from unipref.study.schema import Evaluation, Study
 from unipref.study.source import Source
 
@@ -52,7 +53,10 @@ def build_schema() -> Schema:
         "description": properties["variants"]["description"],
         "additionalProperties": {"type": "object", "properties": about},
     }
-    definitions = dict(_define_choices())
+    definitions = dict(_define_choices()) | {"rounds": _describe_rounds()}
+    for trainer in registry.find_all("trainer"):
+        rounds = definitions[f"trainer.{trainer.name()}"]["properties"]["rounds"]
+        rounds["anyOf"] = [{"$ref": "#/$defs/rounds"}, {"type": "null"}]
     return {"$schema": DIALECT, "title": "unipref study", **schema, "required": ["sources"], "$defs": definitions}
 
 
@@ -60,9 +64,17 @@ def _refer(kind: str) -> Schema:
     return {"$ref": f"#/$defs/{kind}"}
 
 
+def _describe_rounds() -> Schema:
+    """Describes the rounds of a training step."""
+    rounds = _describe_class(Rounds)
+    rounds["properties"]["judges"] |= {"type": "array", "items": _refer("judge")}
+    rounds["properties"]["select"] |= _refer("strategy")
+    return rounds
+
+
 def _define_choices() -> Iterator[tuple[str, Schema]]:
     """Yields a definition per kind that a study names directly, and one per choice of it."""
-    for kind in ("strategy", "trainer", "benchmark", "aggregate"):
+    for kind in ("strategy", "trainer", "benchmark", "aggregate", "judge"):
         choices = list(registry.find_all(kind))
         yield kind, _describe_choice(kind, choices)
         for choice in choices:

@@ -102,8 +102,7 @@ def _resolve(
     if rows and rows_folder is not None:
         _write_rows(raw, rows, rows_folder)
     resolve_model(raw, folder, "model")
-    _resolve_models_in(raw.get("select"), folder)
-    _resolve_models_in(raw.get("clean"), folder)
+    _resolve_named_models(raw, folder)
     study = registry.validate_settings(Study, raw, "")
     variants = {MAIN: study}
     root = resolve_data_root(study.data_root, folder)
@@ -157,8 +156,7 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
         if isinstance(model, str) and is_model_name(model):
             merged["model"] = parse_model(model, "model").repo
     resolve_model(merged, folder, f"{where}.model")
-    _resolve_models_in(merged.get("select"), folder)
-    _resolve_models_in(merged.get("clean"), folder)
+    _resolve_named_models(merged, folder)
     return registry.validate_settings(Study, merged, where)
 
 
@@ -217,6 +215,17 @@ def resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
         address = parse_model(raw["model"], where, revision)
         raw["model"] = f"{address.repo}@{address.revision}"
         del raw["revision"]
+
+
+def _resolve_named_models(raw: Mapping[str, Any], folder: Path) -> None:
+    """Makes folders of models that selections and cleaning name absolute, also in rounds."""
+    steps = raw.get("train")
+    settings = (
+        [one for step in steps if isinstance(step, dict) for one in step.values()] if isinstance(steps, list) else []
+    )
+    rounds = [one["rounds"] for one in settings if isinstance(one, dict) and isinstance(one.get("rounds"), dict)]
+    for value in (raw.get("select"), raw.get("clean"), *(one.get("select") for one in rounds)):
+        _resolve_models_in(value, folder)
 
 
 def _resolve_models_in(settings: Any, folder: Path) -> None:

@@ -136,10 +136,6 @@ class Study(Settings):
         """Returns the name of the engine, and the address of its cluster."""
         return (self.engine, None) if isinstance(self.engine, str) else ("ray", self.engine.ray.address)
 
-    def step_names(self) -> list[str]:
-        """Returns the names of the training steps, in order."""
-        return [step.step or step.name() for step in self.train]
-
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
         """Returns the benchmarks with unique labels; a benchmark that is used again gets a number."""
         return label_benchmarks(self.evaluate.benchmarks)

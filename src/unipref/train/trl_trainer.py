@@ -92,8 +92,8 @@ class TrlTrainer(Trainer):
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Name -> settings that belong together."""
     own_fields: ClassVar[frozenset[str]] = frozenset(
-        {"step", "start", "reward", "lora", "merge_adapter", "checkpoint", "on_collapse", "bounds", "quantization"}
-        | {"mix", "recipe", "special_tokens", "reasoning", "saved_dtype"}
+        {"step", "start", "reward", "rounds", "lora", "merge_adapter", "checkpoint", "on_collapse", "bounds"}
+        | {"quantization", "mix", "recipe", "special_tokens", "reasoning", "saved_dtype"}
     )
     """Fields that are not passed to TRL."""
     uses_neighbours: ClassVar[bool] = False

@@ -32,6 +32,10 @@ class Checker(ScoringJudge):
         rules = hashing.file_hash(path) if path is not None and path.is_file() else None
         return {**super().identity(job), "rules": rules, "versions": hashing.find_versions("lm_eval")}
 
+    def files(self) -> dict[str, str]:
+        """Returns the file of rules, if the settings name one."""
+        return {} if self.path is None else {"path": self.path}
+
     def check(self, job: JudgeJob) -> None:
         """Reads the rules."""
         self._read_rules(job)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from unipref.collect.scoring import Scored, ScoringJudge, load_policy, model_identity, resolve_model
-from unipref.core.contracts import JudgeJob
+from unipref.core.contracts import JudgeJob, ModelDependency
 from unipref.core.records import Message
 from unipref.models import inference, loading
 
@@ -28,6 +28,11 @@ class Likelihood(ScoringJudge):
         """Adds the content of the models."""
         models = [name for name in (self.model, self.reference) if name is not None]
         return {**super().identity(job), "models": [model_identity(name, job.data_root) for name in models]}
+
+    def model_dependencies(self) -> list[ModelDependency]:
+        """Returns the models."""
+        named = {"model": self.model, "reference": self.reference}
+        return [ModelDependency(name, "policy", place) for place, name in named.items() if name is not None]
 
     def check(self, job: JudgeJob) -> None:
         """Checks that the models exist."""

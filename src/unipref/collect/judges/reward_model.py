@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from unipref.collect.scoring import Scored, ScoringJudge, load_reward_model, model_identity, resolve_model
-from unipref.core.contracts import JudgeJob
+from unipref.core.contracts import JudgeJob, ModelDependency
 from unipref.core.records import Message
 from unipref.models import inference, loading
 
@@ -21,6 +21,10 @@ class RewardModel(ScoringJudge):
     def identity(self, job: JudgeJob) -> dict[str, Any]:
         """Adds the content of the model."""
         return {**super().identity(job), "model": model_identity(self.model, job.data_root)}
+
+    def model_dependencies(self) -> list[ModelDependency]:
+        """Returns the reward model."""
+        return [ModelDependency(self.model, "reward", "model")]
 
     def check(self, job: JudgeJob) -> None:
         """Checks that the model exists."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from unipref.core.contracts.base import Choice
+from unipref.core.contracts.training import ModelDependency
 from unipref.core.records import Messages
 
 Vote = Literal["first", "second", "tie"]
@@ -126,6 +127,14 @@ class Judge(Choice):
     def identity(self, job: JudgeJob) -> dict[str, Any]:
         """Returns what its judgements depend on besides the pairs: JSON values, for the name of their file."""
         return {"judge": self.name(), "settings": self.model_dump(mode="json")}
+
+    def model_dependencies(self) -> list[ModelDependency]:
+        """Returns the models that the settings name. In the rounds of a study, the name may be that of a step."""
+        return []
+
+    def files(self) -> dict[str, str]:
+        """Returns the files that the settings name: setting -> path, relative to `data_root`."""
+        return {}
 
     def check(self, job: JudgeJob) -> None:
         """Checks what it needs, before the policy answers, which may take hours.

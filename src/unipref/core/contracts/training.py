@@ -77,6 +77,9 @@ class Trainer(Choice):
     """The step to start from; None: the last policy. 'base' is the study's model."""
     reward: str | None = None
     """The step whose reward model is used; None: the last one."""
+    rounds: dict[str, Any] | None = None
+    """Repeats the step `n` times, each time on new feedback: judges compare answers that the newest policy gives to
+    some `prompts`. `docs/rounds.md` has the settings. For trainers of policies that learn from pairs."""
 
     @property
     def needs_reward_model(self) -> bool:

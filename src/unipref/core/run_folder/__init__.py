@@ -63,6 +63,8 @@ from unipref.core.run_folder.results import (
 from unipref.core.run_folder.training_records import (
     CheckedStep,
     Preflight,
+    RoundInfo,
+    RoundJudge,
     StepRecipe,
     TrainedStep,
 )
@@ -112,6 +114,8 @@ __all__ = [
     "Preflight",
     "PromptMap",
     "RawRowRecord",
+    "RoundInfo",
+    "RoundJudge",
     "RunFolder",
     "ScoreRow",
     "Selected",

@@ -11,7 +11,7 @@ import msgspec
 
 from unipref.core.records import MAIN
 from unipref.core.run_folder.data_records import CleanCounts, Selected, SourceCounts
-from unipref.core.run_folder.training_records import Preflight, StepRecipe, TrainedStep
+from unipref.core.run_folder.training_records import Preflight, RoundInfo, StepRecipe, TrainedStep
 
 T = TypeVar("T")
 
@@ -134,7 +134,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         hub: name on the hub, such as `datasets/OWNER/NAME@main` -> the commit that the run uses.
         unified: the folder that unify wrote, relative to the run; variants may share it.
         selected, preflight: variant -> seed -> record.
-        train: variant -> seed -> step -> record; steps: variant -> step -> recipe.
+        train, rounds: variant -> seed -> step -> record; steps: variant -> step -> recipe.
         effects: objective -> the smallest gain that matters to verdicts.
     """
 
@@ -157,6 +157,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     model_hash: str | None = None
     model_quantization: str | None = None
     hub: dict[str, str] = {}
+    rounds: dict[str, dict[str, dict[str, RoundInfo]]] = {}
     train: dict[str, dict[str, dict[str, TrainedStep]]] = {}
     steps: dict[str, dict[str, StepRecipe]] = {}
     evaluated: list[Evaluated] = []
@@ -194,6 +195,12 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     def trained_steps(self) -> Iterator[tuple[str, str, str, TrainedStep]]:
         """Yields variant, seed, step and record of every trained step."""
         for variant, seed, steps in each_seed(self.train):
+            for step, record in steps.items():
+                yield variant, seed, step, record
+
+    def each_round(self) -> Iterator[tuple[str, str, str, RoundInfo]]:
+        """Yields variant, seed, step and record of every round."""
+        for variant, seed, steps in each_seed(self.rounds):
             for step, record in steps.items():
                 yield variant, seed, step, record
 

@@ -139,6 +139,53 @@ class MergeInfo(msgspec.Struct):
     is_rough: bool = False
 
 
+class RoundJudge(msgspec.Struct):
+    """What a judge said in a round.
+
+    Attributes:
+        pairs: those that it was to judge; decided, ties: those with a better answer, and with none.
+        mean_score: of the answers in judged pairs, each text of a prompt once; None if it gives no scores.
+        tested: its agreement with gold pairs in words, or why it was not tested.
+    """
+
+    judge: str = ""
+    pairs: int = 0
+    decided: int = 0
+    ties: int = 0
+    mean_score: float | None = None
+    tested: str = ""
+
+
+class RoundInfo(msgspec.Struct):
+    """The feedback of one round of a training step.
+
+    Attributes:
+        number: the round, from 1; of: the number of rounds.
+        policy: the step, or the study's model, that answered.
+        prompts, answers, ended: prompts, answers to them, and those that the policy ended itself.
+        pairs, decided: pairs of different answers, and those of them that a judge decided.
+        preferences, removed: those made from the votes, and those of them that clean removed.
+        kept: preferences selected to train on.
+        warnings: about answers and judges.
+        folders: feedback, unified, clean and selected -> its folder, relative to the run; variants may share them.
+    """
+
+    number: int = 0
+    of: int = 0
+    policy: str = ""
+    prompts: int = 0
+    answers: int = 0
+    ended: int = 0
+    pairs: int = 0
+    decided: int = 0
+    judges: list[RoundJudge] = []
+    preferences: int = 0
+    removed: int = 0
+    kept: int = 0
+    warnings: list[str] = []
+    folders: dict[str, str] = {}
+
+
 class TrainedStep(msgspec.Struct):
     """The result of one training step.
 

@@ -20,6 +20,7 @@ from unipref.core.yaml_files import read as read_yaml
 from unipref.pipeline.dry_run import read_costs
 from unipref.pipeline.run import STAGES, Run
 from unipref.study.load import ResolvedStudy, load
+from unipref.study.steps import list_steps
 
 FRACTIONS = (0.25, 0.5)
 LABELS = 1000
@@ -122,9 +123,7 @@ def make_plan(folder: Path, request: Request) -> Plan:
         mend = near_name(request.variant, resolved.variants)
         raise UserError(f"the run has no variant '{request.variant}'.", where="--variant", mend=mend)
     study = resolved.variants[request.variant]
-    policies = [
-        name for trainer, name in zip(study.train, study.step_names(), strict=True) if trainer.model_kind == "policy"
-    ]
+    policies = [step.name for step in list_steps(study) if step.trainer.model_kind == "policy"]
     if not policies:
         raise UserError(f"the variant '{request.variant}' trains no policy.", where=str(folder / STUDY))
     if taken := [name for name in resolved.variants if name.startswith(PREFIX)]:

@@ -21,6 +21,7 @@ from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import run_side_by_side
 from unipref.pipeline.value.mixtures import MixtureStages
 from unipref.pipeline.value.plan import Plan, Request, describe_estimate, estimate, make_plan
+from unipref.study.steps import list_steps
 
 
 def value(run: Path, request: Request, jobs: int = 1, listener: ProgressListener | None = None) -> ValueRecord:
@@ -131,5 +132,5 @@ def _note_dropped(plan: Plan, parts: list[ValuedPart]) -> None:
 def _find_fixed_steps(plan: Plan) -> bool:
     """Whether the reference's last policy trains a fixed number of optimiser steps."""
     study = plan.resolved.variants[plan.request.variant]
-    trainer = study.train[study.step_names().index(plan.step)]
+    trainer = next(step.trainer for step in list_steps(study) if step.name == plan.step)
     return (trainer.model_dump().get("max_steps") or 0) > 0

@@ -9,6 +9,7 @@ from unipref.report.sections.clean import make_clean_section
 from unipref.report.sections.data_flow import make_flow_section
 from unipref.report.sections.judges import make_judge_section
 from unipref.report.sections.preflight import make_check_section
+from unipref.report.sections.rounds import make_round_section
 from unipref.report.sections.selection import make_selection_section
 from unipref.report.sections.sources import make_source_section
 from unipref.report.sections.training_curves import make_curve_figures
@@ -24,6 +25,7 @@ def count_sections(manifest: Manifest, run: Path) -> list[tuple[str, Callable[[]
         ("Split and clean", lambda: make_clean_section(manifest.clean)),
         ("Selection", lambda: make_selection_section(manifest)),
         ("Checks before training", lambda: make_check_section(manifest.preflight)),
+        ("Rounds", lambda: make_round_section(manifest)),
         ("Training", lambda: make_training_section(manifest)),
     ]
 
@@ -34,6 +36,7 @@ def make_terminal_sections(manifest: Manifest) -> list[Section]:
         make_flow_section(manifest),
         make_selection_section(manifest),
         make_check_section(manifest.preflight),
+        make_round_section(manifest),
         make_training_section(manifest),
     ]
     return [section for section in sections if section is not None]

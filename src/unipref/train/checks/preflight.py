@@ -8,8 +8,8 @@ import copy
 import functools
 import itertools
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,8 @@ class PreflightRequest:
         processes: number of processes that train together.
         is_sharded: whether the launch spreads the weights over them.
         data_root: folder that paths in the steps' settings are relative to.
+        places: name -> the step's place in the study file, if it is not its number.
+        rounds: the steps whose rows are made when the step before them is trained.
     """
 
     model: str
@@ -72,6 +74,8 @@ class PreflightRequest:
     processes: int = 1
     is_sharded: bool = False
     data_root: Path = Path()
+    places: Mapping[str, int] = field(default_factory=dict)
+    rounds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,14 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         errors: list[UserError] = []
         steps: dict[str, Any] = {}
         for place, (name, trainer) in enumerate(request.steps.items()):
-            where = f"{request.where}.{place}.{trainer.name()}"
+            where = f"{request.where}.{request.places.get(name, place)}.{trainer.name()}"
             report_work(f"checking {name}: rows, batches, memory", place + 1, parts)
             if not isinstance(trainer, TrlTrainer):
                 steps[name] = {"warnings": ["its rows and memory are not checked: it is not one of unipref's trainers"]}
                 continue
             try:
-                steps[name] = _StepCheck(request, opened, name, trainer, work).run(rows, sampled)
+                check = _StepCheck(request, opened, name, trainer, work)
+                steps[name] = check.run_without_rows() if name in request.rounds else check.run(rows, sampled)
             except ResourceError:
                 raise
             except UserError as error:
@@ -158,6 +163,17 @@ class _StepCheck:
         self.request, self.opened, self.name, self.trainer, self.work = request, opened, name, trainer, work
         self.settings = device_defaults(trainer.build_trl_settings()) | trainer.build_trl_settings()
 
+    def run_without_rows(self) -> dict[str, Any]:
+        """Checks the settings of a step whose rows are not made yet; returns its figures."""
+        self._check_settings()
+        shape = measure_shape(self.request.model, self.trainer)
+        return {
+            "parameters": shape.parameters,
+            "trained": shape.trained,
+            "disk": compute_disk_need(shape, self.trainer),
+            "warnings": [],
+        }
+
     def run(self, rows: int, sampled: int) -> dict[str, Any]:
         """Checks the step and returns its figures and warnings.
 
@@ -165,13 +181,7 @@ class _StepCheck:
             rows: number of selected preferences.
             sampled: number of them in the sample.
         """
-        self._check_start()
-        if self.trainer.quantization is not None and find_spec("bitsandbytes") is None:
-            raise UserError(
-                "quantization needs the package 'bitsandbytes', which is not installed.",
-                mend="Install it, or take 'quantization' out.",
-            )
-        make_config(self.trainer, self.settings | {"output_dir": str(self.work / "trl")})
+        self._check_settings()
         sample = self.work / "sample.parquet"
         if prompts := getattr(self.trainer, "prompts", None):
             sample, rows, sampled = self._sample_own_prompts(prompts)
@@ -224,6 +234,16 @@ class _StepCheck:
 
     def _longest(self) -> int:
         return self.trainer.find_max_length(self.request.model, self.opened.context)
+
+    def _check_settings(self) -> None:
+        """Refuses settings that the step, TRL or a package would refuse."""
+        self._check_start()
+        if self.trainer.quantization is not None and find_spec("bitsandbytes") is None:
+            raise UserError(
+                "quantization needs the package 'bitsandbytes', which is not installed.",
+                mend="Install it, or take 'quantization' out.",
+            )
+        make_config(self.trainer, self.settings | {"output_dir": str(self.work / "trl")})
 
     def _check_start(self) -> None:
         """Refuses what `open_start` and `fit` would refuse, for a step that starts from the study's own model."""

@@ -1,0 +1,98 @@
+"""The prompts that the policy answers in a round: never held out, never of a benchmark, and new in each round."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
+from unipref.collect.prompts import Prompt, PromptCounts, iterate_sources, rank_prompts
+from unipref.core import parquet
+from unipref.core.errors import UserError
+from unipref.core.records import Message, Messages
+from unipref.core.text_keys import root_prompt_key
+from unipref.study.steps import Round
+from unipref.unify import ResolvedSource
+
+HELD_OUT = ("dev", "test")
+
+
+def draw_prompts(
+    round_: Round,
+    seed: int,
+    cleaned: Path,
+    other: Sequence[ResolvedSource],
+    benchmarks: Mapping[str, Path],
+    work: Path,
+    where: str,
+) -> tuple[list[Prompt], dict[str, PromptCounts]]:
+    """Draws the prompts of a round.
+
+    All prompts are put in an order by a hash of the seeds and the prompt, and the rounds take one part of it after the
+    other.
+
+    Args:
+        round_: the round.
+        seed: of the run.
+        cleaned: folder of the study's train, dev and test parts.
+        other: the sources whose prompts are used; empty: those of the train part are.
+        benchmarks: name -> data of the study's benchmarks.
+        work: folder for the indices of joined tables.
+        where: the place of `prompts` in the study file, for errors.
+
+    Raises:
+        UserError: there are too few prompts for all rounds.
+    """
+    settings, counts = round_.settings.prompts, dict[str, PromptCounts]()
+    found = iterate_sources(other, counts, work) if other else _iterate_train(cleaned, settings.only, counts)
+    left_out = _read_held_out(cleaned) if other else set()
+    leaks = BenchmarkLeaks(benchmarks) if benchmarks else None
+
+    def iterate_allowed() -> Iterator[tuple[str, Messages]]:
+        for name, messages in found:
+            if root_prompt_key(messages) in left_out or (leaks is not None and leaks.find(messages) is not None):
+                counts[name].held_out += 1
+            else:
+                yield name, messages
+
+    ranked = rank_prompts(iterate_allowed(), f"{settings.seed} {seed}", counts)
+    parts = 1 if settings.repeat else round_.settings.n
+    size = settings.most or len(ranked) // parts
+    if size == 0 or size * parts > len(ranked):
+        each = f"{size} each" if size else "at least one each"
+        rounds = f"{parts} rounds" if parts > 1 else "a round"
+        raise UserError(
+            f"{rounds} need new prompts, {each}, but there are {len(ranked)} different ones that may be used.",
+            where=where,
+            mend="Lower 'most' or 'n', name more 'sources', or set 'repeat: true' to ask the same prompts again.",
+        )
+    first = 0 if settings.repeat else (round_.number - 1) * size
+    prompts = ranked[first : first + size]
+    for prompt in prompts:
+        counts[prompt.source].used += 1
+    return prompts, counts
+
+
+def _iterate_train(
+    cleaned: Path, only: Sequence[str], counts: dict[str, PromptCounts]
+) -> Iterator[tuple[str, Messages]]:
+    """Yields source and prompt of the preferences of the train part, and counts them as rows."""
+    for row in parquet.read_rows(cleaned / "train.parquet", ["source", "prompt"]):
+        name = row["source"]
+        if not only or name in only:
+            counts.setdefault(name, PromptCounts()).rows += 1
+            yield name, [_drop_empty_parts(message) for message in row["prompt"]]
+
+
+def _drop_empty_parts(message: Message) -> Message:
+    """Returns a message without the parts that it lacks: its file has places for those of all messages."""
+    kept: Message = {key: value for key, value in message.items() if value is not None}  # type: ignore[assignment]
+    return kept
+
+
+def _read_held_out(cleaned: Path) -> set[str]:
+    """Reads the keys of the first user turns that are held out."""
+    return {
+        root_prompt_key(row["prompt"])
+        for part in HELD_OUT
+        if (path := cleaned / f"{part}.parquet").is_file()
+        for row in parquet.read_rows(path, ["prompt"])
+    }

@@ -1,0 +1,346 @@
+"""The stages before a round of training: the newest policy answers, judges compare, and preferences are made of it.
+
+Each round has four stages in `collected/VARIANT/SEED/STEP/`: `feedback`, `unified`, `clean` and `selected`. What the
+judges and the policy say while `feedback` is under way is in `cache/collected/`, so a killed round goes on there.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unipref import sources
+from unipref.clean import SplitSettings
+from unipref.collect import scoring
+from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES
+from unipref.collect.load import ResolvedCollection
+from unipref.collect.prompts import Prompt, PromptCounts
+from unipref.collect.run import REPORT, check_judges, collect_on, make_job, write_rules
+from unipref.collect.schema import Answers, Collection
+from unipref.core import json_files
+from unipref.core.contracts import Judge
+from unipref.core.errors import ResourceError, UserError
+from unipref.core.folder_lock import use_alone
+from unipref.core.progress import ProgressListener
+from unipref.core.records import BASE
+from unipref.core.stage_cache import Stage
+from unipref.pipeline import stage_inputs
+from unipref.pipeline.context import RunContext
+from unipref.pipeline.data_stages import DataStages
+from unipref.pipeline.round_prompts import draw_prompts
+from unipref.pipeline.stage_data import TrainedModel, find_place
+from unipref.sources import Limits
+from unipref.study.rounds import Rounds
+from unipref.study.schema import Study
+from unipref.study.source import Source, resolve_source
+from unipref.study.steps import Step, list_steps
+from unipref.unify import ResolvedSource
+
+GOLD = "judged/gold"
+"""What judges said of gold pairs, in the folder of a collection."""
+CATALOG_NAME = "unipref_collect"
+"""The entry of the catalog that reads the feedback."""
+SEEDS = 2**32
+"""Number of seeds of the sampling."""
+
+
+class RoundStages:
+    """Makes the data of rounds in one run.
+
+    Args:
+        context: of the run.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+        self.data = DataStages(context)
+
+    def run_round(
+        self,
+        variant: str,
+        seed: int,
+        study: Study,
+        step: Step,
+        start: str,
+        models: Mapping[str, TrainedModel],
+        cleaned: Stage,
+    ) -> Stage:
+        """Runs the stages before a round; returns the last one, which has the preferences to train on.
+
+        Args:
+            variant: of the run.
+            seed: of the run.
+            study: the variant.
+            step: the round.
+            start: name of the policy that answers.
+            models: step -> its model, of the steps so far and of the study's model.
+            cleaned: the study's cleaned data.
+
+        Raises:
+            UserError: there are too few prompts, or no pair is decided, or no preference is left. What the policy and
+                the judges said is kept.
+        """
+        place, where = f"collected/{variant}/{seed}/{step.name}", find_place(variant)
+        try:
+            feedback = self._collect(place, seed, study, step, models[start], models, cleaned)
+            stages = {"feedback": feedback, **self._make_preferences(place, seed, study, step, feedback, cleaned)}
+        except UserError as error:
+            raise _name_place(error, f"{where}.{step.place}.rounds, {step.name}") from None
+        if not stages["selected"].pending:
+            self.context.manifest.record_round(variant, seed, step.name, _describe(step, start, stages), stages)
+        return stages["selected"]
+
+    def check(self, variant: str, study: Study, seed: int, cleaned: Stage) -> list[str]:
+        """Checks the prompts and judges of all rounds before any training. Returns a note on each step with rounds.
+
+        Judges that need the model of a step are checked in the round itself.
+        """
+        notes = []
+        for step in list_steps(study):
+            if step.round is None or step.round.number > 1:
+                continue
+            rounds = step.round.settings
+            place = f"{find_place(variant)}.{step.place}.rounds"
+            with tempfile.TemporaryDirectory(prefix="unipref-rounds-") as folder:
+                prompts, _ = self._draw(study, seed, step, cleaned, Path(folder), f"{place}.prompts")
+                loaded = self._make_collection(study, step, seed, "", rounds.judges, [])
+                write_rules(loaded, prompts, Path(folder))
+                names = {BASE, *(one.name for one in list_steps(study))}
+                ready = [judge for judge in rounds.judges if not names & {m.name for m in judge.model_dependencies()}]
+                try:
+                    check_judges(ready, make_job(loaded, Path(folder), ProgressListener()))
+                except UserError as error:
+                    raise _name_place(error, place) from None
+            which = "the same" if rounds.prompts.repeat else "new"
+            more = f" and later rounds, {rounds.n} in all" if rounds.n > 1 else ""
+            notes.append(f"{step.name}{more}: {rounds.k} answers to {len(prompts)} {which} prompts")
+        return notes
+
+    def _collect(
+        self,
+        place: str,
+        seed: int,
+        study: Study,
+        step: Step,
+        policy: TrainedModel,
+        models: Mapping[str, TrainedModel],
+        cleaned: Stage,
+    ) -> Stage:
+        """Lets the policy answer and the judges compare."""
+        assert step.round is not None
+        context, rounds, root = self.context, step.round.settings, self.context.resolved.data_root
+        judging = {
+            model.name: models.get(model.name) or self._find_model(model.name, model.model_kind)
+            for judge in rounds.judges
+            for model in judge.model_dependencies()
+        }
+        prompts = self._resolve(study, rounds.prompts.sources)
+        gold = self._resolve(study, rounds.gold.sources)
+        files = {
+            f"{judge.annotator()}.{setting}": sources.file_hash(root / path)
+            for judge in rounds.judges
+            for setting, path in judge.files().items()
+        }
+        files |= {f"sources.{one.projection.source}": sources.fingerprint(one.parts) for one in [*prompts, *gold]}
+        inputs = stage_inputs.collect_inputs(
+            context.hashes, step.round, policy, judging, cleaned, self.data.find_benchmark_data(), files, seed
+        )
+
+        def work(out: Path) -> dict[str, Any]:
+            folder = context.cache.folder / "cache" / place
+            judges = [_use_models(judge, judging) for judge in rounds.judges]
+            loaded = self._make_collection(study, step, seed, policy.folder, judges, gold)
+            with use_alone(folder):
+                _take_tests(folder, step)
+                drawn, counts = self._draw(study, seed, step, cleaned, folder, "prompts")
+                try:
+                    listener = _WithoutStages(context.listener, step.name)
+                    report = collect_on(drawn, counts, loaded, folder, "judges", rounds.jobs, listener)
+                finally:
+                    scoring.unload_models()
+            # As in the study file: the folder of a model is different on each machine.
+            for entry, judge in zip(report["judges"], rounds.judges, strict=True):
+                entry["settings"] = judge.model_dump(mode="json")
+            report["decided_pairs"] = _count_decided(folder / FEEDBACK)
+            if not report["decided_pairs"]:
+                raise UserError(
+                    f"the judges decided none of {report['answers']['pairs']} pairs of answers, so there is nothing to "
+                    f"train on: {_describe_votes(report)}.",
+                    mend="Raise 'temperature', 'k', 'max_new_tokens' or the number of prompts, or use other judges. "
+                    f"The answers and judgements are kept in {folder}, and all models that are trained stay.",
+                )
+            for name in (FEEDBACK, ANSWERS, RULES):
+                if (folder / name).is_file():
+                    shutil.copyfile(folder / name, out / name)
+            json_files.write_json(out / REPORT, report)
+            return report
+
+        return context.cache.stage(f"{place}/feedback", inputs, work)
+
+    def _make_preferences(
+        self, place: str, seed: int, study: Study, step: Step, feedback: Stage, cleaned: Stage
+    ) -> dict[str, Stage]:
+        """Unifies, cleans and selects the feedback as that of a study, but holds nothing out of it."""
+        assert step.round is not None
+        own = study.model_copy(update={"split": SplitSettings(dev=0.0, test=0.0), "select": step.round.settings.select})
+        if feedback.pending:
+            resolved, hashes = [], {}
+            inputs: dict[str, Any] = {"feedback": feedback.content}
+        else:
+            run = self.context.cache.folder
+            folder = feedback.folder.relative_to(run).as_posix()
+            resolved = [resolve_feedback(run, folder, step.name, study.limits)]
+            hashes = sources.hash_files(resolved[0].parts)
+            inputs = stage_inputs.unify_inputs(own, resolved, hashes)
+        unified = self.data.unify_sources(f"{place}/unified", inputs, own, resolved, hashes)
+        clean = self.data.clean_preferences(f"{place}/clean", own, unified)
+        dev = cleaned.folder / "dev.parquet"
+        selected = self.data.select_preferences(f"{place}/selected", own, resolved, clean, dev, seed)
+        return {"unified": unified, "clean": clean, "selected": selected}
+
+    def _draw(
+        self, study: Study, seed: int, step: Step, cleaned: Stage, work: Path, where: str
+    ) -> tuple[list[Prompt], dict[str, PromptCounts]]:
+        assert step.round is not None
+        other = self._resolve(study, step.round.settings.prompts.sources)
+        benchmarks = self.data.find_benchmark_data()
+        return draw_prompts(step.round, seed, cleaned.folder, other, benchmarks, work, where)
+
+    def _make_collection(
+        self, study: Study, step: Step, seed: int, policy: str, judges: list[Judge], gold: list[ResolvedSource]
+    ) -> ResolvedCollection:
+        """Makes the settings of the collection that a round is."""
+        assert step.round is not None
+        rounds, root = step.round.settings, self.context.resolved.data_root
+        sampling = {name: getattr(rounds, name) for name in Answers.model_fields if name in Rounds.model_fields}
+        settings = Collection(
+            name=step.name,
+            model=policy,
+            sources=study.sources,
+            answers=Answers(**sampling, seed=seed % SEEDS),
+            constraints=rounds.constraints,
+            pairs=rounds.pairs,
+            judges=judges,
+            gold=rounds.gold.model_copy(update={"sources": []}),
+            objective=rounds.objective,
+        )
+        return ResolvedCollection(settings, {"rounds": study.train[step.place].rounds}, root, [], gold)
+
+    def _resolve(self, study: Study, several: list[Source]) -> list[ResolvedSource]:
+        root = self.context.resolved.data_root
+        return [resolve_source(source, place, root, study.limits) for place, source in enumerate(several)]
+
+    def _find_model(self, name: str, kind: str) -> TrainedModel:
+        """Finds a model that no step trains by its folder, relative to the data, or its hub name."""
+        folder = scoring.resolve_model(name, self.context.resolved.data_root)
+        return TrainedModel(folder, self.context.hashes.model_key(folder), kind)
+
+
+class _WithoutStages(ProgressListener):
+    """Forwards what a collection tells, but not its parts, which are no stages of the run."""
+
+    def __init__(self, listener: ProgressListener, step: str) -> None:
+        self._listener, self._step = listener, step
+
+    def note(self, text: str) -> None:
+        self._listener.note(f"{self._step}: {_name_settings(text)}")
+
+    def warn(self, text: str) -> None:
+        self.note(text)
+
+    def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
+        self._listener.progress(f"{self._step}: {label}", done, total, figures)
+
+
+def resolve_feedback(run: Path, folder: str, step: str, limits: Limits) -> ResolvedSource:
+    """Returns the feedback of a round as a source with the name of its step; the origins of rows start in the run.
+
+    Args:
+        run: the run folder.
+        folder: of the feedback, relative to it.
+        step: the round.
+        limits: on the file.
+    """
+    source = Source(name=step, dataset=CATALOG_NAME, path=f"{folder}/{FEEDBACK}")
+    return resolve_source(source, 0, run.resolve(), limits)
+
+
+def _take_tests(folder: Path, step: Step) -> None:
+    """Takes over what judges said of the gold pairs in the round before: they need not say it again."""
+    assert step.round is not None
+    before = folder.with_name(f"{step.name.removesuffix(str(step.round.number))}{step.round.number - 1}") / GOLD
+    if before.is_dir() and not (folder / GOLD).exists():
+        shutil.copytree(before, folder / GOLD)
+
+
+def _use_models(judge: Judge, models: Mapping[str, TrainedModel]) -> Judge:
+    """Returns a judge whose settings name the folders of models."""
+    return judge.model_copy(update={model.place: models[model.name].folder for model in judge.model_dependencies()})
+
+
+def _name_place(error: UserError, place: str) -> UserError:
+    """Returns an error of a round with the place of its settings; a missing resource is not about settings."""
+    if isinstance(error, ResourceError):
+        return error
+    where = f"{place} ({error.where})" if error.where else place
+    return UserError(_name_settings(error.what), where=where, mend=_name_settings(error.mend or ""))
+
+
+def _name_settings(text: str) -> str:
+    """Names the settings of rounds, which are those of a collection but for `answers`."""
+    return text.replace("'answers.", "'")
+
+
+def _count_decided(feedback: Path) -> int:
+    """Counts the pairs of a file of votes on which some judge finds one answer better."""
+    with feedback.open("rb") as file:
+        votes = map(msgspec.json.decode, file)
+        return len({vote["pair"] for vote in votes if vote["vote"] != "tie"})
+
+
+def _describe_votes(report: Mapping[str, Any]) -> str:
+    """Describes what judges said who decided nothing."""
+    lines = []
+    for judge in report["judges"]:
+        ties, pairs = judge["votes"]["tie"], judge["pairs"]
+        said = f"called {ties} of {pairs} a tie and had no vote on {pairs - ties}" if pairs else "was asked about none"
+        lines.append(f"{judge['judge']} {said}")
+    answers = report["answers"]
+    if cut := answers["answers"] - answers["ended"]:
+        lines.append(f"{cut} of {answers['answers']} answers were cut off, which most judges are not asked about")
+    return "; ".join(lines)
+
+
+def _describe(step: Step, start: str, stages: Mapping[str, Stage]) -> dict[str, Any]:
+    """Returns the record of a round."""
+    assert step.round is not None
+    report = stages["feedback"].result
+    answers = report["answers"]
+    return {
+        "number": step.round.number,
+        "of": step.round.settings.n,
+        "policy": start,
+        "prompts": answers["prompts"],
+        "answers": answers["answers"],
+        "ended": answers["ended"],
+        "pairs": answers["pairs"],
+        "decided": report["decided_pairs"],
+        "judges": [
+            {
+                "judge": judge["judge"],
+                "pairs": judge["pairs"],
+                "decided": judge["votes"]["first"] + judge["votes"]["second"],
+                "ties": judge["votes"]["tie"],
+                "mean_score": judge["mean_score"],
+                "tested": judge["gold"]["text"] if judge["gold"] else judge["untested"] or "",
+            }
+            for judge in report["judges"]
+        ],
+        "preferences": sum(source["preferences"] for source in stages["unified"].result.values()),
+        "removed": sum(stages["clean"].result["removed"].values()),
+        "kept": stages["selected"].result["kept"],
+        "warnings": list(map(_name_settings, report["warnings"])),
+    }
