@@ -1,4 +1,4 @@
-"""A collection that is killed, without a chance to tidy up, goes on and ends with the same bytes."""
+"""A collection that is killed, or stopped by Ctrl-C, goes on and ends with the same bytes."""
 
 import json
 import signal
@@ -18,14 +18,15 @@ def count_lines(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in folder.rglob("*.jsonl")) if folder.is_dir() else 0
 
 
-def kill_when(folder: Path, words: list[str], count: int) -> None:
-    """Starts the command, and kills it when the folder has so many lines."""
+def kill_when(folder: Path, words: list[str], count: int, number: signal.Signals = signal.SIGKILL) -> str:
+    """Starts the command, and sends it a signal when the folder has so many lines; returns what it says."""
     process = start(folder, *words)
     place = folder / "killed" / ("judged" if count > 100 else "work")
     while process.poll() is None and count_lines(place) < count % 100:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.send_signal(number)
+    _, shown = process.communicate()
+    return shown
 
 
 def test_a_collection_killed_while_it_answers_and_while_it_judges(tmp_path: Path, tiny_model: Path) -> None:
@@ -47,7 +48,8 @@ def test_a_collection_killed_while_it_answers_and_while_it_judges(tmp_path: Path
             "judges": ["checker", {"llm": {"url": server.url, "model": "m"}}],
         }
         (tmp_path / "file.yaml").write_text(json.dumps(settings))
-        kill_when(tmp_path, ["collect", "file.yaml", "-o", "killed"], 1)
+        shown = kill_when(tmp_path, ["collect", "file.yaml", "-o", "killed"], 1, signal.SIGINT)
+        assert shown.endswith("again to resume; finished answers and judgements are kept.\n"), shown
         kill_when(tmp_path, ["collect", "file.yaml", "-o", "killed"], 105)
         status, output = run(tmp_path, "collect", "file.yaml", "-o", "killed")
         assert status == 0, output

@@ -7,6 +7,7 @@ import typer
 
 from unipref.cli.shared import AsJson, Sets
 from unipref.core import terminal
+from unipref.core.command_line import keep_stages
 
 
 def collect(
@@ -29,6 +30,7 @@ def collect(
     from unipref.collect.report import format_report
     from unipref.core.progress import ConsoleProgress
 
+    keep_stages("answers and judgements")
     folder = out or Path("runs") / file.stem
     with ConsoleProgress() as listener:
         report = run(file, folder, overrides=overrides or [], until=until, jobs=jobs, listener=listener)
