@@ -7,7 +7,6 @@ a row without `Format.read`, and leaves every row in which it sees anything else
 
 import itertools
 import operator
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import msgspec
 import numpy as np
 import xxhash
 
+from unipref.core.arrow_arrays import from_numbers, from_texts, join_texts
 from unipref.core.contracts import Format
 from unipref.core.records import Feedback, Message, Reject, Response, Row
 from unipref.core.text_keys import plain_answer_key, plain_prompt_keys
@@ -33,7 +33,7 @@ FOLDER = "rated"
 """Folder of the buckets of such rows, beside those of feedback."""
 ROW_MEMORY = 900
 """About how many bytes of memory a row takes besides its texts."""
-BLOCK_BYTES, LEAST_BLOCK_BYTES, BUCKET_BLOCK_BYTES = 64 << 20, 8 << 20, 1 << 20
+BLOCK_BYTES, LEAST_BLOCK_BYTES, BUCKET_BLOCK_BYTES = 64 << 20, 2 << 20, 512 << 10
 """Bytes of rows that a map task gathers before it writes them, a block of columns for each bucket: at most, at least,
 and for each bucket. New memory costs time, so a block is not larger than it has to be.
 """
@@ -239,7 +239,7 @@ class RatedWriter:
             numbers = np.array([find_bucket(key.hex()) % self._n_buckets for key in self._rows.prompt_keys])
             order = np.argsort(numbers, kind="stable")
             buckets, starts = np.unique(numbers[order], return_index=True)
-            batch = batch.take(order)
+            batch = batch.take(from_numbers(order))
             for bucket, start, end in zip(buckets.tolist(), starts, [*starts[1:], len(order)], strict=True):
                 self._buckets.write(bucket, pack_batch(batch.slice(start, end - start), self._source))
         self._rows, self._size = RatedRows(), 0
@@ -265,27 +265,19 @@ def to_batch(rows: RatedRows, n_axes: int) -> "pa.RecordBatch":
     """Returns the columns as Arrow stores them."""
     import pyarrow as pa
 
-    flat = pa.Array.from_buffers(pa.float64(), len(rows.scores), [None, pa.py_buffer(array("d", rows.scores))])
+    flat = from_numbers(np.array(rows.scores, dtype=np.float64))
     arrays = {
-        "place": pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(array("q", rows.places))]),
+        "place": from_numbers(np.array(rows.places, dtype=np.int64)),
         "key": _join_keys(rows.prompt_keys),
         "answer_key": _join_keys(rows.answer_keys),
         "judge": _join_keys(rows.judges),
         "scores": pa.FixedSizeListArray.from_arrays(flat, n_axes),
         "root": _join_keys(rows.roots),
-        "prompt": _join_texts(rows.prompts),
-        "answer": _join_texts(rows.answers),
-        "origin": _join_texts([origin.encode() for origin in rows.origins]),
+        "prompt": join_texts(rows.prompts),
+        "answer": join_texts(rows.answers),
+        "origin": from_texts(rows.origins),
     }
     return pa.RecordBatch.from_pydict(arrays)
-
-
-def _join_texts(texts: Sequence[bytes]) -> "pa.Array":
-    """Returns a column of texts in UTF-8, of less than 2 GiB together."""
-    import pyarrow as pa
-
-    ends = array("i", itertools.accumulate(map(len, texts), initial=0))
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
 
 
 def _join_keys(keys: Sequence[bytes]) -> "pa.Array":
