@@ -2,7 +2,7 @@
 
     python benchmarks/unify.py [--rows 280000] [--rounds 3] [--work FOLDER] [--ways json orjson polars unipref-1 ...]
 
-Makes the workload: rated answers on four axes, 3 to 5 to a prompt, in random order, 1.3 KB a row. Each way reads it,
+Makes the workload: rated answers on four axes, 3 to 5 to a prompt, in random order, 1.9 KB a row. Each way reads it,
 normalises the prompts, groups the answers, takes the best and the worst, and writes the columns of
 `preferences.parquet`. Each run is a process of its own, from its start to its end; the ways take turns.
 
@@ -12,7 +12,8 @@ normalises the prompts, groups the answers, takes the best and the worst, and wr
 - unipref-N: the stage unify with N processes. It also writes all judgements and rejects, and weighs them.
 - unipref-ray: the same on a local Ray cluster, if that is installed.
 
-CPU is that of all processes of a run, peak memory the largest sum of their proportional set sizes, sampled twenty times
+All modules have been compiled before, as those of an installed package: each way runs once on a few rows first. CPU is
+that of all processes of a run, peak memory the largest sum of their proportional set sizes, sampled twenty times
 a second. The outputs must agree: the same preferences with the same columns (where answers tie, the same scores).
 """
 
@@ -40,6 +41,7 @@ AXES = ("helpfulness", "honesty", "accuracy", "brevity")
 DECIDES = "helpfulness"
 COMMON = ["prompt", "chosen", "rejected", "axis", "chosen_score", "rejected_score", "axes", "margin_percentile"]
 """The columns by which the outputs are compared, besides `n_responses`."""
+FEW_ROWS = 2000
 NEEDS = {"orjson": "orjson", "polars": "polars", "unipref-ray": "ray"}
 """Way -> the package it needs."""
 
@@ -252,7 +254,8 @@ def make_command(way: str, data: Path, folder: Path) -> tuple[list[str], Path]:
 
 def measure(command: Sequence[str], log: Path) -> Run:
     """Runs a command and measures all its processes."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(log.parent.parent / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
@@ -337,6 +340,13 @@ def format_table(runs: dict[str, list[Run]]) -> Iterator[str]:
         yield f"| {way} | {' | '.join(figures)} |"
 
 
+def _clear(folder: Path) -> Path:
+    """Makes a folder empty, and returns it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
 def main() -> None:
     """Runs the benchmark, or one of its ways."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -368,11 +378,13 @@ def main() -> None:
         ways = ["json", *(way for way in ways if way != "json")]
         runs: dict[str, list[Run]] = {way: [] for way in ways}
         print(f"{options.rows} rows, {data.stat().st_size / 1e6:.0f} MB")
+        few = work / "few.jsonl"
+        write_rows(few, FEW_ROWS)
+        for way in ways:
+            measure(make_command(way, few, _clear(work / way))[0], work / way / "log.txt")
         for _ in range(options.rounds):
             for way in ways:
-                folder = work / way
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
+                folder = _clear(work / way)
                 command, _ = make_command(way, data, folder)
                 runs[way].append(measure(command, folder / "log.txt"))
                 print(way, *(f"{value:.1f}" for value in runs[way][-1][:2]), f"{runs[way][-1].peak / 1e6:.0f} MB")

@@ -29,9 +29,9 @@ def test_normalised_texts_are_those_of_the_definition(content: str) -> None:
 def test_plain_keys_are_those_of_messages(prompt: str, answer: str) -> None:
     turns, reply = [Message(role="user", content=prompt)], [Message(role="assistant", content=answer)]
     feedback = Feedback(turns, [Response(reply)])
-    key, root = text_keys.plain_prompt_keys(prompt)
+    key, root = (found.hex() for found in text_keys.plain_prompt_keys(prompt))
     assert (key, root) == (text_keys.prompt_key(turns), text_keys.root_key(feedback, "s"))
-    assert text_keys.plain_answer_key(answer.encode()) == text_keys.answer_key(reply)
+    assert text_keys.plain_answer_key(answer.encode()).hex() == text_keys.answer_key(reply)
     joined = [text_keys.join_turns(messages) for messages in (turns, reply, reply)]
     find_id = text_keys.plain_preference_id("s")
     assert find_id(prompt.encode(), answer.encode(), answer.encode()) == text_keys.digest("s", *joined)

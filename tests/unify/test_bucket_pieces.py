@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from support.golden import resolve_source
@@ -22,7 +23,7 @@ from support.small_studies import (
 from unipref.core.workers import buckets
 from unipref.unify import bucket_groups, bucket_pieces, rated_rows
 from unipref.unify.map_reduce import FEEDBACK_FOLDER, GroupEntry, ReduceTask, pack
-from unipref.unify.rated_rows import ROW_MEMORY, RatedReader, RatedWriter, as_feedback, read_batches
+from unipref.unify.rated_rows import ROW_MEMORY, RatedReader, RatedWriter, iterate_feedback, read_batches, to_batch
 
 STUDIES = dict(iterate_studies())
 ONE_AXIS = {"prompt": "q", "response": "a", "scores": {"help": {"field": "help", "better": "high"}}}
@@ -67,13 +68,14 @@ def reader_and_task(tmp_path: Path) -> tuple[RatedReader, ReduceTask]:
     return reader, ReduceTask(0, [source], folder, folder)
 
 
-def make_rows(reader: RatedReader) -> Iterator[rated_rows.RatedRow]:
+def make_rows(reader: RatedReader) -> Iterator[rated_rows.RatedRows]:
     """Two answers per prompt, far apart; of every fourth prompt both have the same score, so columns cannot decide."""
     for number in range(N_ROWS):
         prompt = number % (N_ROWS // 2)
         score = 1 if prompt % 4 == 0 else number
-        row = reader.read({"q": f"Q{prompt}", "a": f"{number} " + "z" * TEXT_BYTES, "help": score})
+        row = reader.read([{"q": f"Q{prompt}", "a": f"{number} " + "z" * TEXT_BYTES, "help": score}])
         assert row is not None
+        row.places, row.origins = [number], [f"d:{number}"]
         yield row
 
 
@@ -89,13 +91,14 @@ def test_a_large_bucket_is_never_in_memory_as_a_whole(
     monkeypatch.setattr(buckets, "BUFFER_BYTES", PIECE_BYTES)
     if kind == "columns":
         with RatedWriter(task.folder, 1, 0, 0, 1) as writer:
-            for place, row in enumerate(make_rows(reader)):
-                writer.add(row, place, f"d:{place}")
+            for row in make_rows(reader):
+                writer.add(row)
     else:
         with buckets.BucketWriter(task.folder / FEEDBACK_FOLDER, 1, 0) as feedback:
-            for place, row in enumerate(make_rows(reader)):
-                entry = GroupEntry(0, row.prompt_key, place, as_feedback(row, reader.axes, f"d:{place}"))
-                feedback.write(0, pack(entry))
+            for row in make_rows(reader):
+                table = pa.Table.from_batches([to_batch(row, 1)])
+                for place, key, of_row in iterate_feedback(table, reader.axes):
+                    feedback.write(0, pack(GroupEntry(0, key, place, of_row)))
     n_decided = n_others = 0
     most = 2 + 2 * PIECE_BYTES // (2 * (TEXT_BYTES + ROW_MEMORY))
     copied: list[int] = []
@@ -133,9 +136,10 @@ def test_a_block_has_few_rows_although_their_texts_are_short(
     monkeypatch.setattr(rated_rows, "BLOCK_BYTES", 100 * ROW_MEMORY)
     with RatedWriter(tmp_path, 1, 0, 0, 1) as writer:
         for place in range(1000):
-            row = reader.read({"q": f"{place % 10}", "a": "y", "help": 1})
+            row = reader.read([{"q": f"{place % 10}", "a": "y", "help": 1}])
             assert row is not None
-            writer.add(row, place, "d:1")
+            row.places, row.origins = [place], ["d:1"]
+            writer.add(row)
     sizes = [len(batch) for _, batch in read_batches(tmp_path, 0)]
     assert sum(sizes) == 1000
     assert 90 <= max(sizes) <= 100

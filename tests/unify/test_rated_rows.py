@@ -1,8 +1,10 @@
 """The columns of plain rated rows give what the format and the projection give, for any rows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,10 +14,11 @@ from support import trials
 from support.golden import resolve_source
 from support.small_studies import AXES, RATED, hash_bytes, iterate_studies, run_study
 from unipref.core.contracts.feedback import read_all
+from unipref.core.records import Feedback
 from unipref.unify import bucket_groups, map_reduce
 from unipref.unify.projection.judges import JudgeNamer
 from unipref.unify.projection.project import Projection
-from unipref.unify.rated_rows import RatedReader, as_feedback, find_reader
+from unipref.unify.rated_rows import RatedReader, RatedRows, find_reader, iterate_feedback, to_batch
 
 RATED_STUDIES = {name: study for name, study in iterate_studies() if name.startswith("rated/")}
 COMPARED = list(RATED_STUDIES)[:: trials.count(3, 1)]
@@ -48,6 +51,14 @@ ROW = st.fixed_dictionaries(
 )
 
 
+def list_feedback(rows: RatedRows, axes: Sequence[str]) -> list[Feedback]:
+    """Returns the feedback of rows."""
+    rows.places = list(range(1, len(rows) + 1))
+    rows.origins = [f"d:{place}" for place in rows.places]
+    table = pa.Table.from_batches([to_batch(rows, len(axes))])
+    return [feedback for _, _, feedback in iterate_feedback(table, axes)]
+
+
 def resolve(tmp_path: Path, **more: Any) -> tuple[Any, Projection]:
     (tmp_path / "d.jsonl").write_text("{}\n", encoding="utf-8")
     source = resolve_source("ratings", {**RATED, **more}, tmp_path / "d.jsonl")
@@ -62,20 +73,36 @@ def test_a_plain_row_is_read_as_by_its_format(row: dict[str, Any], tmp_path: Pat
     form, projection = resolve(tmp_path)
     reader = find_reader(form, projection)
     assert reader is not None
-    plain = reader.read(row)
+    plain = reader.read([row])
     if plain is not None:
         (expected,) = JudgeNamer().name(read_all(form, [row]), row)
-        assert as_feedback(plain, reader.axes, "") == stage.map_reduce._with_origin(expected, "")
+        assert list_feedback(plain, reader.axes) == [stage.map_reduce._with_origin(expected, "d:1")]
+
+
+@settings(max_examples=trials.count(50, 1000), derandomize=True, suppress_health_check=list(HealthCheck), deadline=None)
+@given(rows=st.lists(ROW, min_size=1, max_size=4))
+def test_rows_are_read_together_if_each_is_plain(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    reader = find_reader(*resolve(tmp_path))
+    assert reader is not None
+    alone = [reader.read([row]) for row in rows]
+    joined = RatedRows()
+    for plain in alone:
+        if plain is None:
+            assert reader.read(rows) is None
+            return
+        joined += plain
+    assert reader.read(rows) == joined
 
 
 def test_usual_rows_are_plain(tmp_path: Path) -> None:
     reader = find_reader(*resolve(tmp_path))
     assert reader is not None
     row = {"q": " Why? ", "a": "So.\n", "help": 3, "scores": {"harm": 0.5}, "tone": -2}
-    plain = reader.read(row)
+    plain = reader.read([row, {**row, "help": 4}])
     assert plain is not None
-    assert (plain.prompt, plain.answer, plain.scores) == (b"Why?", b"So.", [3.0, 0.5, -2.0])
-    assert reader.read({**row, "help": 11}) is None
+    assert (plain.prompts, plain.answers) == ([b"Why?"] * 2, [b"So."] * 2)
+    assert plain.scores == [3.0, 0.5, -2.0, 4.0, 0.5, -2.0]
+    assert reader.read([{**row, "help": 11}]) is None
 
 
 @pytest.mark.parametrize(
@@ -115,9 +142,10 @@ def test_columns_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     read: list[bool] = []
     original = RatedReader.read
 
-    def count(self: RatedReader, row: dict[str, Any]) -> Any:
-        plain = original(self, row)
-        read.append(plain is not None)
+    def count(self: RatedReader, rows: list[Any]) -> Any:
+        plain = original(self, rows)
+        if plain is not None or len(rows) == 1:
+            read.extend([plain is not None] * len(rows))
         return plain
 
     monkeypatch.setattr(RatedReader, "read", count)

@@ -29,13 +29,11 @@ def _count_quotes(value: object) -> int:
     """Counts the quotes of a value as JSON. Only what is nested is encoded: most rows are texts and numbers."""
     if type(value) is not dict:
         return _encode(value).count(b'"')
-    count = 2 * len(value)
-    for key, inner in value.items():
-        if '"' in key:
-            count += key.count('"')
+    count = 2 * len(value) + "".join(value).count('"')
+    for inner in value.values():
         kind = type(inner)
         if kind is str:
-            count += 2 + inner.count('"')
+            count += 2 + (inner.count('"') if '"' in inner else 0)  # `in` is ten times as fast
         elif kind is dict or kind is list:
             count += _encode(inner).count(b'"')
     return count

@@ -5,7 +5,7 @@ A row that msgspec refuses is decoded again with the standard library, which als
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
@@ -30,7 +30,9 @@ SEVERAL_VALUES = "several JSON values, or a comma after one, stand in one line; 
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_decode = msgspec.json.Decoder().decode
+_decoder = msgspec.json.Decoder()
+_decode = _decoder.decode
+_OPENING, _CLOSING = set(b"{"), set(b"}")
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _MARKS = re.compile(rb"(?:\xef\xbb\xbf)+")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -43,16 +45,46 @@ def read_json_lines(blocks: Iterator[bytes], first_row: int, limit: RowLimit = D
     Raises:
         Broken: where the blocks raise it, after the last whole line.
     """
-    for row, line in enumerate(lines(blocks, limit), first_row):
+    return chain.from_iterable(read_line_blocks(blocks, first_row, limit))
+
+
+def read_line_blocks(
+    blocks: Iterator[bytes], first_row: int, limit: RowLimit = DEFAULT_ROW
+) -> Iterator[list[Numbered]]:
+    """Yields the rows of `read_json_lines` in lists: many where nothing is noted on them, otherwise one."""
+    number = first_row
+    for several in line_blocks(blocks, limit):
+        rows = decode_lines(several)
+        if rows is None:
+            yield from ([row] for row in _read_lines(several, number))
+        else:
+            yield list(enumerate(rows, number))
+        number += len(several)
+
+
+def decode_lines(several: Sequence[bytes | Reject]) -> list[Row] | None:
+    """Decodes lines that hold one object each, in which no key is repeated; None for other lines."""
+    try:
+        if {line[0] for line in several} != _OPENING or {line[-1] for line in several} != _CLOSING:  # type: ignore[index]
+            return None
+        # A value cannot go on in the next line, as each ends and begins with a brace; so equal numbers are one each.
+        rows: list[Row] = _decoder.decode_lines(b"\n".join(several))  # type: ignore[arg-type]
+    except (ValueError, RecursionError, IndexError, TypeError):
+        return None
+    return rows if len(rows) == len(several) and not any(map(may_repeat_keys, several, rows)) else None
+
+
+def _read_lines(several: Iterable[bytes | Reject], first_row: int) -> Iterator[Numbered]:
+    for row, line in enumerate(several, first_row):
         if isinstance(line, Reject):
             yield row, line
         elif line and not line.isspace() and not _MARKS.fullmatch(line.strip()):
             decoded = decode_row(line)
-            several = _split_line(line) if isinstance(decoded, Reject) and decoded.reason == Reason.NOT_JSON else []
-            for place, value in enumerate(several, 1):
+            values = _split_line(line) if isinstance(decoded, Reject) and decoded.reason == Reason.NOT_JSON else []
+            for place, value in enumerate(values, 1):
                 note_row(SEVERAL_VALUES)
-                yield f"{row}.{place}" if len(several) > 1 else row, value
-            if not several:
+                yield f"{row}.{place}" if len(values) > 1 else row, value
+            if not values:
                 yield row, decoded
 
 
@@ -71,6 +103,11 @@ def lines(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[by
     Yields:
         A line, or a reject in place of one that is too long, of which no more than the limit is held.
     """
+    return chain.from_iterable(line_blocks(blocks, limit))
+
+
+def line_blocks(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[Sequence[bytes | Reject]]:
+    """Yields what `lines` yields in lists, one for the lines that end in a block."""
     begun: list[bytes] = []
     size = 0
     for block in blocks:
@@ -81,11 +118,12 @@ def lines(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[by
         else:
             begun.clear()
         if others:
-            yield b"".join(begun) if size <= limit.size else limit.reject()
-            yield from others[:-1] if len(block) <= limit.size else map(limit.check, others[:-1])
-            begun, size = [others[-1]], len(others[-1])
+            rest = others.pop()
+            checked = others if len(block) <= limit.size else map(limit.check, others)
+            yield [b"".join(begun) if size <= limit.size else limit.reject(), *checked]
+            begun, size = [rest], len(rest)
     if size:
-        yield b"".join(begun) if size <= limit.size else limit.reject()
+        yield [b"".join(begun) if size <= limit.size else limit.reject()]
 
 
 def decode_row(line: bytes) -> Row | Reject:
@@ -158,10 +196,21 @@ def read_json(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW, usual: str
     Raises:
         Broken: where the file is truncated or malformed, after every row before that place.
     """
+    return chain.from_iterable(read_json_blocks(blocks, limit, usual))
+
+
+def read_json_blocks(
+    blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW, usual: str = "values"
+) -> Iterator[list[Numbered]]:
+    """Yields the rows of `read_json` in lists, as `read_line_blocks` does."""
     kind, blocks = sniff(blocks, usual)
     if kind == "lines":
-        yield from read_json_lines(blocks, 1, limit)
-        return
+        yield from read_line_blocks(blocks, 1, limit)
+    else:
+        yield from ([row] for row in _read_values(kind, blocks, limit))
+
+
+def _read_values(kind: str, blocks: Iterator[bytes], limit: RowLimit) -> Iterator[Numbered]:
     held: list[bytes] = []
     if kind == "array":
         rows, held, blocks = _decode_array(blocks, limit.size)

@@ -1,6 +1,7 @@
 """Reads the rows of a part, each with its number in the file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from unipref.core.records import Reason, Reject, Row
 from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
 from unipref.sources.csv_rows import find_delimiter, read_table
-from unipref.sources.json_rows import Numbered, read_json, read_json_lines
+from unipref.sources.json_rows import Numbered, read_json, read_json_blocks, read_line_blocks
 from unipref.sources.likely_layouts import likely_setting
 from unipref.sources.nested_rows import nested_rows
 from unipref.sources.oriented_rows import oriented_rows
@@ -42,22 +43,37 @@ def read(part: Part) -> Iterator[Numbered]:
     return nested_rows(rows, part.records) if part.records else rows
 
 
+def read_in_lists(reader: Callable[[Part], Iterator[Numbered]], part: Part) -> Iterator[list[Numbered]]:
+    """Yields the rows of a part in lists: `read` gives many rows where nothing is noted on them, otherwise one; all
+    other readers give one.
+    """
+    if reader is not read or part.orient or part.records:
+        return ([row] for row in reader(part))
+    return _outer_blocks(part)
+
+
 def _outer(part: Part) -> Iterator[Numbered]:
+    return chain.from_iterable(_outer_blocks(part))
+
+
+def _outer_blocks(part: Part) -> Iterator[list[Numbered]]:
     number: int | str = part.first_row - 1
     only: Row | None = None
     is_first = True
     try:
-        for number, row in _rows(part):
-            only = row if is_first and isinstance(row, dict) else None
+        for block in _row_blocks(part):
+            number, row = block[-1]
+            only = row if is_first and len(block) == 1 and isinstance(row, dict) else None
             is_first = False
-            yield number, row
+            yield block
     except (MemoryError, OSError, ResourceError) as error:
         raise_if_resource(error, part.origin)
         raise UserError(f"{error}.", where=part.origin, mend="Check that the file can be read.") from error
     except Broken as fault:
         last = int(str(number).partition(".")[0])
         before = f"after row {last}" if last else "from the beginning"
-        yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
+        reject = Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
+        yield [(last + 1, reject)]
     if part.shape == "json" and only and not (part.orient or part.records):
         _note_table(part, only)
 
@@ -68,7 +84,16 @@ def _note_table(part: Part, row: Row) -> None:
         note_row(f"'{part.origin}' is one object and read as one row; if it is a table of rows, set '{setting}'")
 
 
+def _row_blocks(part: Part) -> Iterator[list[Numbered]]:
+    if part.shape != "jsonl" or part.fault:
+        return ([row] for row in _rows(part))
+    if part.start == 0 and part.end is None:
+        return read_json_blocks(chunks(part), part.row_limit, usual="lines")
+    return read_line_blocks(chunks(part), part.first_row, part.row_limit)
+
+
 def _rows(part: Part) -> Iterator[Numbered]:
+    """Yields the rows of a part that is not JSON Lines, or cannot be read."""
     if part.fault:
         return iter([(1, Reject(Reason.UNREADABLE, part.fault))])
     if part.shape == "parquet":
@@ -81,11 +106,7 @@ def _rows(part: Part) -> Iterator[Numbered]:
         return read_json(chunks(part), part.row_limit)
     if part.shape in ("csv", "tsv"):
         return read_table(chunks(part), "," if part.shape == "csv" else "\t", part.row_limit, dict(part.csv))
-    if part.shape == "lines":
-        return read_lines(chunks(part), part.row_limit)
-    if part.start == 0 and part.end is None:
-        return read_json(chunks(part), part.row_limit, usual="lines")
-    return read_json_lines(chunks(part), part.first_row, part.row_limit)
+    return read_lines(chunks(part), part.row_limit)
 
 
 def peek(path: Path, n: int, orient: str = "", records: str = "") -> list[Row]:

@@ -28,6 +28,10 @@ class Group(msgspec.Struct):
     parts: list[Feedback]
 
 
+UNUSED_SHARE = 1 / 8
+"""Largest share of rows of other groups that stay in the table of decided groups: to copy the others costs more."""
+
+
 @dataclass
 class SourceGroups:
     """The groups of one source: those that numbers decide, and all others, each in the order of their first rows."""
@@ -77,7 +81,8 @@ def _read_whole(task: ReduceTask, folder: Path, bucket: int) -> Iterator[tuple[i
             if not rated.is_decided.all():
                 for key, parts in rated.take(~rated.is_decided).list_feedback().items():
                     keys.setdefault(key, []).extend(parts)
-                groups.decided = groups.decided.drop_other_rows()
+                if len(groups.decided.rows) < len(groups.decided.table) * (1 - UNUSED_SHARE):
+                    groups.decided = groups.decided.drop_other_rows()
             del rated
         groups.others = _order_groups(keys)
         yield source, groups

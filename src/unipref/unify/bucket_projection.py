@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from unipref.core import parquet
+from unipref.core.arrow_arrays import from_rows
 from unipref.core.messages import texts_of
 from unipref.core.records import Feedback, Preference, Reject, preference_schema
 from unipref.core.text_keys import prompt_key
@@ -162,9 +163,7 @@ class _PartWriter:
         self._size = 0
 
     def _to_table(self, rows: list[dict[str, Any]]) -> "pa.Table":
-        import pyarrow as pa
-
-        return pa.Table.from_pylist(rows, self.schema)
+        return from_rows(rows, self.schema)
 
     def __enter__(self) -> "_PartWriter":
         return self

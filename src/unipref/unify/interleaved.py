@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
+from unipref.core.arrow_arrays import from_numbers
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -56,6 +58,6 @@ class InterleavedRows(Generic[Item]):
             n_single = int(of_single.sum())
             places[of_single] = len(joined) - n_single + np.arange(n_single)
             places[~of_single] = np.arange(len(joined) - n_single)
-            joined = joined.take(places)
+            joined = joined.take(from_numbers(places))
         self._tables, self._rows, self._runs, self._count = [], [], [], 0
         return joined

@@ -20,7 +20,8 @@ from unipref.core.errors import UserError
 from unipref.core.judgements import NOBODY, Ints
 from unipref.core.records import Axis
 from unipref.core.stats.clustered_signs import Lead, TurnedShare, estimate_turned_share, measure_lead
-from unipref.core.stats.intervals import find_quantile, find_wilson_ends
+from unipref.core.stats.intervals import find_wilson_ends
+from unipref.core.stats.normal import find_normal_quantile
 from unipref.unify.label_votes import Votes, read_votes
 
 ALPHA = 0.01
@@ -149,7 +150,7 @@ def _conclude(
     if lead.side > 0 and turned.high <= MOST_TURNED:
         return NO_CONTRADICTION, f"{why}; at most {turned.high:.0%} of the labels look turned round"
     independent = n / lead.design_effect
-    low, _ = find_wilson_ends(against / n, independent, find_quantile(0.95))
+    low, _ = find_wilson_ends(against / n, independent, find_normal_quantile(0.975))
     if independent >= LEAST_INDEPENDENT and low > (MUCH_AGAINST if lead.side > 0 else MOST_TURNED):
         return MIXED, (
             f"{why}, against in {against / n:.0%}: as many labels may be turned round, or the evidence is weak or "

@@ -1,16 +1,16 @@
 """The votes of further evidence on labels: for or against, how strongly, about which prompt, by whom, in which file."""
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xxhash
 
 from unipref.core import parquet
+from unipref.core.arrow_arrays import from_flags, from_numbers, read_flags, read_numbers
 from unipref.core.judgements import NOBODY, Floats, Ints
 from unipref.core.records import ROLE_COLUMNS, Axis
 
@@ -27,21 +27,21 @@ SEVERAL = "several files"
 
 @dataclass
 class _Gathered:
-    """The votes on one source, while they are read: numbers in arrays, and names by code.
+    """The votes on one source, while they are read: numbers in an array for each batch, and names by code.
 
     Attributes:
         signs, prompts, origins, files, widths: of each vote its sign, the hashes of its prompt and its first row, the
             code of its file and the number of its axes.
-        axes, gaps: of each axis of each vote its code, and its gap.
+        axes, axis_gaps: of each axis of each vote its code, and its gap.
     """
 
-    signs: "array[int]" = field(default_factory=lambda: array("b"))
-    prompts: "array[int]" = field(default_factory=lambda: array("q"))
-    origins: "array[int]" = field(default_factory=lambda: array("q"))
-    files: "array[int]" = field(default_factory=lambda: array("q"))
-    widths: "array[int]" = field(default_factory=lambda: array("q"))
-    axes: "array[int]" = field(default_factory=lambda: array("q"))
-    gaps: "array[float]" = field(default_factory=lambda: array("d"))
+    signs: list[Ints] = field(default_factory=list)
+    prompts: list[Ints] = field(default_factory=list)
+    origins: list[Ints] = field(default_factory=list)
+    files: list[Ints] = field(default_factory=list)
+    widths: list[Ints] = field(default_factory=list)
+    axes: list[Ints] = field(default_factory=list)
+    axis_gaps: list[Floats] = field(default_factory=list)
     file_names: dict[str, int] = field(default_factory=dict)
     axis_names: dict[str, int] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
@@ -90,80 +90,81 @@ def read_votes(
     gathered = {source: _Gathered() for source in axes_of}
     columns = ["source", "group", "axes", "origin", *ROLE_COLUMNS]
     for batch in (batch for path in preferences for batch in parquet.read_batches(path, columns)):
-        for vote in _read_rows(batch):
-            _gather(vote, axes_of[vote.source], gathered[vote.source])
-    rows = np.unique(np.concatenate([_ints(each.origins) for each in gathered.values()] or [_ints([])]))
+        sources = batch["source"].dictionary_encode()
+        for code, source in enumerate(sources.dictionary.to_pylist()):
+            is_its = read_numbers(sources.indices) == code
+            of_source = batch if is_its.all() else batch.filter(from_flags(is_its))
+            _gather(of_source, axes_of[source], gathered[source])
+    rows = np.unique(_join([part for each in gathered.values() for part in each.origins]))
     names, rater = _find_raters(judgements, rows)
     return {
-        source: _finish(each, contradictions.get(source, 0), names, rater[np.searchsorted(rows, _ints(each.origins))])
+        source: _finish(each, contradictions.get(source, 0), names, rater[np.searchsorted(rows, _join(each.origins))])
         for source, each in gathered.items()
     }
 
 
-class _Row(NamedTuple):
-    """What is read of a preference; `axes` has name and scores of the chosen and the rejected answer."""
-
-    source: str
-    group: str
-    origin: list[str]
-    axes: list[tuple[str, float | None, float | None]]
-    is_one_sided: bool
-
-
-def _read_rows(batch: "pa.RecordBatch") -> Iterator[_Row]:
-    """Yields the rows of a batch. Only the texts that are used become objects of Python."""
-    axes = batch["axes"]
-    values, ends = axes.flatten(), axes.value_lengths().to_numpy().cumsum().tolist()
-    pairs = list(zip(*(values.field(name).to_pylist() for name in ("axis", "chosen", "rejected")), strict=True))
-    is_pair = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
-    columns = (batch[name].to_pylist() for name in ("source", "group", "origin"))
-    start = 0
-    for source, group, origin, end, has_both in zip(*columns, ends, is_pair.tolist(), strict=True):
-        yield _Row(source, group, origin, pairs[start:end], not has_both)
-        start = end
-
-
-def _gather(row: _Row, axes: Mapping[str, Axis], into: _Gathered) -> None:
-    """Adds the vote on one preference, by the majority of its axes."""
-    gaps = []
-    net = 0
-    for name, chosen, rejected in row.axes:
-        gap = _gap_of_axis(axes.get(name), chosen, rejected, row.is_one_sided)
-        if gap:
-            sign = 1 if gap > 0 else -1
-            into.by_axis[name, sign > 0] += 1
-            gaps.append((name, gap))
-            net += sign
-    if not net:
-        return
-    into.signs.append(1 if net > 0 else -1)
-    into.prompts.append(_hash(row.group))
-    into.origins.append(_hash(row.origin[0]) if row.origin else 0)
-    files = {origin.rpartition(":")[0] for origin in row.origin}
-    name = files.pop() if len(files) == 1 else SEVERAL
-    into.files.append(into.file_names.setdefault(name, len(into.file_names)))
-    into.widths.append(len(gaps))
-    for axis, gap in gaps:
-        into.axes.append(into.axis_names.setdefault(axis, len(into.axis_names)))
-        into.gaps.append(gap)
-    if net < 0 and len(into.examples) < MAX_EXAMPLES:
-        into.examples.append(", ".join(row.origin))
+def _gather(batch: "pa.RecordBatch", axes: Mapping[str, Axis], into: _Gathered) -> None:
+    """Adds the votes on the preferences of a source, each by the majority of its axes. Only the texts that are used
+    become objects of Python.
+    """
+    row, names, name, gap = _measure_gaps(batch, axes)
+    sign = np.sign(gap).astype(np.int64)
+    for code, axis in enumerate(names):
+        for side in (1, -1):
+            into.by_axis[axis, side > 0] += int(((name == code) & (sign == side)).sum())
+    net = np.bincount(row, sign, len(batch)).astype(np.int64)
+    counts = (gap != 0) & (net[row] != 0)
+    into.axis_gaps.append(gap[counts])
+    distinct, place = np.unique(name[counts], return_inverse=True)
+    codes = _ints(into.axis_names.setdefault(names[code], len(into.axis_names)) for code in distinct)
+    into.axes.append(codes[place])
+    votes = np.flatnonzero(net)
+    into.signs.append(np.sign(net[votes]))
+    into.widths.append(np.bincount(row[counts], minlength=len(batch))[votes])
+    taken = from_numbers(votes)
+    into.prompts.append(_ints(map(_hash, batch["group"].take(taken).to_pylist())))
+    origins = batch["origin"].take(taken).to_pylist()
+    into.origins.append(_ints(_hash(origin[0]) if origin else 0 for origin in origins))
+    files = map(_name_file, origins)
+    into.files.append(_ints(into.file_names.setdefault(file, len(into.file_names)) for file in files))
+    against = np.flatnonzero(net[votes] < 0)[: MAX_EXAMPLES - len(into.examples)]
+    into.examples += [", ".join(origins[place]) for place in against]
 
 
-def _gap_of_axis(axis: Axis | None, chosen: float | None, rejected: float | None, is_one_sided: bool) -> float:
-    """Returns by how much an axis puts the chosen answer above the rejected one; 0 if it decides nothing.
+def _name_file(origin: Sequence[str]) -> str:
+    """Returns the file of a preference's rows."""
+    first = origin[0].rpartition(":")[0] if origin else SEVERAL
+    return first if all(one.rpartition(":")[0] == first for one in origin[1:]) else SEVERAL
+
+
+def _measure_gaps(batch: "pa.RecordBatch", axes: Mapping[str, Axis]) -> tuple[Ints, list[str], Ints, Floats]:
+    """Measures by how much each axis of each preference puts the chosen answer above the rejected one.
 
     A one-sided preference is compared to the middle of the axis' declared scale.
+
+    Returns:
+        The names of axes, and of each axis of each preference: (m,) the row of the preference, the code of its name,
+        and the gap, 0 if it decides nothing.
     """
-    if axis is None or (chosen is None and rejected is None):
-        return 0.0
-    if chosen is None or rejected is None:
-        if not is_one_sided or axis.low is None or axis.high is None:
-            return 0.0
-        middle = (axis.low + axis.high) / 2
-        chosen, rejected = middle if chosen is None else chosen, middle if rejected is None else rejected
-    gap: float = axis.sign * (chosen - rejected)
-    return gap if abs(gap) > EPSILON else 0.0
+    column = batch["axes"]
+    values, row = column.flatten(), np.repeat(np.arange(len(batch)), read_numbers(column.value_lengths()))
+    coded = values.field("axis").dictionary_encode()
+    names, name = coded.dictionary.to_pylist(), read_numbers(coded.indices).astype(np.int64)
+    chosen, rejected = (read_numbers(values.field(side)) for side in ("chosen", "rejected"))
+    known = [axes.get(axis) for axis in names]
+    sign = np.array([0.0 if axis is None else axis.sign for axis in known])
+    middle = np.array(
+        [
+            np.nan if axis is None or axis.low is None or axis.high is None else (axis.low + axis.high) / 2
+            for axis in known
+        ]
+    )
+    has_both = read_flags(batch["chosen"].is_valid()) & read_flags(batch["rejected"].is_valid())
+    instead = np.where(has_both[row], np.nan, middle[name])
+    instead[np.isnan(chosen) & np.isnan(rejected)] = np.nan
+    chosen, rejected = (np.where(np.isnan(side), instead, side) for side in (chosen, rejected))
+    gap = sign[name] * (chosen - rejected)
+    return row, names, name, np.where(np.abs(gap) > EPSILON, gap, 0.0)  # also 0 where it is NaN
 
 
 def _hash(text: str) -> int:
@@ -184,6 +185,8 @@ def _find_raters(judgements: Path | None, rows: Ints) -> tuple[list[str], Ints]:
     names: dict[str, int] = {}
     rater = np.full(len(rows), UNSEEN, dtype=np.int64)
     for batch in parquet.read_batches(judgements, ["origin", "annotator"]) if judgements and len(rows) else ():
+        if batch["annotator"].null_count == len(batch):
+            continue
         named = batch.filter(batch["annotator"].is_valid())
         keys = _ints(_hash(origin) for origin in named["origin"].to_pylist())
         places = np.minimum(np.searchsorted(rows, keys), len(rows) - 1)
@@ -195,18 +198,18 @@ def _find_raters(judgements: Path | None, rows: Ints) -> tuple[list[str], Ints]:
 
 
 def _finish(each: _Gathered, contradictions: int, names: list[str], rater: Ints) -> Votes:
-    _, prompt = np.unique(_ints(each.prompts), return_inverse=True)
+    _, prompt = np.unique(_join(each.prompts), return_inverse=True)
     against = np.full(contradictions, -1, dtype=np.int64)
     nobody = np.full(contradictions, NOBODY, dtype=np.int64)
     own_prompts = np.arange(contradictions) + len(prompt)
     gap = _scale_gaps(each)
     typical = float(np.median(gap)) if len(gap) else 1.0
     return Votes(
-        sign=np.concatenate([_ints(each.signs), against]),
+        sign=np.concatenate([_join(each.signs), against]),
         gap=np.concatenate([gap, np.full(contradictions, typical)]),
         prompt=np.concatenate([prompt, own_prompts]).astype(np.int64),
         rater=np.concatenate([rater, nobody]),
-        file=np.concatenate([_ints(each.files), nobody]),
+        file=np.concatenate([_join(each.files), nobody]),
         raters=names,
         files=list(each.file_names),
         by_axis={axis: [each.by_axis[axis, True], each.by_axis[axis, False]] for axis in sorted(each.axis_names)},
@@ -216,11 +219,16 @@ def _finish(each: _Gathered, contradictions: int, names: list[str], rater: Ints)
 
 def _scale_gaps(each: _Gathered) -> Floats:
     """Returns (n,) the absolute sum of the gaps of each preference, each in mean gaps of its axis."""
-    axes, gaps = _ints(each.axes), np.array(each.gaps, dtype=np.float64)
+    axes, widths = _join(each.axes), _join(each.widths)
+    gaps = np.concatenate([*each.axis_gaps, np.zeros(0)])
     means = np.bincount(axes, abs(gaps)) / np.maximum(np.bincount(axes), 1)
-    vote = np.repeat(np.arange(len(each.widths)), _ints(each.widths))
-    sums = np.bincount(vote, gaps / means[axes], len(each.widths)) if len(gaps) else np.zeros(0)
+    vote = np.repeat(np.arange(len(widths)), widths)
+    sums = np.bincount(vote, gaps / means[axes], len(widths)) if len(gaps) else np.zeros(0)
     return np.abs(np.asarray(sums, dtype=np.float64))
+
+
+def _join(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate([*parts, _ints([])])
 
 
 def _ints(values: Iterable[int]) -> Ints:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
@@ -18,6 +17,7 @@ from unipref.core.records import Feedback, Reason, Reject, RejectedRow, Row
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter
+from unipref.sources.reader import Numbered, read_in_lists
 from unipref.sources.reading_notes import RowNotes, collect_notes
 from unipref.unify.garbage import collect_rarely
 from unipref.unify.mapping.images import hash_images
@@ -26,12 +26,14 @@ from unipref.unify.mapping.unread_fields import add_unread_fields, count_unread_
 from unipref.unify.projection.groups import group_key
 from unipref.unify.projection.judges import JudgeNamer, name_judges
 from unipref.unify.projection.project import Projection
-from unipref.unify.rated_rows import RatedWriter, find_reader
+from unipref.unify.rated_rows import RatedReader, RatedRows, RatedWriter, find_bucket, find_reader
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
 """Reads the rows of one part of a source as (row number, row or reject); `7.2` is a row inside row 7."""
 
 FEEDBACK_FOLDER, REJECTS_FOLDER = "feedback", "rejects"
+ROWS_AT_ONCE = 128
+"""Most rows that are read into columns together."""
 BATCH, BATCH_CHARACTERS = 1024, 64 << 20
 """Most preferences, and about how many characters, per row group of a Parquet file."""
 ROW_BYTES = 64 << 20
@@ -149,7 +151,6 @@ pack = msgspec.msgpack.Encoder().encode
 def map_rows(task: MapTask) -> SourceCounts:
     """Reads the parts, writes their feedback to buckets by prompt, writes their rejects, and returns the counts."""
     counts = SourceCounts()
-    source = task.resolved.projection.source
     patterns.limit_rows(task.resolved.row_seconds)
     rated = find_reader(task.resolved.format, task.resolved.projection)
     n_axes = len(task.resolved.projection.axes)
@@ -157,48 +158,48 @@ def map_rows(task: MapTask) -> SourceCounts:
         collect_rarely(),
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
         RatedWriter(task.folder, task.n_buckets, task.number, task.source, n_axes) as rated_out,
-        BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
+        BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects,
         collect_notes() as notes,
     ):
         origins = [show_text(part.origin) for part in task.parts]
         reader = _RowReader(task, origins)
-        for place, number, row in _numbered_rows(task):
-            origin = f"{origins[place]}:{number}"
-            counts.rows += 1
+        writer = _RowWriter(task.resolved.projection.source, counts, buckets, rejects)
+        for place, rows in _list_rows(task):
             if notes:
-                counts.notes.add(notes, origin)
+                counts.notes.add(notes, f"{origins[place]}:{rows[0][0]}")
                 notes.clear()
-            plain = rated.read(row) if rated is not None and type(row) is dict else None
-            if plain is not None:
-                counts.used += 1
-                rated_out.add(plain, reader.next_place(), origin)
-                continue
-            with count_unread_fields() as unread:
-                read = reader.read(row, place, number)
-            add_unread_fields(counts.unread_turn_fields, unread)
-            rejects = read.rejects
-            if not read.entries:
-                nothing = Reject(Reason.NO_ANSWER, "the row does not contain an answer of the assistant")
-                first, *rejects = rejects or [nothing]
-                counts.rejected[first.reason.value] += 1
-                rejects_out.write(0, pack(RejectRecord.from_reject(first, source, "row", [origin])))
-            else:
-                counts.used += 1
-                counts.message_parts.update(sorted(read.parts))
-            for reject in rejects:
-                counts.parts_rejected[reject.reason.value] += 1
-                rejects_out.write(0, pack(RejectRecord.from_reject(reject, source, "part", [origin])))
-            for bucket, packed in read.entries:
-                buckets.write(bucket, packed)
+            for some, plain in _find_plain(rated, rows):
+                counts.rows += len(some)
+                names = [f"{origins[place]}:{number}" for number, _ in some]
+                if plain is not None:
+                    counts.used += len(some)
+                    plain.places, plain.origins = [reader.next_place() for _ in some], names
+                    rated_out.add(plain)
+                    continue
+                for (number, row), origin in zip(some, names, strict=True):
+                    with count_unread_fields() as unread:
+                        read = reader.read(row, place, number)
+                    add_unread_fields(counts.unread_turn_fields, unread)
+                    writer.write(read, origin)
         counts.notes.add(notes, f"the end of {origins[-1]}")
     return counts
 
 
-def _numbered_rows(task: MapTask) -> Iterator[tuple[int, int | str, Row | Reject]]:
-    """Yields the rows of all parts: the part's place in the task, the row's number in its file, and the row."""
+def _list_rows(task: MapTask) -> Iterator[tuple[int, list[Numbered]]]:
+    """Yields the rows of all parts with the part's place in the task: some where nothing is noted on them, else one."""
     for place, part in enumerate(task.parts):
-        for number, row in task.read(part):
-            yield place, number, row
+        for rows in read_in_lists(task.read, part):
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                yield place, rows[start : start + ROWS_AT_ONCE]
+
+
+def _find_plain(reader: RatedReader | None, rows: list[Numbered]) -> Iterator[tuple[list[Numbered], RatedRows | None]]:
+    """Yields the rows, those together that are plain; None beside rows that the format has to read."""
+    plain = None if reader is None else reader.read([row for _, row in rows])
+    if plain is not None or reader is None or len(rows) == 1:
+        yield rows, plain
+    else:
+        yield from (pair for one in rows for pair in _find_plain(reader, [one]))
 
 
 class _ReadRow(msgspec.Struct):
@@ -215,6 +216,33 @@ class _ReadRow(msgspec.Struct):
     rejects: list[Reject] = []
     parts: set[str] = set()
     size: int = 0
+
+
+class _RowWriter:
+    """Writes what the format gives for rows, and counts it."""
+
+    def __init__(self, source: str, counts: SourceCounts, buckets: BucketWriter, rejects: BucketWriter) -> None:
+        self._source, self._counts, self._buckets, self._rejects = source, counts, buckets, rejects
+
+    def write(self, read: _ReadRow, origin: str) -> None:
+        """Writes the feedback and the rejects of one row."""
+        rejects = read.rejects
+        if not read.entries:
+            nothing = Reject(Reason.NO_ANSWER, "the row does not contain an answer of the assistant")
+            first, *rejects = rejects or [nothing]
+            self._counts.rejected[first.reason.value] += 1
+            self._reject(first, "row", origin)
+        else:
+            self._counts.used += 1
+            self._counts.message_parts.update(sorted(read.parts))
+        for reject in rejects:
+            self._counts.parts_rejected[reject.reason.value] += 1
+            self._reject(reject, "part", origin)
+        for bucket, packed in read.entries:
+            self._buckets.write(bucket, packed)
+
+    def _reject(self, reject: Reject, level: str, origin: str) -> None:
+        self._rejects.write(0, pack(RejectRecord.from_reject(reject, self._source, level, [origin])))
 
 
 class _RowReader:
@@ -273,7 +301,7 @@ class _RowReader:
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}") from error
         read.parts |= find_parts(feedback, self._has_tools)
-        read.entries.append((xxhash.xxh3_64_intdigest(prompt.encode()), packed))
+        read.entries.append((find_bucket(prompt), packed))
         read.size += len(packed)
 
 

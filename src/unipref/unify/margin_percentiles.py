@@ -9,6 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unipref.core.arrow_arrays import read_numbers
 from unipref.core.stats.percentiles import percentiles
 
 if TYPE_CHECKING:
@@ -24,15 +25,19 @@ def compute_margin_percentiles(parts: list[Path]) -> "list[npt.NDArray[np.float6
     columns = ["source", "axis", "chosen_score", "rejected_score"]
     result, places = [], defaultdict(list)
     for number, part in enumerate(parts):
-        table = pq.read_table(part, columns=columns)
-        chosen = table["chosen_score"].to_numpy().astype(np.float64)
-        gap = np.abs(chosen - table["rejected_score"].to_numpy().astype(np.float64))
+        with pq.ParquetFile(part) as file:
+            source, axis, chosen, rejected = (column.combine_chunks() for column in file.read(columns).columns)
+        gap = np.abs(read_numbers(chosen) - read_numbers(rejected))
         result.append(np.full(len(gap), np.nan))
-        keys = np.array([f"{s}\x1f{a}" for s, a in zip(*(table[c].to_pylist() for c in columns[:2]), strict=True)])
-        for key in np.unique(keys):
-            rows = np.flatnonzero((keys == key) & ~np.isnan(gap))
+        names = [one.dictionary_encode(null_encoding="encode") for one in (source, axis)]
+        source_code, axis_code = (read_numbers(one.indices) for one in names)
+        sources, axes = (one.dictionary.to_pylist() for one in names)
+        width = max(len(axes), 1)
+        key = source_code.astype(np.int64) * width + axis_code
+        for one in np.unique(key).tolist():
+            rows = np.flatnonzero((key == one) & ~np.isnan(gap))
             if len(rows):
-                places[str(key)].append((number, rows, gap[rows]))
+                places[sources[one // width], axes[one % width]].append((number, rows, gap[rows]))
     for gaps_of_key in places.values():
         ranks = percentiles(np.concatenate([gap for _, _, gap in gaps_of_key]))
         start = 0

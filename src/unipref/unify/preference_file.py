@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core import parquet
+from unipref.core.arrow_arrays import from_flags, from_numbers, from_rows, read_flags, read_numbers
 from unipref.core.records import Reason, reject_schema
 from unipref.core.workers.buckets import read_bucket
 from unipref.unify.judging.evidence import PreferenceEvidence
@@ -136,8 +137,6 @@ class PreferenceWriter:
         """Yields the filled-in preferences that are kept, the evidence on them, the rejects of the others, and those of
         the others that are overruled.
         """
-        import pyarrow as pa
-
         start = 0
         for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
             rows = slice(start, start + len(batch))
@@ -148,33 +147,31 @@ class PreferenceWriter:
             is_low = np.nan_to_num(percentile[rows].astype(np.float32), nan=1.0) < self.min_margin
             is_low &= ~is_overruled
             is_out = is_low | is_overruled
-            left_out = filled.filter(pa.array(is_out)).select(["source", "margin_percentile", "confidence", "origin"])
+            left_out = filled.filter(from_flags(is_out)).select(["source", "margin_percentile", "confidence", "origin"])
             reasons = zip(left_out.to_pylist(), is_low[is_out], strict=True)
             rejects = [self._make_reject(row, is_row_low) for row, is_row_low in reasons]
             stays = ~is_out
             yield (
-                filled.filter(pa.array(stays)),
+                filled.filter(from_flags(stays)),
                 evidence.take(stays),
                 rejects,
-                filled.filter(pa.array(is_overruled & ~is_low)),
+                filled.filter(from_flags(is_overruled & ~is_low)),
             )
 
     def _set_columns(
         self, batch: "pa.RecordBatch", evidence: PreferenceEvidence, percentile: "Floats"
     ) -> "pa.RecordBatch":
         """Returns the batch with the columns that need all judgements, and without the keys."""
-        import pyarrow as pa
-
-        is_pair = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
+        is_pair = read_flags(batch["chosen"].is_valid()) & read_flags(batch["rejected"].is_valid())
         alone = evidence.verdict
         if self.has_shares:
-            alone = np.asarray(batch["confidence"].to_numpy(zero_copy_only=False), dtype=np.float64)
+            alone = read_numbers(batch["confidence"]).astype(np.float64)
         annotators = evidence.n_annotators
         columns = {
             "margin": _to_arrow(evidence.margin),
             "margin_percentile": _to_arrow(percentile),
             "confidence": _to_arrow(np.where(is_pair, evidence.confidence, alone)),
-            "n_annotators": pa.array(annotators.astype(np.int32), mask=annotators == 0),
+            "n_annotators": from_numbers(annotators.astype(np.int32), annotators == 0),
         }
         batch = batch.drop_columns([*KEY_COLUMNS, NUMBER])
         for name, column in columns.items():
@@ -204,24 +201,23 @@ class PreferenceWriter:
         places = np.flatnonzero(self._is_overruled(evidence))
         if self.overruled != "turn" or not len(places):
             return batch
-        turned = [turn_preference(row) for row in batch.take(pa.array(places)).to_pylist()]
+        turned = [turn_preference(row) for row in batch.take(from_numbers(places)).to_pylist()]
         for row in turned:
             counts.turned[row["source"]] += 1
         order = np.arange(len(batch))
         order[places] = len(batch) + np.arange(len(places))
         joined = pa.concat_batches([batch, pa.RecordBatch.from_pylist(turned, schema=self.schema)])
-        return joined.take(pa.array(order))
+        return joined.take(from_numbers(order))
 
     def _is_overruled(self, evidence: PreferenceEvidence) -> "npt.NDArray[np.bool_]":
         return evidence.confidence < self.overruled_below
 
     def _count(self, batch: "pa.RecordBatch", evidence: PreferenceEvidence, counts: FileCounts) -> None:
         """Counts the preferences that stay."""
-        import pyarrow.compute as pc
-
         is_confident, is_overruled = ~np.isnan(evidence.confidence), self._is_overruled(evidence)
-        for source in pc.unique(batch["source"]).to_pylist():
-            mine = np.asarray(pc.equal(batch["source"], source))
+        sources = batch["source"].dictionary_encode()
+        for code, source in enumerate(sources.dictionary.to_pylist()):
+            mine = read_numbers(sources.indices) == code
             counts.kept[source] += int(mine.sum())
             counts.confident[source] += int((mine & is_confident).sum())
             counts.overruled[source] += int((mine & is_overruled).sum())
@@ -229,9 +225,7 @@ class PreferenceWriter:
 
 def _to_arrow(values: "Floats") -> "pa.Array":
     """Returns values as float32, NaN as null."""
-    import pyarrow as pa
-
-    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+    return from_numbers(values.astype(np.float32), np.isnan(values))
 
 
 class _RejectFile:
@@ -257,8 +251,7 @@ class _RejectFile:
                 self._flush()
 
     def _flush(self) -> None:
-        import pyarrow as pa
 
         if self._rows:
-            self._file.write_table(pa.Table.from_pylist(self._rows, reject_schema()))
+            self._file.write_table(from_rows(self._rows, reject_schema()))
             self._rows = []

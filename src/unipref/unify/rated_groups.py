@@ -14,6 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core.arrow_arrays import (
+    from_numbers,
+    from_texts,
+    make_lists,
+    read_flags,
+    read_numbers,
+    repeat_text,
+    take_texts,
+)
 from unipref.core.judgements import RATING, judgement_schema
 from unipref.core.records import Feedback
 from unipref.core.text_keys import plain_preference_id
@@ -82,7 +91,7 @@ class RatedGroups:
 
     def drop_other_rows(self) -> "RatedGroups":
         """Returns the groups with a table of their rows alone."""
-        return replace(self, table=self.table.take(self.rows), rows=np.arange(len(self.rows)))
+        return replace(self, table=self.table.take(from_numbers(self.rows)), rows=np.arange(len(self.rows)))
 
     def _pick(self, places: Ints) -> "RatedGroups":
         """Returns the groups at some places, in this order."""
@@ -104,7 +113,9 @@ class RatedGroups:
     def list_feedback(self) -> dict[str, list[tuple[int, Feedback]]]:
         """Returns key -> places and feedback of the rows of each group."""
         groups: dict[str, list[tuple[int, Feedback]]] = {}
-        for place, key, feedback in iterate_feedback(self.table.take(self.rows), tuple(self.projection.axes)):
+        for place, key, feedback in iterate_feedback(
+            self.table.take(from_numbers(self.rows)), tuple(self.projection.axes)
+        ):
             groups.setdefault(key, []).append((place, feedback))
         return groups
 
@@ -117,7 +128,7 @@ def group_rows(table: "pa.Table", projection: Projection, also_elsewhere: Collec
         projection: of the source.
         also_elsewhere: keys of groups of which other rows have been read by the format; these are not decided.
     """
-    keys, place = _read_keys(table, "key"), table["place"].to_numpy()
+    keys, place = _read_keys(table, "key"), read_numbers(table["place"].combine_chunks())
     order = np.lexsort((place, keys[:, 1], keys[:, 0]))
     keys = keys[order]
     is_start = np.ones(len(keys), dtype=bool)
@@ -140,16 +151,17 @@ def group_rows(table: "pa.Table", projection: Projection, also_elsewhere: Collec
     level_starts = np.flatnonzero(is_level)
     best = ranked[starts[:-1]]
     worst = ranked[level_starts[np.searchsorted(level_starts, starts[1:] - 1, side="right") - 1]]
-    origin = table["origin"]
-    is_one_origin = np.asarray(_are_equal(origin.take(order[best]), origin.take(order[worst])))
+    is_one_origin = _are_equal(table["origin"], order[best], order[worst])
     is_decided = (np.diff(starts) > 1) & ~is_unclear & (height[best] - height[worst] > EPSILON) & ~is_one_origin
     return RatedGroups(projection, table, order, starts, place[order][starts[:-1]], is_decided, best, worst)
 
 
-def _are_equal(one: "pa.ChunkedArray", other: "pa.ChunkedArray") -> "pa.Array":
+def _are_equal(texts: "pa.ChunkedArray", some: Ints, others: Ints) -> Bools:
+    """Returns whether the texts at some places are those at others."""
     import pyarrow.compute as pc
 
-    return pc.equal(one, other).combine_chunks()
+    column = texts.combine_chunks()
+    return read_flags(pc.equal(column.take(from_numbers(some)), column.take(from_numbers(others))))
 
 
 def _find_repeats(answers: "npt.NDArray[np.uint64]", group: Ints) -> Bools:
@@ -177,8 +189,8 @@ def _pack(keys: Collection[str]) -> "npt.NDArray[np.uint64]":
 
 def _read_scores(table: "pa.Table", projection: Projection) -> "npt.NDArray[np.float64]":
     """Returns (n, axes) scores."""
-    flat = table["scores"].combine_chunks().flatten() if len(table) else []
-    return np.asarray(flat, dtype=np.float64).reshape(-1, len(projection.axes))
+    flat = read_numbers(table["scores"].combine_chunks().flatten()) if len(table) else np.zeros(0)
+    return flat.reshape(-1, len(projection.axes))
 
 
 def _to_hex(table: "pa.Table", name: str, rows: Ints) -> "pa.Array":
@@ -188,12 +200,6 @@ def _to_hex(table: "pa.Table", name: str, rows: Ints) -> "pa.Array":
     digits = _read_keys(table, name)[rows].astype(BIG_ENDIAN).tobytes().hex().encode()
     offsets = np.arange(len(rows) + 1, dtype=np.int32) * (2 * KEY_BYTES)
     return pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(digits))
-
-
-def _repeat(value: str, count: int) -> "pa.Array":
-    import pyarrow as pa
-
-    return pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), [value]).dictionary_decode()
 
 
 def make_judgements(groups: RatedGroups) -> "pa.Table":
@@ -214,12 +220,12 @@ def make_judgements(groups: RatedGroups) -> "pa.Table":
     columns = {
         "group": _to_hex(table, "key", rows),
         "answers": _wrap(_to_hex(table, "answer_key", rows)),
-        "axis": pa.DictionaryArray.from_arrays(codes, labels).dictionary_decode(),
-        "kind": _repeat(RATING, total),
-        "value": pa.array((_read_scores(table, projection)[groups.rows] * signs + 0.0).reshape(-1)),
-        "source": _repeat(projection.source, total),
-        "count": pa.array(np.ones(total, dtype=np.int32)),
-        "origin": table["origin"].combine_chunks().take(pa.array(rows)),
+        "axis": take_texts(labels, codes),
+        "kind": repeat_text(RATING, total),
+        "value": from_numbers((_read_scores(table, projection)[groups.rows] * signs + 0.0).reshape(-1)),
+        "source": repeat_text(projection.source, total),
+        "count": from_numbers(np.ones(total, dtype=np.int32)),
+        "origin": table["origin"].combine_chunks().take(from_numbers(rows)),
     }
     schema = judgement_schema()
     return pa.Table.from_arrays(
@@ -227,11 +233,9 @@ def make_judgements(groups: RatedGroups) -> "pa.Table":
     )
 
 
-def _wrap(values: "pa.Array", size: int = 1) -> "pa.Array":
+def _wrap(values: "pa.Array", size: int = 1) -> "pa.ListArray":
     """Returns a column of lists of so many values each."""
-    import pyarrow as pa
-
-    return pa.ListArray.from_arrays(np.arange(0, len(values) + 1, size, dtype=np.int32), values)
+    return make_lists(values, np.arange(0, len(values) + 1, size))
 
 
 def make_preferences(groups: RatedGroups, numbers: Ints, schema: "pa.Schema") -> "pa.Table":
@@ -247,30 +251,30 @@ def make_preferences(groups: RatedGroups, numbers: Ints, schema: "pa.Schema") ->
     projection, table, count = groups.projection, groups.table, len(groups.first)
     best, worst, starts = groups.rows[groups.best], groups.rows[groups.worst], groups.rows[groups.starts[:-1]]
     rows_of = {"prompt": _choose_prompts(groups), "chosen": best, "rejected": worst}
-    texts = {side: table[TEXTS[side]].combine_chunks().take(pa.array(rows)) for side, rows in rows_of.items()}
+    texts = {side: table[TEXTS[side]].combine_chunks().take(from_numbers(rows)) for side, rows in rows_of.items()}
     ids = map(plain_preference_id(projection.source), *(_split_texts(column) for column in texts.values()))
     sides = np.stack([best, worst], axis=1).reshape(-1)
     scores = _read_scores(table, projection)
     deciding = list(projection.axes).index(str(projection.axis))
     columns = {
-        "id": pa.array(list(ids), pa.string()),
-        "source": _repeat(projection.source, count),
-        "kind": _repeat(projection.kind, count),
-        "objective": _repeat(projection.objective, count),
-        "licence": _repeat(projection.licence, count),
-        "axis": _repeat(str(projection.axis), count),
-        "chosen_score": pa.array(scores[best, deciding]),
-        "rejected_score": pa.array(scores[worst, deciding]),
+        "id": from_texts(list(ids)),
+        "source": repeat_text(projection.source, count),
+        "kind": repeat_text(projection.kind, count),
+        "objective": repeat_text(projection.objective, count),
+        "licence": repeat_text(projection.licence, count),
+        "axis": repeat_text(str(projection.axis), count),
+        "chosen_score": from_numbers(scores[best, deciding]),
+        "rejected_score": from_numbers(scores[worst, deciding]),
         "axes": _make_axes(scores[best], scores[worst], projection, schema.field("axes").type.value_type),
-        "n_judgements": pa.array(np.ones(count, dtype=np.int32)),
-        "n_responses": pa.array(np.diff(groups.starts).astype(np.int32)),
+        "n_judgements": from_numbers(np.ones(count, dtype=np.int32)),
+        "n_responses": from_numbers(np.diff(groups.starts).astype(np.int32)),
         "group": _to_hex(table, "root", starts),
-        "origin": _wrap(table["origin"].combine_chunks().take(pa.array(sides)), 2),
-        "extra": pa.array(_describe_others(groups, scores), pa.string()),
+        "origin": _wrap(table["origin"].combine_chunks().take(from_numbers(sides)), 2),
+        "extra": from_texts(_describe_others(groups, scores)),
         GROUP_KEY: _to_hex(table, "key", starts),
         CHOSEN_KEY: _to_hex(table, "answer_key", best),
         REJECTED_KEY: _to_hex(table, "answer_key", worst),
-        NUMBER: pa.array(numbers),
+        NUMBER: from_numbers(numbers),
     }
     for side, column in texts.items():
         columns[side] = _make_messages(column, "user" if side == "prompt" else "assistant", schema.field(side).type)
@@ -284,7 +288,7 @@ def _make_messages(texts: "pa.Array", role: str, kind: "pa.ListType") -> "pa.Arr
     """Returns a column of dialogues of one plain turn each."""
     import pyarrow as pa
 
-    columns = {"role": _repeat(role, len(texts)), "content": texts}
+    columns = {"role": repeat_text(role, len(texts)), "content": texts}
     fields = [kind.value_type.field(place) for place in range(kind.value_type.num_fields)]
     arrays = [columns[one.name] if one.name in columns else pa.nulls(len(texts), one.type) for one in fields]
     return _wrap(pa.StructArray.from_arrays(arrays, fields=fields))
@@ -301,14 +305,13 @@ def _make_axes(
     places = [names.index(name) for name in others]
     codes = np.tile(np.arange(len(others), dtype=np.int32), len(chosen))
     arrays = [
-        pa.DictionaryArray.from_arrays(codes, pa.array(others, pa.string())).dictionary_decode(),
-        pa.array(chosen[:, places].reshape(-1)),
-        pa.array(rejected[:, places].reshape(-1)),
+        take_texts(others, codes),
+        from_numbers(chosen[:, places].reshape(-1)),
+        from_numbers(rejected[:, places].reshape(-1)),
     ]
     fields = [kind.field(place) for place in range(kind.num_fields)]
     values = pa.StructArray.from_arrays(arrays, fields=fields)
-    offsets = np.arange(len(chosen) + 1, dtype=np.int32) * len(others)
-    return pa.ListArray.from_arrays(offsets, values)
+    return make_lists(values, np.arange(len(chosen) + 1) * len(others))
 
 
 def _choose_prompts(groups: RatedGroups) -> Ints:
@@ -316,10 +319,10 @@ def _choose_prompts(groups: RatedGroups) -> Ints:
     prompts, rows, starts = groups.table["prompt"], groups.rows, groups.starts
     chosen = rows[starts[:-1]]
     first = np.repeat(chosen, np.diff(starts))
-    differs = ~np.asarray(_are_equal(prompts.take(rows), prompts.take(first)))
+    differs = ~_are_equal(prompts, rows, first)
     for group in np.unique(np.searchsorted(starts, np.flatnonzero(differs), side="right") - 1):
         of_group = rows[starts[group] : starts[group + 1]]
-        texts = prompts.take(of_group).to_pylist()
+        texts = prompts.take(from_numbers(of_group)).to_pylist()
         chosen[group] = of_group[min(range(len(texts)), key=texts.__getitem__)]
     return chosen
 
@@ -344,7 +347,7 @@ def _describe_others(groups: RatedGroups, scores: "npt.NDArray[np.float64]") -> 
     is_other[groups.best] = is_other[groups.worst] = False
     others = np.flatnonzero(is_other)
     rows = groups.rows[others]
-    origins = groups.table["origin"].take(rows).to_pylist()
+    origins = groups.table["origin"].take(from_numbers(rows)).to_pylist()
     values = scores[rows][:, order].tolist()
     texts = [template % (encode(origin), *of_row) for origin, of_row in zip(origins, values, strict=True)]
     ends = np.searchsorted(others, groups.starts).tolist()

@@ -7,16 +7,17 @@ a row without `Format.read`, and leaves every row in which it sees anything else
 
 import itertools
 import operator
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import xxhash
 
+from unipref.core.arrow_arrays import from_numbers, from_texts, join_texts
 from unipref.core.contracts import Format
-from unipref.core.records import Feedback, Message, Response, Row
+from unipref.core.records import Feedback, Message, Reject, Response, Row
 from unipref.core.text_keys import plain_answer_key, plain_prompt_keys
 from unipref.core.workers.buckets import BucketWriter, read_bucket
 from unipref.unify.formats.ratings import Ratings
@@ -32,39 +33,53 @@ FOLDER = "rated"
 """Folder of the buckets of such rows, beside those of feedback."""
 ROW_MEMORY = 900
 """About how many bytes of memory a row takes besides its texts."""
-BLOCK_BYTES = 64 << 20
-"""Bytes of rows that a map task gathers before it writes them, a block of columns for each bucket."""
+BLOCK_BYTES, LEAST_BLOCK_BYTES, BUCKET_BLOCK_BYTES = 64 << 20, 2 << 20, 512 << 10
+"""Bytes of rows that a map task gathers before it writes them, a block of columns for each bucket: at most, at least,
+and for each bucket. New memory costs time, so a block is not larger than it has to be.
+"""
 KEY_BYTES = 16
 BATCH_ROWS = 1024
 """Most rows whose columns are turned into values at once."""
 REASONING_MARKS = ("think>", 'type="reasoning"')
-"""Parts of the marks of reasoning in an answer."""
+"""Parts of the marks of reasoning in an answer, each of which stands in a tag."""
 TRANSCRIPT_END = "Assistant:"
 """End of a prompt that is a transcript."""
+Getter = Callable[[Mapping[str, Any]], Any]
+"""Gets the value at a path of a row."""
 _READ = {"prompt", "response", "scores"}
 CACHED_PROMPTS = 1024
 """Most prompts whose keys are held."""
 
 
-class RatedRow(msgspec.Struct, gc=False):
-    """One row.
+class RatedRows(msgspec.Struct):
+    """Rows in columns.
 
     Attributes:
-        prompt, answer: its texts without outer white space, in UTF-8.
-        scores: its scores in the order of the axes.
-        prompt_key, root: hashes of the prompt, in hexadecimal digits.
-        bucket: a number by which rows with the same prompt come into one bucket.
-        answer_key, judge: hashes of the answer and of the whole row.
+        prompts, answers: their texts without outer white space, in UTF-8.
+        scores: their scores, row by row, in the order of the axes.
+        prompt_keys, roots: hashes of the prompts.
+        answer_keys, judges: hashes of the answers and of the whole rows.
+        places: their places among all rows of the run.
+        origins: their origins.
     """
 
-    prompt: bytes
-    answer: bytes
-    scores: list[float]
-    prompt_key: str
-    root: str
-    bucket: int
-    answer_key: str
-    judge: str
+    prompts: list[bytes] = []
+    answers: list[bytes] = []
+    scores: list[float] = []
+    prompt_keys: list[bytes] = []
+    roots: list[bytes] = []
+    answer_keys: list[bytes] = []
+    judges: list[bytes] = []
+    places: list[int] = []
+    origins: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def __iadd__(self, others: "RatedRows") -> "RatedRows":
+        for name in self.__struct_fields__:
+            getattr(self, name).extend(getattr(others, name))
+        return self
 
 
 class RatedReader:
@@ -88,38 +103,59 @@ class RatedReader:
             for spec in form.scores.values()
         ]
         self._judges = JudgeNamer()
-        self._keys: dict[str, tuple[str, str, int]] = {}
+        self._keys: dict[str, tuple[bytes, bytes]] = {}
 
-    def read(self, row: Row) -> RatedRow | None:
-        """Returns a plain row; None for one that the format has to read."""
+    def read(self, rows: Sequence[Row | Reject]) -> RatedRows | None:
+        """Returns rows that are all plain, without places and origins; None if the format has to read one of them."""
+        if set(map(type, rows)) != {dict}:
+            return None
         try:
-            prompt, answer = self._prompt(row), self._answer(row)
-            if type(prompt) is not str or type(answer) is not str or "parent" in row:
+            prompts, answers = self._read_texts(self._prompt, rows), self._read_texts(self._answer, rows)
+            scores = [self._read_scores(*each, rows) for each in self._scores]
+            if any("parent" in row for row in rows) or any(prompt.endswith(TRANSCRIPT_END) for prompt in prompts):
                 return None
-            prompt, answer = prompt.strip(), answer.strip()
-            if not prompt or not answer or prompt.endswith(TRANSCRIPT_END):
+            if any("<" in answer and any(mark in answer for mark in REASONING_MARKS) for answer in answers):
                 return None
-            if REASONING_MARKS[0] in answer or REASONING_MARKS[1] in answer:
-                return None
-            scores = []
-            for get, low, high in self._scores:
-                value = get(row)
-                if (type(value) is not float and type(value) is not int) or not low <= value <= high:
-                    return None
-                scores.append(float(value))
-            key, root, bucket = self._keys.get(prompt) or self._find_keys(prompt)
-            text = answer.encode()
-            judge = self._judges.hash_row(row)
-            return RatedRow(prompt.encode(), text, scores, key, root, bucket, plain_answer_key(text), judge)
+            # First, because to pack a row makes the UTF-8 of its texts, which `encode` then only copies.
+            judges = [bytes.fromhex(self._judges.hash_row(row)) for row in rows]
+            keys = [self._keys.get(prompt) or self._find_keys(prompt) for prompt in prompts]
+            texts = [answer.encode() for answer in answers]
+            return RatedRows(
+                [prompt.encode() for prompt in prompts],
+                texts,
+                list(itertools.chain.from_iterable(zip(*scores, strict=True))),
+                [key for key, _ in keys],
+                [root for _, root in keys],
+                list(map(plain_answer_key, texts)),
+                judges,
+            )
         except (LookupError, TypeError, ValueError, OverflowError, RecursionError):
             return None  # a path that leads elsewhere, half a surrogate pair, or a number that cannot be packed
 
-    def _find_keys(self, prompt: str) -> tuple[str, str, int]:
-        """Returns the keys of a prompt and the number of its bucket, which neighbouring rows often share."""
+    def _read_texts(self, get: Getter, rows: Sequence[Row]) -> list[str]:
+        """Returns the text of each row; raises TypeError or ValueError where there is none."""
+        texts = list(map(get, rows))
+        if set(map(type, texts)) != {str}:
+            raise TypeError("not a text")
+        stripped = [text.strip() for text in texts]
+        if not all(stripped):
+            raise ValueError("an empty text")
+        return stripped
+
+    def _read_scores(self, get: Getter, low: float, high: float, rows: Sequence[Row]) -> list[float]:
+        """Returns the score of each row on an axis; raises TypeError or ValueError where there is none."""
+        scores = list(map(get, rows))
+        if not set(map(type, scores)) <= {int, float}:
+            raise TypeError("not a number")
+        if not all(low <= score <= high for score in scores):
+            raise ValueError("out of bounds")
+        return list(map(float, scores))
+
+    def _find_keys(self, prompt: str) -> tuple[bytes, bytes]:
+        """Returns the keys of a prompt, which neighbouring rows often share."""
         if len(self._keys) >= CACHED_PROMPTS:
             self._keys.clear()
-        key, root = plain_prompt_keys(prompt)
-        found = self._keys[prompt] = key, root, xxhash.xxh3_64_intdigest(key.encode())
+        found = self._keys[prompt] = plain_prompt_keys(prompt)
         return found
 
 
@@ -140,7 +176,7 @@ def find_reader(form: Format, projection: Projection) -> RatedReader | None:
     return RatedReader(form) if is_plain and not has_codes else None
 
 
-def _compile_path(path: str) -> Callable[[Mapping[str, Any]], Any]:
+def _compile_path(path: str) -> Getter:
     """Returns a function that gets the value at a path of keys, as `get_path` does. It raises LookupError or TypeError
     where that finds another key, the item of a list, or nothing.
     """
@@ -174,7 +210,8 @@ class RatedWriter:
     def __init__(self, folder: Path, n_buckets: int, task_number: int, source: int, n_axes: int) -> None:
         self._buckets = BucketWriter(folder / FOLDER, n_buckets, task_number)
         self._n_buckets, self._source, self._n_axes = n_buckets, source, n_axes
-        self._rows: dict[int, list[tuple[RatedRow, int, str]]] = {}
+        self._block_bytes = min(BLOCK_BYTES, max(LEAST_BLOCK_BYTES, BUCKET_BLOCK_BYTES * n_buckets))
+        self._rows = RatedRows()
         self._size = 0
 
     def __enter__(self) -> "RatedWriter":
@@ -185,23 +222,32 @@ class RatedWriter:
             self._flush()
         self._buckets.__exit__(kind, error, traceback)
 
-    def add(self, row: RatedRow, place: int, origin: str) -> None:
-        """Adds a row.
-
-        Args:
-            row: the row.
-            place: its place among all rows of the run.
-            origin: its origin.
-        """
-        self._rows.setdefault(row.bucket % self._n_buckets, []).append((row, place, origin))
-        self._size += len(row.prompt) + len(row.answer) + ROW_MEMORY
-        if self._size >= BLOCK_BYTES:
+    def add(self, rows: RatedRows) -> None:
+        """Adds rows."""
+        self._rows += rows
+        self._size += sum(map(len, rows.prompts)) + sum(map(len, rows.answers)) + ROW_MEMORY * len(rows)
+        if self._size >= self._block_bytes:
             self._flush()
 
     def _flush(self) -> None:
-        for bucket, rows in self._rows.items():
-            self._buckets.write(bucket, pack_batch(_to_batch(rows, self._n_axes), self._source))
-        self._rows, self._size = {}, 0
+        if not len(self._rows):
+            return
+        batch = to_batch(self._rows, self._n_axes)
+        if self._n_buckets == 1:
+            self._buckets.write(0, pack_batch(batch, self._source))
+        else:
+            numbers = np.array([find_bucket(key.hex()) % self._n_buckets for key in self._rows.prompt_keys])
+            order = np.argsort(numbers, kind="stable")
+            buckets, starts = np.unique(numbers[order], return_index=True)
+            batch = batch.take(from_numbers(order))
+            for bucket, start, end in zip(buckets.tolist(), starts, [*starts[1:], len(order)], strict=True):
+                self._buckets.write(bucket, pack_batch(batch.slice(start, end - start), self._source))
+        self._rows, self._size = RatedRows(), 0
+
+
+def find_bucket(key: str) -> int:
+    """Returns the number by which the rows of a prompt, of which this is the key, come into one bucket."""
+    return xxhash.xxh3_64_intdigest(key.encode())
 
 
 def pack_batch(batch: "pa.RecordBatch", source: int) -> "pa.Buffer":
@@ -215,39 +261,29 @@ def pack_batch(batch: "pa.RecordBatch", source: int) -> "pa.Buffer":
     return sink.getvalue()
 
 
-def _to_batch(rows: Sequence[tuple[RatedRow, int, str]], n_axes: int) -> "pa.RecordBatch":
+def to_batch(rows: RatedRows, n_axes: int) -> "pa.RecordBatch":
+    """Returns the columns as Arrow stores them."""
     import pyarrow as pa
 
-    plain, places, origins = zip(*rows, strict=True)
-    scores = array("d", itertools.chain.from_iterable(row.scores for row in plain))
-    flat = pa.Array.from_buffers(pa.float64(), len(scores), [None, pa.py_buffer(scores)])
+    flat = from_numbers(np.array(rows.scores, dtype=np.float64))
     arrays = {
-        "place": pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(array("q", places))]),
-        "key": _pack_keys([row.prompt_key for row in plain]),
-        "answer_key": _pack_keys([row.answer_key for row in plain]),
-        "judge": _pack_keys([row.judge for row in plain]),
+        "place": from_numbers(np.array(rows.places, dtype=np.int64)),
+        "key": _join_keys(rows.prompt_keys),
+        "answer_key": _join_keys(rows.answer_keys),
+        "judge": _join_keys(rows.judges),
         "scores": pa.FixedSizeListArray.from_arrays(flat, n_axes),
-        "root": _pack_keys([row.root for row in plain]),
-        "prompt": _join_texts([row.prompt for row in plain]),
-        "answer": _join_texts([row.answer for row in plain]),
-        "origin": pa.array(origins, pa.string()),
+        "root": _join_keys(rows.roots),
+        "prompt": join_texts(rows.prompts),
+        "answer": join_texts(rows.answers),
+        "origin": from_texts(rows.origins),
     }
     return pa.RecordBatch.from_pydict(arrays)
 
 
-def _join_texts(texts: Sequence[bytes]) -> "pa.Array":
-    """Returns a column of texts in UTF-8, of less than 2 GiB together."""
+def _join_keys(keys: Sequence[bytes]) -> "pa.Array":
     import pyarrow as pa
 
-    ends = array("i", itertools.accumulate(map(len, texts), initial=0))
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
-
-
-def _pack_keys(keys: Sequence[str]) -> "pa.Array":
-    import pyarrow as pa
-
-    packed = pa.py_buffer(bytes.fromhex("".join(keys)))
-    return pa.Array.from_buffers(pa.binary(KEY_BYTES), len(keys), [None, packed])
+    return pa.Array.from_buffers(pa.binary(KEY_BYTES), len(keys), [None, pa.py_buffer(b"".join(keys))])
 
 
 def read_batches(folder: Path, bucket: int) -> "Iterator[tuple[int, pa.RecordBatch]]":
@@ -286,9 +322,3 @@ def make_feedback(prompt: str, answer: str, scores: dict[str, float], judge: str
     """Returns the feedback of a row, as the format makes it."""
     response = Response([Message(role="assistant", content=answer)], scores, origin=[origin])
     return Feedback([Message(role="user", content=prompt)], [response], judge=judge)
-
-
-def as_feedback(row: RatedRow, axes: Sequence[str], origin: str) -> Feedback:
-    """Returns the feedback of a row."""
-    scores = dict(zip(axes, row.scores, strict=True))
-    return make_feedback(row.prompt.decode(), row.answer.decode(), scores, row.judge, origin)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.judgements import NOBODY, Floats, Ints
+from unipref.core.stats.normal import find_normal_quantile, find_probabilities
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,6 @@ def measure_lead(votes: Ints, prompts: Ints, raters: Ints, alpha: float) -> Lead
         raters: (n,) code of each vote's rater, or NOBODY.
         alpha: of the test, on one side.
     """
-    # Not scipy.stats, whose import takes longer than most tests.
-    from scipy.special import ndtri, stdtrit
-
     by_prompt = _sum_by(prompts, votes)
     of_prompts = float((by_prompt**2).sum())
     n_clusters = len(by_prompt)
@@ -58,10 +56,19 @@ def measure_lead(votes: Ints, prompts: Ints, raters: Ints, alpha: float) -> Lead
     freedom = variance**2 / (of_raters**2 / max(n_raters - 1, 1)) if of_raters else np.inf
     return Lead(
         z=float(votes.sum()) / sqrt(variance),
-        critical=float(ndtri(1 - alpha) if np.isinf(freedom) else stdtrit(freedom, 1 - alpha)),
+        critical=_find_critical(alpha, freedom),
         design_effect=max(1.0, variance / len(votes)),
         n_clusters=n_clusters,
     )
+
+
+def _find_critical(alpha: float, freedom: float) -> float:
+    if np.isinf(freedom):
+        return find_normal_quantile(1 - alpha)
+    # Not scipy.stats, whose import takes longer than most tests.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 1 - alpha))
 
 
 def _excess_of_raters(votes: Ints, prompts: Ints, raters: Ints) -> tuple[float, int]:
@@ -118,8 +125,6 @@ def estimate_turned_share(votes: Ints, gaps: Floats, design_effect: float) -> Tu
         gaps: (n,) how far apart the evidence is, 0 or more, in any unit.
         design_effect: of `measure_lead`.
     """
-    from scipy.special import ndtr
-
     if not len(votes):
         return TurnedShare(None, 0.0, 1.0)
     order = np.argsort(gaps, kind="stable")
@@ -127,7 +132,7 @@ def estimate_turned_share(votes: Ints, gaps: Floats, design_effect: float) -> Tu
     gap = np.array([gaps[part].mean() for part in parts]) / (gaps.mean() or 1.0)
     against = np.array([(votes[part] < 0).sum() for part in parts], dtype=np.float64)
     total = np.array([len(part) for part in parts], dtype=np.float64)
-    wrong = ndtr(-STEEPNESS[:, None] * gap)
+    wrong = find_probabilities(-STEEPNESS[:, None] * gap)
     p = SHARES[:, None, None] + (1 - 2 * SHARES[:, None, None]) * wrong
     p = np.clip(p, 1e-9, 1 - 1e-9)
     log_likelihood = (against * np.log(p) + (total - against) * np.log1p(-p)).sum(axis=2) / design_effect

@@ -16,6 +16,8 @@ from unipref.core.errors import UserError, resource_error
 
 BUFFER_BYTES = 8 << 20
 """Bytes of records that all buckets together keep in memory before they are written."""
+LARGE_BYTES = 128 << 10
+"""Bytes of a record from which on it is written at once, and not copied before."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -50,28 +52,38 @@ class BucketWriter:
             UserError: the disk is full or not writable.
         """
         number = int.from_bytes(key, "big") if isinstance(key, bytes) else key
-        pending = self._pending.setdefault(number % self._n_buckets, bytearray())
-        pending += _LENGTH.pack(len(record))
+        bucket, length = number % self._n_buckets, _LENGTH.pack(len(record))
+        if len(record) >= LARGE_BYTES:
+            pending = self._pending.pop(bucket, bytearray())
+            self._pending_bytes -= len(pending)
+            self._append(bucket, pending + length, record)
+            return
+        pending = self._pending.setdefault(bucket, bytearray())
+        pending += length
         pending += record
         self._pending_bytes += _LENGTH.size + len(record)
         if self._pending_bytes >= BUFFER_BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        """Appends pending records, one file at a time: there may be more buckets than a process may open files."""
+        for bucket, records in self._pending.items():
+            self._append(bucket, records)
+        self._pending, self._pending_bytes = {}, 0
+
+    def _append(self, bucket: int, *several: bytes | bytearray) -> None:
+        """Appends records to a bucket's file, which is closed again: there may be more than a process may open."""
         try:
-            for bucket, records in self._pending.items():
-                partial = self._partial_files.get(bucket)
-                if partial is None:
-                    partial = self._partial_files[bucket] = self._path(bucket).with_suffix(f".{self._attempt}.partial")
-                    # Not its parents: a folder that was removed is that of an attempt that has ended.
-                    self._folder.mkdir(exist_ok=True)
-                    partial.parent.mkdir(exist_ok=True)
-                with open(partial, "ab") as file:
+            partial = self._partial_files.get(bucket)
+            if partial is None:
+                partial = self._partial_files[bucket] = self._path(bucket).with_suffix(f".{self._attempt}.partial")
+                # Not its parents: a folder that was removed is that of an attempt that has ended.
+                self._folder.mkdir(exist_ok=True)
+                partial.parent.mkdir(exist_ok=True)
+            with open(partial, "ab") as file:
+                for records in several:
                     file.write(records)
         except OSError as error:
             raise resource_error(error, str(self._folder)) or _unwritable(self._folder, error) from error
-        self._pending, self._pending_bytes = {}, 0
 
     def _path(self, bucket: int) -> Path:
         return self._folder / f"{bucket:05d}" / f"{self._task:06d}.records"

@@ -10,6 +10,7 @@ import msgspec
 import xxhash
 
 from unipref.core import parquet
+from unipref.core.arrow_arrays import MANY_ROWS, from_values
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
 from unipref.core.text_keys import answer_hash
@@ -314,7 +315,8 @@ def _to_table(rows: list[Judgement]) -> "pa.Table":
 
     columns: Any = zip(*rows, strict=True)
     schema = judgement_schema()
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    convert = pa.array if len(rows) >= MANY_ROWS else from_values
+    arrays = [convert(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
