@@ -64,14 +64,15 @@ def read_line_blocks(
 
 def decode_lines(several: Sequence[bytes | Reject]) -> list[Row] | None:
     """Decodes lines that hold one object each, in which no key is repeated; None for other lines."""
-    try:
-        if {line[0] for line in several} != _OPENING or {line[-1] for line in several} != _CLOSING:  # type: ignore[index]
-            return None
-        # A value cannot go on in the next line, as each ends and begins with a brace; so equal numbers are one each.
-        rows: list[Row] = _decoder.decode_lines(b"\n".join(several))  # type: ignore[arg-type]
-    except (ValueError, RecursionError, IndexError, TypeError):
+    held = [line for line in several if isinstance(line, bytes) and line]
+    if len(held) < len(several) or {line[0] for line in held} != _OPENING or {line[-1] for line in held} != _CLOSING:
         return None
-    return rows if len(rows) == len(several) and not any(map(may_repeat_keys, several, rows)) else None
+    try:
+        # A value cannot go on in the next line, as each ends and begins with a brace; so equal numbers are one each.
+        rows: list[Row] = _decoder.decode_lines(b"\n".join(held))
+    except (ValueError, RecursionError):
+        return None
+    return rows if len(rows) == len(held) and not any(map(may_repeat_keys, held, rows)) else None
 
 
 def _read_lines(several: Iterable[bytes | Reject], first_row: int) -> Iterator[Numbered]:

@@ -17,7 +17,8 @@ from unipref.core.records import Feedback, Reason, Reject, RejectedRow, Row
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter
-from unipref.sources.reader import Numbered, read_in_lists
+from unipref.sources.json_rows import Numbered
+from unipref.sources.reader import read_in_lists
 from unipref.sources.reading_notes import RowNotes, collect_notes
 from unipref.unify.garbage import collect_rarely
 from unipref.unify.mapping.images import hash_images

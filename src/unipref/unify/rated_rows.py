@@ -105,9 +105,10 @@ class RatedReader:
         self._judges = JudgeNamer()
         self._keys: dict[str, tuple[bytes, bytes]] = {}
 
-    def read(self, rows: Sequence[Row | Reject]) -> RatedRows | None:
+    def read(self, given: Sequence[Row | Reject]) -> RatedRows | None:
         """Returns rows that are all plain, without places and origins; None if the format has to read one of them."""
-        if set(map(type, rows)) != {dict}:
+        rows = [row for row in given if isinstance(row, dict)]
+        if len(rows) < len(given):
             return None
         try:
             prompts, answers = self._read_texts(self._prompt, rows), self._read_texts(self._answer, rows)
