@@ -56,6 +56,10 @@ class MergeDifference:
         """Whether the models are the same up to rounding; a value that is not a number is a difference."""
         return (self.mean if self.is_rough else self.largest) <= self.tolerance
 
+    def describe_limit(self) -> str:
+        """Says what is allowed at most."""
+        return f"allowed {'mean' if self.is_rough else 'largest'} {self.tolerance}"
+
     def as_record(self) -> dict[str, Any]:
         """The figures as the manifest records them."""
         return asdict(self)
@@ -222,10 +226,9 @@ def find_changed_weights(digests: dict[str, str], saved: Any, dtype: "torch.dtyp
 
 def difference_error(difference: MergeDifference, where: str, mend: str) -> UserError:
     """Returns the error for a merged model that is not the trained one."""
-    allowed = f"allowed {'mean' if difference.is_rough else 'largest'} {difference.tolerance}"
     return UserError(
         f"the merged model is not the model that was trained: the log-probabilities of {difference.tokens} tokens "
-        f"differ by up to {difference.largest:.3g} nats (mean {difference.mean:.3g}, {allowed}).",
+        f"differ by up to {difference.largest:.3g} nats (mean {difference.mean:.3g}, {difference.describe_limit()}).",
         where=where,
         mend=mend,
     )

@@ -19,7 +19,7 @@ from unipref.core.run_folder import RunFolder
 from unipref.core.special_tokens import encode_texts, remove_marks
 from unipref.export.run_rows import Split, find_run_rows
 from unipref.models import gguf, hub_models, llama_cpp, opening
-from unipref.models.adapter_merge import ROUGH, TOLERANCES, MergeDifference, compare, cut_probes, measure_probes
+from unipref.models.adapter_merge import MergeDifference, compare, cut_probes, measure_probes
 from unipref.models.loading import is_reward_model, load_policy
 from unipref.pipeline.trained_places import find_place
 
@@ -231,8 +231,7 @@ def _check(account: ExportedModel, file: Path, texts: list[str], probes: "Probes
     if len(probes.values) == 0:
         account.warnings.append("The file was not compared with the model: its chat template renders no dialogue.")
         return
-    tolerance = TOLERANCES.get(ROUNDINGS.get(account.storage, ""), ROUGH)
-    account.difference = compare(probes, model, "causal", tolerance=tolerance)
+    account.difference = compare(probes, model, "causal", rounded_to=ROUNDINGS.get(account.storage, account.storage))
 
 
 def _raise_if_other(account: ExportedModel, file: Path) -> None:
@@ -242,7 +241,7 @@ def _raise_if_other(account: ExportedModel, file: Path) -> None:
         return
     raise UserError(
         f"as transformers reads the file, it is not the model: the log-probabilities of {found.tokens} tokens "
-        f"differ by up to {found.largest:.3g} nats (mean {found.mean:.3g}, allowed {found.tolerance}).",
+        f"differ by up to {found.largest:.3g} nats (mean {found.mean:.3g}, {found.describe_limit()}).",
         where=str(file),
         mend="Try --type f32. If llama.cpp's own answers are right, transformers reads this kind of file wrongly.",
     )
