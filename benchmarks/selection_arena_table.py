@@ -225,7 +225,8 @@ def decide(results: dict[str, dict[Variant, Row]]) -> str:
         found = [by.get(shorter if shorter in by else variant) for by in results.values()]
         against = [one.against["all"] for one in found if one is not None]
         is_below = any(by[name].rule_high < 0 for by in against for name in DECIDING if name in by)
-        above = sum(by["instructions"].rule_low > 0 for by in against)
+        measured = all("instructions" in by for by in against)
+        above = sum(by["instructions"].rule_low > 0 for by in against) if measured else 0
         if not is_below and above >= 2 and len(against) == len(results):
             worst = min(by["instructions"].mean for by in against)
             passing[variant.name] = (worst, -float(np.mean([one.seconds for one in found if one is not None])))

@@ -193,6 +193,7 @@ def test_unknown_licences_and_secrets_stop_a_push(hub: Hub, tmp_path: Path) -> N
     assert secret.encode() not in b"".join(files.values())
     assert "license: mit" in files["README.md"].decode()
 
+    assert "sources' files, the commits" in files["README.md"].decode()  # a redacted push sends no hashes of them
     row = pq.read_table(BytesIO(files["preferences/train-00000-of-00001.parquet"])).to_pylist()[0]
     assert row["rejected"][0]["content"].startswith("Use REDACTED")
     assert json.loads(row["extra"])["chosen"]["who"] == "ann1@mail.org" or "ann1@mail.org" in row["extra"]
@@ -218,6 +219,9 @@ def test_answers_are_left_out_if_the_study_redacts_even_where_the_preferences_ha
     pushed = push_run(tmp_path / "run", REPO, dry_run=True)
     assert not any(file["path"].startswith("answers/") for file in pushed.files)
     assert any("the study redacts personal data" in note for note in pushed.notes)
+    (tmp_path / "run" / "push.json").write_text("{")
+    with pytest.raises(UserError, match="the secret of the published names cannot be read"):
+        push_run(tmp_path / "run", REPO, dry_run=True)
     shutil.rmtree(tmp_path / "run" / "clean")
     with pytest.raises(UserError, match="the study redacts personal data, and the run has no result of clean"):
         push_run(tmp_path / "run", REPO, dry_run=True)

@@ -13,6 +13,7 @@ from unipref.models import asking_processes, inference
 from unipref.models.asking_processes import cut_into_parts, use_processes
 from unipref.models.inference import Generation, LogLikelihood, NextToken
 from unipref.models.loading import load_policy
+from unipref.pipeline.api import evaluate_model
 
 
 def make_groups(n: int, new_tokens: int = 6) -> list[list[Any]]:
@@ -90,7 +91,14 @@ def test_evaluate_takes_a_number_of_processes(
     folder.mkdir(parents=True)
     items = [{"id": str(at), "prompt": f"Say {at}.", "rule": "one_word", "arguments": {}} for at in range(24)]
     (folder / "test.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
-    tables = []
+    tables, shared = [], []
+    ask = asking_processes._ask_parts
+
+    def count(*args: Any) -> Any:
+        shared.append(1)
+        return ask(*args)
+
+    monkeypatch.setattr(asking_processes, "_ask_parts", count)
     for jobs in ("1", "2"):
         out = tmp_path / jobs
         options = ["--data", str(folder.parent), "--new-tokens", "4", "--jobs", jobs, "-o", str(out)]
@@ -99,3 +107,8 @@ def test_evaluate_takes_a_number_of_processes(
         tables.append([json.loads(line)["answer"] for line in (out / "instructions.jsonl").read_text().splitlines()])
     assert tables[0] == tables[1]
     assert len(tables[0]) == 24
+    assert shared == [1]
+    refused = CliRunner().invoke(cli.app, ["evaluate", "--judges", "x.yaml", *options])
+    assert "--new-tokens and --jobs: for models" in str(refused.exception)
+    with pytest.raises(UserError, match="`load` cannot be given with more than one"):
+        evaluate_model(str(tiny_model), None, folder.parent, jobs=2, load=load_policy)

@@ -216,6 +216,6 @@ def test_a_step_warns_of_rounding_that_changes_much() -> None:
         return save.Saved(rounding=MergeDifference(8, 400, 5.0, mean, 0.5, is_rough=True))
 
     (warning,) = rounded(0.11).describe_rounding("policy")
-    assert "log-probabilities of tokens by 0.11 nats on average: saved_dtype: float32" in warning
+    assert "changes the log-probabilities of tokens by 0.11 nats on average: saved_dtype: float32" in warning
     assert rounded(0.01).describe_rounding("policy") == save.Saved().describe_rounding("policy") == []
     assert "changes the rewards by 0.2 on" in rounded(0.2).describe_rounding("reward")[0]

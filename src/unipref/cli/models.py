@@ -74,13 +74,22 @@ def evaluate(  # noqa: PLR0913, options of one command
     if out is not None:
         keep_stages("benchmarks")
     with ConsoleProgress() as listener, show_work(listener.progress):
+        options: dict[str, Any] = {"precision": precision, "new_tokens": new_tokens, "jobs": jobs}
         if judges is not None:
+            _refuse_options(options)
             rows = _evaluate_judges(judges, models or [], benchmarks, data, out, limit, listener)
         else:
-            options: dict[str, Any] = {"limit": limit, "precision": precision, "new_tokens": new_tokens, "jobs": jobs}
+            options["limit"] = limit
             options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
             rows = api.evaluate_models(models or [], benchmarks, data, out, **options)
     print_result(rows, as_json, report.score_table(rows))
+
+
+def _refuse_options(options: dict[str, Any]) -> None:
+    """Refuses options that have no effect on judges."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value not in (None, 1)]
+    if given:
+        raise UserError(f"{' and '.join(given)}: for models, not for judges.", mend="Leave it out.")
 
 
 def _evaluate_judges(

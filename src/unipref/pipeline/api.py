@@ -178,6 +178,12 @@ def evaluate_model(
             where="new_tokens",
             mend="Leave it out.",
         )
+    if jobs > 1 and "load" in hooks:
+        raise UserError(
+            "the processes load the model by its name, so `load` cannot be given with more than one.",
+            where="jobs",
+            mend="Leave out `load`, or give 1.",
+        )
     with use_processes(jobs):
         rows = evaluate(model, selected, data_root=root, splits={}, out=out, **hooks)
     return [{"model": model, **row} for row in rows]

@@ -231,7 +231,10 @@ def _check(account: ExportedModel, file: Path, texts: list[str], probes: "Probes
     if len(probes.values) == 0:
         account.warnings.append("The file was not compared with the model: its chat template renders no dialogue.")
         return
-    account.difference = compare(probes, model, "causal", rounded_to=ROUNDINGS.get(account.storage, account.storage))
+    stored = ROUNDINGS.get(account.storage, account.storage)
+    # What keeps the type of the model's weights, or a wider one, rounds nothing.
+    kept = stored in (account.dtype, "float32")
+    account.difference = compare(probes, model, "causal", rounded_to="float32" if kept else stored)
 
 
 def _raise_if_other(account: ExportedModel, file: Path) -> None:

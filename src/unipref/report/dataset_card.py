@@ -31,6 +31,8 @@ def write_dataset_card(
     rows: Mapping[str, Mapping[str, int]],
     notes: Sequence[str],
     licence: str | None = None,
+    *,
+    has_hashes: bool = True,
 ) -> str:
     """Writes the card.
 
@@ -41,6 +43,7 @@ def write_dataset_card(
         rows: table -> split -> number of rows.
         notes: what was left out or changed.
         licence: as the owner states it; None: those of the sources.
+        has_hashes: whether the provenance holds the hashes of the sources' files.
 
     Returns:
         Metadata and Markdown.
@@ -53,13 +56,14 @@ def write_dataset_card(
     for table, splits in rows.items():
         counts = ", ".join(f"{split} {format_count(count)}" for split, count in splits.items())
         lines += [f"- **{table}** ({counts} rows). {TABLES[table]}"]
+    hashes = " with their hashes" if has_hashes else ""
     lines += ["", "```python", "from datasets import load_dataset", ""]
     lines += [f'{table} = load_dataset("{repo}", "{table}")' for table in rows]
     lines += [
         "```",
         "",
         "`prompt_key` joins the tables. `chosen_key` and `rejected_key` name answers, as `answer_key` of *answers* and "
-        "`answers` of *judgements* do. `provenance.json` has the sources' files with their hashes, the commits of data "
+        f"`answers` of *judgements* do. `provenance.json` has the sources' files{hashes}, the commits of data "
         "and models from the hub, and versions; `study.yaml` has all settings.",
         "",
         "## Sources",

@@ -39,8 +39,8 @@ class Saved(NamedTuple):
             return []
         what, unit = ("rewards", "") if model_kind == "reward" else ("log-probabilities of tokens", " nats")
         return [
-            f"rounding the saved weights to the type of the base model's changes the {what} by "
-            f"{self.rounding.mean:.2g}{unit} on average: saved_dtype: float32 keeps them as they were trained"
+            f"the saved weights are rounded, which changes the {what} by {self.rounding.mean:.2g}{unit} on average: "
+            "saved_dtype: float32 keeps them as they were trained"
         ]
 
 

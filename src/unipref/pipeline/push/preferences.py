@@ -86,7 +86,7 @@ def make_content(
     if written := _write_judgements(unified / "judgements.parquet", keys, out / "judgements", options, content):
         rows["judgements"] = {"train": written}
     _note_choices(options, keys, content)
-    card = write_dataset_card(repo, manifest, variant, rows, content.notes, licence)
+    card = write_dataset_card(repo, manifest, variant, rows, content.notes, licence, has_hashes=not keys.is_secret)
     content.files = [SentFile("README.md", card.encode())]
     content.files += [SentFile(path.relative_to(out).as_posix(), path) for path in sorted(out.rglob("*.parquet"))]
     content.files += [SentFile("provenance.json", _describe_provenance(manifest, variant, keys)), *_read_study(run)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core import json_files, parquet, yaml_files
+from unipref.core.errors import UserError
 from unipref.core.records import Row
 from unipref.core.run_folder import STUDY, Manifest
 from unipref.core.text_keys import answer_key, prompt_key
@@ -65,9 +66,20 @@ def find_secret(run: Path, keep: bool) -> bytes:
     Args:
         run: the run folder.
         keep: whether a new secret is written to the run.
+
+    Raises:
+        UserError: the file with the secret is damaged or cannot be read: a new secret would give other names.
     """
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return bytes.fromhex(json.loads((run / SECRET).read_bytes())["secret"])
+    file = run / SECRET
+    if file.exists():
+        try:
+            return bytes.fromhex(json.loads(file.read_bytes())["secret"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                "the secret of the published names cannot be read.",
+                where=str(file),
+                mend="Restore the file. If you delete it, what you publish next has other ids than before.",
+            ) from error
     secret = secrets.token_bytes(32)
     if keep:
         json_files.write_private_json(run / SECRET, {"secret": secret.hex()})
