@@ -192,6 +192,10 @@ def test_missing_data_are_found_before_the_model_is_loaded(tiny_model: Path, roo
 
     with pytest.raises(UserError, match="Did you mean 'toys'"):
         evaluate(str(tiny_model), [Toy(data="eval/toy")], data_root=root, splits={}, out=None, load=load)
+    (root / "eval" / "bench" / "part").mkdir(parents=True)
+    given = root / "eval" / "bench"
+    with pytest.raises(UserError, match=f"Give the folder above it: {root / 'eval'} holds bench"):
+        evaluate(str(tiny_model), [Toy(data="bench")], data_root=given, splits={}, out=None, load=load)
     with pytest.raises(UserError, match="no split 'test'"):
         evaluate(str(tiny_model), [Toy()], data_root=root, splits={}, out=None, load=load)
 

@@ -46,11 +46,10 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
     ):
         return other
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise UserError(
-        f"{path} does not exist.",
-        where=f"evaluate.{benchmark.name()}.data",
-        mend=near_name(path.name, siblings) or f"The folder {path.parent} does not exist either; check data_root.",
-    )
+    mend = near_name(path.name, siblings) or f"The folder {path.parent} does not exist either; check data_root."
+    if path.name == path.parent.name and siblings:
+        mend = f"Give the folder above it: {path.parent.parent} holds {path.name}."
+    raise UserError(f"{path} does not exist.", where=f"evaluate.{benchmark.name()}.data", mend=mend)
 
 
 def _fetch(address: str, where: str) -> Path:
