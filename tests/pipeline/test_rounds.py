@@ -10,7 +10,7 @@ import pytest
 import unipref
 from support.chat_server import prefer, serve
 from support.fixed_answers import use_answers
-from support.study_files import manifest_of, study_of, write_sources
+from support.study_files import ANIMALS, manifest_of, study_of, write_sources
 from unipref.collect import answers
 from unipref.collect.prompts import Prompt
 from unipref.core import parquet
@@ -261,6 +261,27 @@ def test_prompts_are_new_in_each_round_and_never_held_out(study: dict[str, Any],
     assert draw(1, sources=[source], repeat=True) == {"What is new?"}
     with pytest.raises(UserError, match="2 rounds need new prompts, at least one each, but there are 1 different ones"):
         draw(1, sources=[source])
+
+
+def test_a_held_out_prompt_is_known_by_its_text_before_redaction(study: dict[str, Any], tmp_path: Path) -> None:
+    texts = [f"Does the {animal} answer at {animal}@farm.org?" for animal in ANIMALS]
+    rows = [{"prompt": text, "chosen": f"The {n}th.", "rejected": "No idea."} for n, text in enumerate(texts)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps({"q": text, "a": "?"}) + "\n" for text in texts))
+    source = {"name": "more", "path": "more.jsonl", "format": "demonstration", "map": {"prompt": "q", "response": "a"}}
+    study = change(study, n=1, prompts={"sources": [source]})
+    study |= {"sources": study["sources"][:1], "clean": {"redact": "all"}, "split": {"dev": 0.25, "test": 0.25}}
+    unipref.select_preferences(study, tmp_path / "run")
+    cleaned = tmp_path / "run" / "clean"
+    assert not any("@farm.org" in prompt for part in ("dev", "test") for prompt in held_in(cleaned.parent, part))
+    groups = {row["group"] for part in ("dev", "test") for row in parquet.read_rows(cleaned / f"{part}.parquet")}
+    loaded = load(study)
+    (round_,) = [step.round for step in list_steps(loaded.study) if step.round]
+    other = resolve(loaded, round_.settings.prompts.sources)
+    drawn, counts = draw_prompts(round_, 0, cleaned, other, {}, tmp_path, "train.1.rounds.prompts")
+    assert not groups & {root_prompt_key(prompt.messages) for prompt in drawn}
+    assert (len(drawn), counts["more"].held_out) == (len(texts) - len(groups), len(groups))
+    assert len(groups) == 6
 
 
 def resolve(loaded: Any, several: Any) -> list[Any]:

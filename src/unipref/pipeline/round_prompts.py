@@ -89,10 +89,11 @@ def _drop_empty_parts(message: Message) -> Message:
 
 
 def _read_held_out(cleaned: Path) -> set[str]:
-    """Reads the keys of the first user turns that are held out."""
+    """Reads the keys of the first user turns that are held out, as they are and as they were before redaction."""
     return {
-        root_prompt_key(row["prompt"])
+        key
         for part in HELD_OUT
         if (path := cleaned / f"{part}.parquet").is_file()
-        for row in parquet.read_rows(path, ["prompt"])
+        for row in parquet.read_rows(path, ["group", "prompt"])
+        for key in (row["group"], root_prompt_key(row["prompt"]))
     }
