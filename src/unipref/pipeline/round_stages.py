@@ -27,7 +27,7 @@ from unipref.core.folder_lock import use_alone
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
-from unipref.pipeline import stage_inputs
+from unipref.pipeline import round_inputs, stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.round_prompts import draw_prompts
@@ -36,7 +36,7 @@ from unipref.sources import Limits
 from unipref.study.rounds import Rounds
 from unipref.study.schema import Study
 from unipref.study.source import Source, resolve_source
-from unipref.study.steps import Step, list_steps
+from unipref.study.steps import Round, Step, list_steps
 from unipref.unify import ResolvedSource
 
 GOLD = "judged/gold"
@@ -119,6 +119,17 @@ class RoundStages:
             notes.append(f"{step.name}{more}: {rounds.k} answers to {len(prompts)} {which} prompts")
         return notes
 
+    def check_inputs(self, study: Study, seed: int, cleaned: Stage) -> list[dict[str, Any]]:
+        """Returns what `check` depends on, by step with rounds."""
+        rounds = [step.round for step in list_steps(study) if step.round is not None and step.round.number == 1]
+        return [self._make_inputs(study, seed, round_, cleaned) for round_ in rounds]
+
+    def _make_inputs(self, study: Study, seed: int, round_: Round, cleaned: Stage) -> dict[str, Any]:
+        prompts, gold = round_.settings.prompts.sources, round_.settings.gold.sources
+        own_sources = [*self._resolve(study, prompts), *self._resolve(study, gold)]
+        benchmarks = self.data.find_benchmark_data()
+        return round_inputs.round_inputs(self.context.hashes, study, round_, own_sources, cleaned, benchmarks, seed)
+
     def _collect(
         self,
         place: str,
@@ -131,23 +142,14 @@ class RoundStages:
     ) -> Stage:
         """Lets the policy answer and the judges compare."""
         assert step.round is not None
-        context, rounds, root = self.context, step.round.settings, self.context.resolved.data_root
+        context, rounds = self.context, step.round.settings
         judging = {
             model.name: models.get(model.name) or self._find_model(model.name, model.model_kind)
             for judge in rounds.judges
             for model in judge.model_dependencies()
         }
-        prompts = self._resolve(study, rounds.prompts.sources)
         gold = self._resolve(study, rounds.gold.sources)
-        files = {
-            f"{judge.annotator()}.{setting}": sources.file_hash(root / path)
-            for judge in rounds.judges
-            for setting, path in judge.files().items()
-        }
-        files |= {f"sources.{one.projection.source}": sources.fingerprint(one.parts) for one in [*prompts, *gold]}
-        inputs = stage_inputs.collect_inputs(
-            context.hashes, step.round, policy, judging, cleaned, self.data.find_benchmark_data(), files, seed
-        )
+        inputs = round_inputs.collect_inputs(self._make_inputs(study, seed, step.round, cleaned), policy, judging)
 
         def work(out: Path) -> dict[str, Any]:
             folder = context.cache.folder / "cache" / place
@@ -197,8 +199,7 @@ class RoundStages:
             inputs = stage_inputs.unify_inputs(own, resolved, hashes)
         unified = self.data.unify_sources(f"{place}/unified", inputs, own, resolved, hashes)
         clean = self.data.clean_preferences(f"{place}/clean", own, unified)
-        dev = cleaned.folder / "dev.parquet"
-        selected = self.data.select_preferences(f"{place}/selected", own, resolved, clean, dev, seed)
+        selected = self.data.select_preferences(f"{place}/selected", own, resolved, clean, cleaned, seed)
         return {"unified": unified, "clean": clean, "selected": selected}
 
     def _draw(

@@ -118,7 +118,8 @@ class TrainingStage:
             json_files.write_json(out / "preflight.json", findings)
             return findings
 
-        inputs = stage_inputs.check_inputs(self.context.hashes, study, selected, cleaned, launch)
+        rounds = self.rounds.check_inputs(study, seed, cleaned)
+        inputs = stage_inputs.check_inputs(self.context.hashes, study, selected, cleaned, launch, rounds)
         stage = self.context.cache.stage(f"checked/{variant}/{seed}", inputs, work)
         for note in [*stage.result.get("notes", ()), *stage.result.get("warnings", ())]:
             self.context.listener.note(note)
