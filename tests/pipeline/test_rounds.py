@@ -27,6 +27,12 @@ STEP = {"max_steps": 2, "per_device_train_batch_size": 4}
 COMMAS = {"only": ["punctuation:no_comma"], "most": 1}
 ROUNDS = {"n": 2, "prompts": 4, "k": 3, "max_new_tokens": 12, "constraints": COMMAS, "judges": ["checker"]}
 THREE = ("One, two.", "One and two.", "Three, four, five.")
+GOLD = {
+    "name": "gold",
+    "path": "gold.jsonl",
+    "format": "pairs",
+    "map": {"prompt": "q", "chosen": "c", "rejected": "r"},
+}
 FEEDBACK = "collected/main/0/{}/feedback/feedback.jsonl"
 
 
@@ -47,6 +53,11 @@ def change(study: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write_gold(folder: Path) -> None:
+    rows = [{"q": f"Question {n}", "c": f"a good answer {n}", "r": f"an answer {n}"} for n in range(40)]
+    (folder / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def asked(run: Path, step: str) -> set[str]:
@@ -214,17 +225,45 @@ def test_judges_are_tested_on_gold_pairs_once_and_not_in_each_round(
     study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_answers(monkeypatch, lambda prompt: ("a good one", "a plain one", "a bad one"))
-    rows = [{"q": f"Question {n}", "c": f"a good answer {n}", "r": f"an answer {n}"} for n in range(40)]
-    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    mapping = {"prompt": "q", "chosen": "c", "rejected": "r"}
-    gold = [{"name": "gold", "path": "gold.jsonl", "format": "pairs", "map": mapping}]
+    write_gold(tmp_path)
     with serve(prefer("good")) as server:
         judges = [{"llm": {"url": server.url, "model": "m"}}]
-        unipref.train_models(change(study, judges=judges, constraints=None, gold=gold), tmp_path / "run")
+        unipref.train_models(change(study, judges=judges, constraints=None, gold=[GOLD]), tmp_path / "run")
     assert len(server.requests) == 2 * (40 + 12 + 12)
     rounds = manifest_of(tmp_path / "run")["rounds"]["main"]["0"]
     assert [rounds[step]["decided"] for step in ("dpo-1", "dpo-2")] == [8, 8]
     assert all(one["judges"][0]["tested"].startswith("1.000 [") for one in rounds.values())
+
+
+@pytest.mark.slow
+def test_a_judge_that_fails_its_test_is_named_with_the_place_of_the_report(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("a good one", "a plain one", "a bad one"))
+    write_gold(tmp_path)
+    with serve(prefer("nothing that is there")) as server:
+        judges = [{"llm": {"url": server.url, "model": "m"}}]
+        with pytest.raises(UserError) as raised:
+            unipref.train_models(change(study, judges=judges, constraints=None, gold=[GOLD]), tmp_path / "run")
+    text = str(raised.value)
+    assert text.startswith("train.1.rounds, dpo-1 (judges): no judge has voted on any pair. Left out, as")
+    assert str(tmp_path / "run/cache/collected/main/0/dpo-1/report.md") in text
+
+
+@pytest.mark.slow
+def test_notes_on_the_preferences_of_a_round_are_shown_and_recorded(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("One, two.", "Mail jo@farm.org.", "Three, four, five."))
+    notes: list[str] = []
+    listener = ProgressListener()
+    monkeypatch.setattr(listener, "note", notes.append)
+    study = change(study, n=1) | {"clean": {"redact": "all"}}
+    unipref.train_models(study, tmp_path / "run", listener=listener)
+    note = "personal data replaced by placeholders: email"
+    (one,) = manifest_of(tmp_path / "run")["rounds"]["main"]["0"].values()
+    assert any(warning.startswith(note) for warning in one["warnings"])
+    assert any(text.startswith(f"dpo-1: {note}") for text in notes)
 
 
 def test_prompts_are_new_in_each_round_and_never_held_out(study: dict[str, Any], tmp_path: Path) -> None:

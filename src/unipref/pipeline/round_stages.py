@@ -18,7 +18,7 @@ from unipref.collect import scoring
 from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES
 from unipref.collect.load import ResolvedCollection
 from unipref.collect.prompts import Prompt, PromptCounts
-from unipref.collect.run import REPORT, check_judges, collect_on, make_job, write_rules
+from unipref.collect.run import PAGE, REPORT, check_judges, collect_on, make_job, write_rules
 from unipref.collect.schema import Answers, Collection
 from unipref.core import json_files
 from unipref.core.contracts import Judge
@@ -37,7 +37,7 @@ from unipref.study.rounds import Rounds
 from unipref.study.schema import Study
 from unipref.study.source import Source, resolve_source
 from unipref.study.steps import Round, Step, list_steps
-from unipref.unify import ResolvedSource
+from unipref.unify import ResolvedSource, rejection_warnings
 
 GOLD = "judged/gold"
 """What judges said of gold pairs, in the folder of a collection."""
@@ -90,6 +90,10 @@ class RoundStages:
         except UserError as error:
             raise _name_place(error, f"{where}.{step.place}.rounds, {step.name}") from None
         if not stages["selected"].pending:
+            for name in ("unified", "clean", "selected"):
+                if stages[name].folder == self.context.cache.folder / place / name:  # not another variant's
+                    for note in _list_notes(name, stages[name]):
+                        self.context.listener.note(f"{step.name}: {note.removeprefix(f'{step.name}: ')}")
             self.context.manifest.record_round(variant, seed, step.name, _describe(step, start, stages), stages)
         return stages["selected"]
 
@@ -161,6 +165,8 @@ class RoundStages:
                 try:
                     listener = _WithoutStages(context.listener, step.name)
                     report = collect_on(drawn, counts, loaded, folder, "judges", rounds.jobs, listener)
+                except UserError as error:
+                    raise _name_files(error, folder) from None
                 finally:
                     scoring.unload_models()
             # As in the study file: the folder of a model is different on each machine.
@@ -290,9 +296,27 @@ def _name_place(error: UserError, place: str) -> UserError:
     return UserError(_name_settings(error.what), where=where, mend=_name_settings(error.mend or ""))
 
 
+def _name_files(error: UserError, folder: Path) -> UserError:
+    """Returns an error of a collection with the paths of the files in its folder that it names."""
+    if isinstance(error, ResourceError):
+        return error
+    what, mend = error.what, error.mend or ""
+    for name in (PAGE, ANSWERS, FEEDBACK):
+        what, mend = what.replace(name, str(folder / name)), mend.replace(name, str(folder / name))
+    return UserError(what, where=error.where, mend=mend)
+
+
 def _name_settings(text: str) -> str:
     """Names the settings of rounds, which are those of a collection but for `answers`."""
     return text.replace("'answers.", "'")
+
+
+def _list_notes(name: str, stage: Stage) -> list[str]:
+    """Lists what a reader should know of the stage `unified`, `clean` or `selected` of a round."""
+    if name == "unified":
+        return list(rejection_warnings(stage.result))
+    warnings = stage.result["account"]["warnings"] if name == "selected" else []
+    return [*stage.result["notes"], *warnings]
 
 
 def _count_decided(feedback: Path) -> int:
@@ -343,5 +367,8 @@ def _describe(step: Step, start: str, stages: Mapping[str, Stage]) -> dict[str, 
         "preferences": sum(source["preferences"] for source in stages["unified"].result.values()),
         "removed": sum(stages["clean"].result["removed"].values()),
         "kept": stages["selected"].result["kept"],
-        "warnings": list(map(_name_settings, report["warnings"])),
+        "warnings": [
+            *map(_name_settings, report["warnings"]),
+            *(note for name in ("unified", "clean", "selected") for note in _list_notes(name, stages[name])),
+        ],
     }

@@ -166,7 +166,7 @@ class RoundInfo(msgspec.Struct):
         pairs, decided: pairs of different answers, and those of them that a judge decided.
         preferences, removed: those made from the votes, and those of them that clean removed.
         kept: preferences selected to train on.
-        warnings: about answers and judges.
+        warnings: about answers, judges and the preferences made of them.
         folders: feedback, unified, clean and selected -> its folder, relative to the run; variants may share them.
     """
 
