@@ -251,17 +251,26 @@ def test_a_judge_that_fails_its_test_is_named_with_the_place_of_the_report(
 
 
 @pytest.mark.slow
-def test_notes_on_the_preferences_of_a_round_are_shown_and_recorded(
+def test_notes_and_the_origin_of_prompts_of_a_round_are_recorded(
     study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_answers(monkeypatch, lambda prompt: ("One, two.", "Mail jo@farm.org.", "Three, four, five."))
     notes: list[str] = []
     listener = ProgressListener()
     monkeypatch.setattr(listener, "note", notes.append)
-    study = change(study, n=1) | {"clean": {"redact": "all"}}
+    for name, count in (("more", 4), ("other", 2)):
+        rows = [{"q": f"What is new in {name} {number}?", "a": "?"} for number in range(count)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more = {"name": "more", "path": "more.jsonl", "format": "demonstration", "map": {"prompt": "q", "response": "a"}}
+    other = more | {"name": "other", "path": "other.jsonl", "licence": "CC-BY-NC-4.0"}
+    study = change(study, n=1, prompts={"sources": [more, other]}) | {"clean": {"redact": "all"}}
     unipref.train_models(study, tmp_path / "run", listener=listener)
     note = "personal data replaced by placeholders: email"
     (one,) = manifest_of(tmp_path / "run")["rounds"]["main"]["0"].values()
+    assert one["prompt_sources"] == [
+        {"name": "more", "licence": "unknown", "used": 4},
+        {"name": "other", "licence": "CC-BY-NC-4.0", "used": 2},
+    ]
     assert any(warning.startswith(note) for warning in one["warnings"])
     assert any(text.startswith(f"dpo-1: {note}") for text in notes)
 

@@ -6,7 +6,7 @@ judges and the policy say while `feedback` is under way is in `cache/collected/`
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,7 @@ class RoundStages:
             UserError: there are too few prompts, or no pair is decided, or no preference is left. What the policy and
                 the judges said is kept.
         """
+        assert step.round is not None
         place, where = f"collected/{variant}/{seed}/{step.name}", find_place(variant)
         try:
             feedback = self._collect(place, seed, study, step, models[start], models, cleaned)
@@ -94,7 +95,8 @@ class RoundStages:
                 if stages[name].folder == self.context.cache.folder / place / name:  # not another variant's
                     for note in _list_notes(name, stages[name]):
                         self.context.listener.note(f"{step.name}: {note.removeprefix(f'{step.name}: ')}")
-            self.context.manifest.record_round(variant, seed, step.name, _describe(step, start, stages), stages)
+            about = _describe(step, start, stages, self._resolve(study, step.round.settings.prompts.sources))
+            self.context.manifest.record_round(variant, seed, step.name, about, stages)
         return stages["selected"]
 
     def check(self, variant: str, study: Study, seed: int, cleaned: Stage) -> list[str]:
@@ -339,8 +341,8 @@ def _describe_votes(report: Mapping[str, Any]) -> str:
     return "; ".join(lines)
 
 
-def _describe(step: Step, start: str, stages: Mapping[str, Stage]) -> dict[str, Any]:
-    """Returns the record of a round."""
+def _describe(step: Step, start: str, stages: Mapping[str, Stage], prompts: Sequence[ResolvedSource]) -> dict[str, Any]:
+    """Returns the record of a round; `prompts`: the other sources that its prompts are from."""
     assert step.round is not None
     report = stages["feedback"].result
     answers = report["answers"]
@@ -367,6 +369,15 @@ def _describe(step: Step, start: str, stages: Mapping[str, Stage]) -> dict[str, 
         "preferences": sum(source["preferences"] for source in stages["unified"].result.values()),
         "removed": sum(stages["clean"].result["removed"].values()),
         "kept": stages["selected"].result["kept"],
+        "objective": step.round.settings.objective,
+        "prompt_sources": [
+            {
+                "name": source.projection.source,
+                "licence": source.projection.licence,
+                "used": report["sources"][source.projection.source]["used"],
+            }
+            for source in prompts
+        ],
         "warnings": [
             *map(_name_settings, report["warnings"]),
             *(note for name in ("unified", "clean", "selected") for note in _list_notes(name, stages[name])),
