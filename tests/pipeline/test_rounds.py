@@ -228,8 +228,13 @@ def test_judges_are_tested_on_gold_pairs_once_and_not_in_each_round(
     write_gold(tmp_path)
     with serve(prefer("good")) as server:
         judges = [{"llm": {"url": server.url, "model": "m"}}]
-        unipref.train_models(change(study, judges=judges, constraints=None, gold=[GOLD]), tmp_path / "run")
-    assert len(server.requests) == 2 * (40 + 12 + 12)
+        study = change(study, judges=judges, constraints=None, gold=[GOLD])
+        # It shares the first round alone.
+        rate = [study["train"][0], {"dpo": {**study["train"][1]["dpo"], "learning_rate": 1e-4}}]
+        study["variants"] = {"slow": {"train": rate}}
+        unipref.train_models(study, tmp_path / "run")
+    assert not (tmp_path / "run/collected/slow/0/dpo-1").exists()
+    assert len(server.requests) == 2 * (40 + 12 + 12 + 12)
     rounds = manifest_of(tmp_path / "run")["rounds"]["main"]["0"]
     assert [rounds[step]["decided"] for step in ("dpo-1", "dpo-2")] == [8, 8]
     assert all(one["judges"][0]["tested"].startswith("1.000 [") for one in rounds.values())

@@ -21,6 +21,7 @@ from unipref.collect.prompts import Prompt, PromptCounts
 from unipref.collect.run import PAGE, REPORT, check_judges, collect_on, make_job, write_rules
 from unipref.collect.schema import Answers, Collection
 from unipref.core import json_files
+from unipref.core.attempts import replace_folder
 from unipref.core.contracts import Judge
 from unipref.core.errors import ResourceError, UserError
 from unipref.core.folder_lock import use_alone
@@ -57,6 +58,8 @@ class RoundStages:
     def __init__(self, context: RunContext) -> None:
         self.context = context
         self.data = DataStages(context)
+        self._folders: dict[str, Path] = {}
+        """Place of a round -> the folder of the collection that it, or the round that it shares, is made in."""
 
     def run_round(
         self,
@@ -157,12 +160,15 @@ class RoundStages:
         gold = self._resolve(study, rounds.gold.sources)
         inputs = round_inputs.collect_inputs(self._make_inputs(study, seed, step.round, cleaned), policy, judging)
 
+        earlier = place.removesuffix(str(step.round.number)) + str(step.round.number - 1)
+        before = self._folders.get(earlier)
+
         def work(out: Path) -> dict[str, Any]:
             folder = context.cache.folder / "cache" / place
             judges = [_use_models(judge, judging) for judge in rounds.judges]
             loaded = self._make_collection(study, step, seed, policy.folder, judges, gold)
             with use_alone(folder):
-                _take_tests(folder, step)
+                _take_tests(folder, before)
                 drawn, counts = self._draw(study, seed, step, cleaned, folder, "prompts")
                 try:
                     listener = _WithoutStages(context.listener, step.name)
@@ -188,7 +194,11 @@ class RoundStages:
             json_files.write_json(out / REPORT, report)
             return report
 
-        return context.cache.stage(f"{place}/feedback", inputs, work)
+        stage = context.cache.stage(f"{place}/feedback", inputs, work)
+        # A variant that shares the round has no folder of its own for it.
+        shared = stage.folder.parent.relative_to(context.cache.folder)
+        self._folders[place] = context.cache.folder / "cache" / shared
+        return stage
 
     def _make_preferences(
         self, place: str, seed: int, study: Study, step: Step, feedback: Stage, cleaned: Stage
@@ -277,12 +287,16 @@ def resolve_feedback(run: Path, folder: str, step: str, limits: Limits) -> Resol
     return resolve_source(source, 0, run.resolve(), limits)
 
 
-def _take_tests(folder: Path, step: Step) -> None:
-    """Takes over what judges said of the gold pairs in the round before: they need not say it again."""
-    assert step.round is not None
-    before = folder.with_name(f"{step.name.removesuffix(str(step.round.number))}{step.round.number - 1}") / GOLD
-    if before.is_dir() and not (folder / GOLD).exists():
-        shutil.copytree(before, folder / GOLD)
+def _take_tests(folder: Path, before: Path | None) -> None:
+    """Takes over what judges said of the gold pairs in the round before: they need not say it again.
+
+    Args:
+        folder: of the collection.
+        before: that of the round before; None: this is the first round.
+    """
+    if before is not None and (before / GOLD).is_dir() and not (folder / GOLD).exists():
+        with replace_folder(folder / GOLD) as partial:
+            shutil.copytree(before / GOLD, partial, dirs_exist_ok=True)
 
 
 def _use_models(judge: Judge, models: Mapping[str, TrainedModel]) -> Judge:
