@@ -12,7 +12,7 @@ from support.chat_server import prefer, serve
 from support.fixed_answers import use_answers
 from support.study_files import ANIMALS, manifest_of, study_of, write_sources
 from unipref.collect import answers
-from unipref.collect.prompts import Prompt
+from unipref.collect.prompts import Prompt, PromptCounts, rank_keys, rank_prompts
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
@@ -335,6 +335,16 @@ def test_a_held_out_prompt_is_known_by_its_text_before_redaction(study: dict[str
     assert not groups & {root_prompt_key(prompt.messages) for prompt in drawn}
     assert (len(drawn), counts["more"].held_out) == (len(texts) - len(groups), len(groups))
     assert len(groups) == 6
+
+
+def test_the_order_of_keys_is_that_of_prompts() -> None:
+    found = [(f"source {number % 2}", [{"role": "user", "content": f"What is {number % 7}?"}]) for number in range(20)]
+    several = [{f"source {number}": PromptCounts() for number in range(2)} for _ in range(2)]
+    ranked = rank_prompts(found, "3 0", several[0])
+    assert rank_keys(found, "3 0", several[1]) == [prompt.key for prompt in ranked]
+    assert len(ranked) == 7
+    assert several[0] == several[1]
+    assert sum(one.repeated for one in several[1].values()) == 13
 
 
 def resolve(loaded: Any, several: Any) -> list[Any]:
