@@ -32,7 +32,7 @@ from unipref.pipeline import round_inputs, stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.round_prompts import draw_prompts
-from unipref.pipeline.stage_data import TrainedModel, find_place
+from unipref.pipeline.stage_data import TrainedModel, find_steps_place
 from unipref.sources import Limits
 from unipref.study.rounds import Rounds
 from unipref.study.schema import Study
@@ -87,12 +87,12 @@ class RoundStages:
                 the judges said is kept.
         """
         assert step.round is not None
-        place, where = f"collected/{variant}/{seed}/{step.name}", find_place(variant)
+        place, where = f"collected/{variant}/{seed}/{step.name}", find_steps_place(variant)
         try:
             feedback = self._collect(place, seed, study, step, models[start], models, cleaned)
             stages = {"feedback": feedback, **self._make_preferences(place, seed, study, step, feedback, cleaned)}
         except UserError as error:
-            raise _name_place(error, f"{where}.{step.place}.rounds, {step.name}") from None
+            raise _add_place(error, f"{where}.{step.place}.rounds, {step.name}") from None
         if not stages["selected"].pending:
             for name in ("unified", "clean", "selected"):
                 if stages[name].folder == self.context.cache.folder / place / name:  # not another variant's
@@ -112,7 +112,7 @@ class RoundStages:
             if step.round is None or step.round.number > 1:
                 continue
             rounds = step.round.settings
-            place = f"{find_place(variant)}.{step.place}.rounds"
+            place = f"{find_steps_place(variant)}.{step.place}.rounds"
             with tempfile.TemporaryDirectory(prefix="unipref-rounds-") as folder:
                 prompts, _ = self._draw(study, seed, step, cleaned, Path(folder), f"{place}.prompts")
                 loaded = self._make_collection(study, step, seed, "", rounds.judges, [])
@@ -122,7 +122,7 @@ class RoundStages:
                 try:
                     check_judges(ready, make_job(loaded, Path(folder), ProgressListener()))
                 except UserError as error:
-                    raise _name_place(error, place) from None
+                    raise _add_place(error, place) from None
             which = "the same" if rounds.prompts.repeat else "new"
             more = f" and later rounds, {rounds.n} in all" if rounds.n > 1 else ""
             notes.append(f"{step.name}{more}: {rounds.k} answers to {len(prompts)} {which} prompts")
@@ -165,7 +165,7 @@ class RoundStages:
 
         def work(out: Path) -> dict[str, Any]:
             folder = context.cache.folder / "cache" / place
-            judges = [_use_models(judge, judging) for judge in rounds.judges]
+            judges = [_fill_in_models(judge, judging) for judge in rounds.judges]
             loaded = self._make_collection(study, step, seed, policy.folder, judges, gold)
             with use_alone(folder):
                 _take_tests(folder, before)
@@ -174,7 +174,7 @@ class RoundStages:
                     listener = _WithoutStages(context.listener, step.name)
                     report = collect_on(drawn, counts, loaded, folder, "judges", rounds.jobs, listener)
                 except UserError as error:
-                    raise _name_files(error, folder) from None
+                    raise _add_folder(error, folder) from None
                 finally:
                     scoring.unload_models()
             # As in the study file: the folder of a model is different on each machine.
@@ -265,7 +265,7 @@ class _WithoutStages(ProgressListener):
         self._listener, self._step = listener, step
 
     def note(self, text: str) -> None:
-        self._listener.note(f"{self._step}: {_name_settings(text)}")
+        self._listener.note(f"{self._step}: {_drop_answers_prefix(text)}")
 
     def warn(self, text: str) -> None:
         self.note(text)
@@ -299,20 +299,20 @@ def _take_tests(folder: Path, before: Path | None) -> None:
             shutil.copytree(before / GOLD, partial, dirs_exist_ok=True)
 
 
-def _use_models(judge: Judge, models: Mapping[str, TrainedModel]) -> Judge:
+def _fill_in_models(judge: Judge, models: Mapping[str, TrainedModel]) -> Judge:
     """Returns a judge whose settings name the folders of models."""
     return judge.model_copy(update={model.place: models[model.name].folder for model in judge.model_dependencies()})
 
 
-def _name_place(error: UserError, place: str) -> UserError:
+def _add_place(error: UserError, place: str) -> UserError:
     """Returns an error of a round with the place of its settings; a missing resource is not about settings."""
     if isinstance(error, ResourceError):
         return error
     where = f"{place} ({error.where})" if error.where else place
-    return UserError(_name_settings(error.what), where=where, mend=_name_settings(error.mend or ""))
+    return UserError(_drop_answers_prefix(error.what), where=where, mend=_drop_answers_prefix(error.mend or ""))
 
 
-def _name_files(error: UserError, folder: Path) -> UserError:
+def _add_folder(error: UserError, folder: Path) -> UserError:
     """Returns an error of a collection with the paths of the files in its folder that it names."""
     if isinstance(error, ResourceError):
         return error
@@ -322,7 +322,7 @@ def _name_files(error: UserError, folder: Path) -> UserError:
     return UserError(what, where=error.where, mend=mend)
 
 
-def _name_settings(text: str) -> str:
+def _drop_answers_prefix(text: str) -> str:
     """Names the settings of rounds, which are those of a collection but for `answers`."""
     return text.replace("'answers.", "'")
 
@@ -393,7 +393,7 @@ def _describe(step: Step, start: str, stages: Mapping[str, Stage], prompts: Sequ
             for source in prompts
         ],
         "warnings": [
-            *map(_name_settings, report["warnings"]),
+            *map(_drop_answers_prefix, report["warnings"]),
             *(note for name in ("unified", "clean", "selected") for note in _list_notes(name, stages[name])),
         ],
     }

@@ -20,7 +20,13 @@ from unipref.pipeline.context import RunContext
 from unipref.pipeline.launcher import train_launched
 from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.round_stages import RoundStages
-from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, find_held_out_files, find_place
+from unipref.pipeline.stage_data import (
+    TrainedModel,
+    TrainingStep,
+    VariantData,
+    find_held_out_files,
+    find_steps_place,
+)
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins, list_steps
 from unipref.train import Meter, PreflightRequest, check_disk, preflight, train
@@ -106,7 +112,7 @@ class TrainingStage:
             rounds=frozenset(step.name for step in steps if step.round is not None),
             preferences=selected.folder / "train.parquet",
             held_out=cleaned.folder / "dev.parquet",
-            where=find_place(variant),
+            where=find_steps_place(variant),
             processes=launch.processes if launch else 1,
             is_sharded=launch.is_sharded if launch else False,
             data_root=self.context.resolved.data_root,
