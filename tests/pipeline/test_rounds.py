@@ -11,12 +11,14 @@ import unipref
 from support.chat_server import prefer, serve
 from support.fixed_answers import use_answers
 from support.study_files import ANIMALS, manifest_of, study_of, write_sources
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
 from unipref.collect import answers
 from unipref.collect.prompts import Prompt, PromptCounts, rank_keys, rank_prompts
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.text_keys import root_prompt_key
+from unipref.pipeline import round_stages
 from unipref.pipeline.round_prompts import draw_prompts
 from unipref.pipeline.run import Run
 from unipref.pipeline.scheduler import Job, find_predecessors
@@ -296,7 +298,13 @@ def test_prompts_are_new_in_each_round_and_never_held_out(study: dict[str, Any],
         round_ = next(step.round for step in list_steps(loaded.study) if step.round and step.round.number == number)
         other = resolve(loaded, round_.settings.prompts.sources)
         drawn, counts = draw_prompts(
-            round_, seed, cleaned, other, {"bench": tmp_path / "bench"}, tmp_path, "train.1.rounds.prompts"
+            round_,
+            seed,
+            cleaned,
+            other,
+            BenchmarkLeaks({"bench": tmp_path / "bench"}),
+            tmp_path,
+            "train.1.rounds.prompts",
         )
         assert sum(one.used for one in counts.values()) == len(drawn)
         if other:
@@ -331,10 +339,29 @@ def test_a_held_out_prompt_is_known_by_its_text_before_redaction(study: dict[str
     loaded = load(study)
     (round_,) = [step.round for step in list_steps(loaded.study) if step.round]
     other = resolve(loaded, round_.settings.prompts.sources)
-    drawn, counts = draw_prompts(round_, 0, cleaned, other, {}, tmp_path, "train.1.rounds.prompts")
+    drawn, counts = draw_prompts(round_, 0, cleaned, other, None, tmp_path, "train.1.rounds.prompts")
     assert not groups & {root_prompt_key(prompt.messages) for prompt in drawn}
     assert (len(drawn), counts["more"].held_out) == (len(texts) - len(groups), len(groups))
     assert len(groups) == 6
+
+
+@pytest.mark.slow
+def test_all_checks_read_the_benchmarks_once(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def make(data: dict[str, Path]) -> BenchmarkLeaks:
+        made.append(len(data))
+        return BenchmarkLeaks(data)
+
+    monkeypatch.setattr(round_stages, "BenchmarkLeaks", make)
+    item = {"id": "0", "prompt": "Name the owl.", "rule": "one_word", "arguments": {}}
+    (tmp_path / "instructions").mkdir()
+    (tmp_path / "instructions" / "test.jsonl").write_text(json.dumps(item) + "\n")
+    study |= {"evaluate": [{"instructions": {"data": "instructions", "new_tokens": 2}}], "seeds": [0, 1]}
+    unipref.check_training(study, tmp_path / "run")
+    assert made == [1]
 
 
 def test_the_order_of_keys_is_that_of_prompts() -> None:

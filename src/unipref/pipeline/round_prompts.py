@@ -1,6 +1,6 @@
 """The prompts that the policy answers in a round: never held out, never of a benchmark, and new in each round."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from unipref.clean.benchmark_leaks import BenchmarkLeaks
@@ -22,7 +22,7 @@ def draw_prompts(
     seed: int,
     cleaned: Path,
     other: Sequence[ResolvedSource],
-    benchmarks: Mapping[str, Path],
+    leaks: BenchmarkLeaks | None,
     work: Path,
     where: str,
 ) -> tuple[list[Prompt], dict[str, PromptCounts]]:
@@ -36,7 +36,7 @@ def draw_prompts(
         seed: of the run.
         cleaned: folder of the study's train, dev and test parts.
         other: the sources whose prompts are used; empty: those of the train part are.
-        benchmarks: name -> data of the study's benchmarks.
+        leaks: the texts of the study's benchmarks; None: it has none with data.
         work: folder for the indices of joined tables.
         where: the place of `prompts` in the study file, for errors.
 
@@ -45,7 +45,6 @@ def draw_prompts(
     """
     settings, counts = round_.settings.prompts, dict[str, PromptCounts]()
     left_out = _read_held_out(cleaned) if other else set()
-    leaks = BenchmarkLeaks(benchmarks) if benchmarks else None
 
     def iterate_all(into: dict[str, PromptCounts]) -> Iterator[tuple[str, Messages]]:
         return iterate_sources(other, into, work) if other else _iterate_train(cleaned, settings.only, into)

@@ -6,14 +6,13 @@ judges and the policy say while `feedback` is under way is in `cache/collected/`
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from unipref import sources
 from unipref.clean import SplitSettings
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
 from unipref.collect import scoring
 from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES
 from unipref.collect.load import ResolvedCollection
@@ -28,17 +27,25 @@ from unipref.core.folder_lock import use_alone
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
+from unipref.core.work_progress import report_work
 from unipref.pipeline import round_inputs, stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.round_prompts import draw_prompts
+from unipref.pipeline.round_records import (
+    count_decided,
+    describe_round,
+    describe_votes,
+    drop_answers_prefix,
+    list_notes,
+)
 from unipref.pipeline.stage_data import TrainedModel, find_steps_place
 from unipref.sources import Limits
 from unipref.study.rounds import Rounds
 from unipref.study.schema import Study
 from unipref.study.source import Source, resolve_source
 from unipref.study.steps import Round, Step, list_steps
-from unipref.unify import ResolvedSource, rejection_warnings
+from unipref.unify import ResolvedSource
 
 GOLD = "judged/gold"
 """What judges said of gold pairs, in the folder of a collection."""
@@ -58,6 +65,7 @@ class RoundStages:
     def __init__(self, context: RunContext) -> None:
         self.context = context
         self.data = DataStages(context)
+        self._leaks: BenchmarkLeaks | None = None
         self._folders: dict[str, Path] = {}
         """Place of a round -> the folder of the collection that it, or the round that it shares, is made in."""
 
@@ -96,9 +104,9 @@ class RoundStages:
         if not stages["selected"].pending:
             for name in ("unified", "clean", "selected"):
                 if stages[name].folder == self.context.cache.folder / place / name:  # not another variant's
-                    for note in _list_notes(name, stages[name]):
+                    for note in list_notes(name, stages[name]):
                         self.context.listener.note(f"{step.name}: {note.removeprefix(f'{step.name}: ')}")
-            about = _describe(step, start, stages, self._resolve(study, step.round.settings.prompts.sources))
+            about = describe_round(step, start, stages, self._resolve(study, step.round.settings.prompts.sources))
             self.context.manifest.record_round(variant, seed, step.name, about, stages)
         return stages["selected"]
 
@@ -170,6 +178,7 @@ class RoundStages:
             with use_alone(folder):
                 _take_tests(folder, before)
                 drawn, counts = self._draw(study, seed, step, cleaned, folder, "prompts")
+                self.forget_benchmarks()
                 try:
                     listener = _WithoutStages(context.listener, step.name)
                     report = collect_on(drawn, counts, loaded, folder, "judges", rounds.jobs, listener)
@@ -180,11 +189,11 @@ class RoundStages:
             # As in the study file: the folder of a model is different on each machine.
             for entry, judge in zip(report["judges"], rounds.judges, strict=True):
                 entry["settings"] = judge.model_dump(mode="json")
-            report["decided_pairs"] = _count_decided(folder / FEEDBACK)
+            report["decided_pairs"] = count_decided(folder / FEEDBACK)
             if not report["decided_pairs"]:
                 raise UserError(
                     f"the judges decided none of {report['answers']['pairs']} pairs of answers, so there is nothing to "
-                    f"train on: {_describe_votes(report)}.",
+                    f"train on: {describe_votes(report)}.",
                     mend="Raise 'temperature', 'k', 'max_new_tokens' or the number of prompts, or use other judges. "
                     f"The answers and judgements are kept in {folder}, and all models that are trained stay.",
                 )
@@ -225,8 +234,15 @@ class RoundStages:
     ) -> tuple[list[Prompt], dict[str, PromptCounts]]:
         assert step.round is not None
         other = self._resolve(study, step.round.settings.prompts.sources)
-        benchmarks = self.data.find_benchmark_data()
-        return draw_prompts(step.round, seed, cleaned.folder, other, benchmarks, work, where)
+        if self._leaks is None and (benchmarks := self.data.find_benchmark_data()):
+            report_work("reading the benchmarks", 0, 1)
+            self._leaks = BenchmarkLeaks(benchmarks)
+            report_work("reading the benchmarks", 1, 1)
+        return draw_prompts(step.round, seed, cleaned.folder, other, self._leaks, work, where)
+
+    def forget_benchmarks(self) -> None:
+        """Frees the texts of the benchmarks, which all checks read once: training may need the memory."""
+        self._leaks = None
 
     def _make_collection(
         self, study: Study, step: Step, seed: int, policy: str, judges: list[Judge], gold: list[ResolvedSource]
@@ -265,7 +281,7 @@ class _WithoutStages(ProgressListener):
         self._listener, self._step = listener, step
 
     def note(self, text: str) -> None:
-        self._listener.note(f"{self._step}: {_drop_answers_prefix(text)}")
+        self._listener.note(f"{self._step}: {drop_answers_prefix(text)}")
 
     def warn(self, text: str) -> None:
         self.note(text)
@@ -309,7 +325,7 @@ def _add_place(error: UserError, place: str) -> UserError:
     if isinstance(error, ResourceError):
         return error
     where = f"{place} ({error.where})" if error.where else place
-    return UserError(_drop_answers_prefix(error.what), where=where, mend=_drop_answers_prefix(error.mend or ""))
+    return UserError(drop_answers_prefix(error.what), where=where, mend=drop_answers_prefix(error.mend or ""))
 
 
 def _add_folder(error: UserError, folder: Path) -> UserError:
@@ -320,80 +336,3 @@ def _add_folder(error: UserError, folder: Path) -> UserError:
     for name in (PAGE, ANSWERS, FEEDBACK):
         what, mend = what.replace(name, str(folder / name)), mend.replace(name, str(folder / name))
     return UserError(what, where=error.where, mend=mend)
-
-
-def _drop_answers_prefix(text: str) -> str:
-    """Names the settings of rounds, which are those of a collection but for `answers`."""
-    return text.replace("'answers.", "'")
-
-
-def _list_notes(name: str, stage: Stage) -> list[str]:
-    """Lists what a reader should know of the stage `unified`, `clean` or `selected` of a round."""
-    if name == "unified":
-        return list(rejection_warnings(stage.result))
-    warnings = stage.result["account"]["warnings"] if name == "selected" else []
-    return [*stage.result["notes"], *warnings]
-
-
-def _count_decided(feedback: Path) -> int:
-    """Counts the pairs of a file of votes on which some judge finds one answer better."""
-    with feedback.open("rb") as file:
-        votes = map(msgspec.json.decode, file)
-        return len({vote["pair"] for vote in votes if vote["vote"] != "tie"})
-
-
-def _describe_votes(report: Mapping[str, Any]) -> str:
-    """Describes what judges said who decided nothing."""
-    lines = []
-    for judge in report["judges"]:
-        ties, pairs = judge["votes"]["tie"], judge["pairs"]
-        said = f"called {ties} of {pairs} a tie and had no vote on {pairs - ties}" if pairs else "was asked about none"
-        lines.append(f"{judge['judge']} {said}")
-    answers = report["answers"]
-    if cut := answers["answers"] - answers["ended"]:
-        lines.append(f"{cut} of {answers['answers']} answers were cut off, which most judges are not asked about")
-    return "; ".join(lines)
-
-
-def _describe(step: Step, start: str, stages: Mapping[str, Stage], prompts: Sequence[ResolvedSource]) -> dict[str, Any]:
-    """Returns the record of a round; `prompts`: the other sources that its prompts are from."""
-    assert step.round is not None
-    report = stages["feedback"].result
-    answers = report["answers"]
-    return {
-        "number": step.round.number,
-        "of": step.round.settings.n,
-        "policy": start,
-        "prompts": answers["prompts"],
-        "answers": answers["answers"],
-        "ended": answers["ended"],
-        "pairs": answers["pairs"],
-        "decided": report["decided_pairs"],
-        "judges": [
-            {
-                "judge": judge["judge"],
-                "pairs": judge["pairs"],
-                "decided": judge["votes"]["first"] + judge["votes"]["second"],
-                "ties": judge["votes"]["tie"],
-                "mean_score": judge["mean_score"],
-                "tested": judge["gold"]["text"] if judge["gold"] else judge["untested"] or "",
-            }
-            for judge in report["judges"]
-        ],
-        "preferences": sum(source["preferences"] for source in stages["unified"].result.values()),
-        "removed": sum(stages["clean"].result["removed"].values()),
-        "kept": stages["selected"].result["kept"],
-        "objective": step.round.settings.objective,
-        "prompt_sources": [
-            {
-                "name": source.projection.source,
-                "licence": source.projection.licence,
-                "used": report["sources"][source.projection.source]["used"],
-            }
-            for source in prompts
-        ],
-        "warnings": [
-            *map(_drop_answers_prefix, report["warnings"]),
-            *(note for name in ("unified", "clean", "selected") for note in _list_notes(name, stages[name])),
-        ],
-    }

@@ -75,6 +75,7 @@ class TrainingStage:
                     if "disk" in step:
                         needs[f"train/{variant}/{seed}/{name}"] = step["disk"]
                 self.context.manifest.record_check(variant, seed, checks)
+        self.rounds.forget_benchmarks()
         for note in self._check_disk(needs, data):
             self.context.listener.note(note)
 
