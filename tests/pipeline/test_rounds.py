@@ -10,13 +10,15 @@ import pytest
 import unipref
 from support.chat_server import prefer, serve
 from support.fixed_answers import use_answers
-from support.study_files import manifest_of, study_of, write_sources
+from support.study_files import ANIMALS, manifest_of, study_of, write_sources
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
 from unipref.collect import answers
-from unipref.collect.prompts import Prompt
+from unipref.collect.prompts import Prompt, PromptCounts, rank_keys, rank_prompts
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.text_keys import root_prompt_key
+from unipref.pipeline import round_stages
 from unipref.pipeline.round_prompts import draw_prompts
 from unipref.pipeline.run import Run
 from unipref.pipeline.scheduler import Job, find_predecessors
@@ -27,6 +29,12 @@ STEP = {"max_steps": 2, "per_device_train_batch_size": 4}
 COMMAS = {"only": ["punctuation:no_comma"], "most": 1}
 ROUNDS = {"n": 2, "prompts": 4, "k": 3, "max_new_tokens": 12, "constraints": COMMAS, "judges": ["checker"]}
 THREE = ("One, two.", "One and two.", "Three, four, five.")
+GOLD = {
+    "name": "gold",
+    "path": "gold.jsonl",
+    "format": "pairs",
+    "map": {"prompt": "q", "chosen": "c", "rejected": "r"},
+}
 FEEDBACK = "collected/main/0/{}/feedback/feedback.jsonl"
 
 
@@ -47,6 +55,11 @@ def change(study: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write_gold(folder: Path) -> None:
+    rows = [{"q": f"Question {n}", "c": f"a good answer {n}", "r": f"an answer {n}"} for n in range(40)]
+    (folder / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def asked(run: Path, step: str) -> set[str]:
@@ -214,17 +227,59 @@ def test_judges_are_tested_on_gold_pairs_once_and_not_in_each_round(
     study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_answers(monkeypatch, lambda prompt: ("a good one", "a plain one", "a bad one"))
-    rows = [{"q": f"Question {n}", "c": f"a good answer {n}", "r": f"an answer {n}"} for n in range(40)]
-    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    mapping = {"prompt": "q", "chosen": "c", "rejected": "r"}
-    gold = [{"name": "gold", "path": "gold.jsonl", "format": "pairs", "map": mapping}]
+    write_gold(tmp_path)
     with serve(prefer("good")) as server:
         judges = [{"llm": {"url": server.url, "model": "m"}}]
-        unipref.train_models(change(study, judges=judges, constraints=None, gold=gold), tmp_path / "run")
-    assert len(server.requests) == 2 * (40 + 12 + 12)
+        study = change(study, judges=judges, constraints=None, gold=[GOLD])
+        # It shares the first round alone.
+        rate = [study["train"][0], {"dpo": {**study["train"][1]["dpo"], "learning_rate": 1e-4}}]
+        study["variants"] = {"slow": {"train": rate}}
+        unipref.train_models(study, tmp_path / "run")
+    assert not (tmp_path / "run/collected/slow/0/dpo-1").exists()
+    assert len(server.requests) == 2 * (40 + 12 + 12 + 12)
     rounds = manifest_of(tmp_path / "run")["rounds"]["main"]["0"]
     assert [rounds[step]["decided"] for step in ("dpo-1", "dpo-2")] == [8, 8]
     assert all(one["judges"][0]["tested"].startswith("1.000 [") for one in rounds.values())
+
+
+@pytest.mark.slow
+def test_a_judge_that_fails_its_test_is_named_with_the_place_of_the_report(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("a good one", "a plain one", "a bad one"))
+    write_gold(tmp_path)
+    with serve(prefer("nothing that is there")) as server:
+        judges = [{"llm": {"url": server.url, "model": "m"}}]
+        with pytest.raises(UserError) as raised:
+            unipref.train_models(change(study, judges=judges, constraints=None, gold=[GOLD]), tmp_path / "run")
+    text = str(raised.value)
+    assert text.startswith("train.1.rounds, dpo-1 (judges): no judge has voted on any pair. Left out, as")
+    assert str(tmp_path / "run/cache/collected/main/0/dpo-1/report.md") in text
+
+
+@pytest.mark.slow
+def test_notes_and_the_origin_of_prompts_of_a_round_are_recorded(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("One, two.", "Mail jo@farm.org.", "Three, four, five."))
+    notes: list[str] = []
+    listener = ProgressListener()
+    monkeypatch.setattr(listener, "note", notes.append)
+    for name, count in (("more", 4), ("other", 2)):
+        rows = [{"q": f"What is new in {name} {number}?", "a": "?"} for number in range(count)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more = {"name": "more", "path": "more.jsonl", "format": "demonstration", "map": {"prompt": "q", "response": "a"}}
+    other = more | {"name": "other", "path": "other.jsonl", "licence": "CC-BY-NC-4.0"}
+    study = change(study, n=1, prompts={"sources": [more, other]}) | {"clean": {"redact": "all"}}
+    unipref.train_models(study, tmp_path / "run", listener=listener)
+    note = "personal data replaced by placeholders: email"
+    (one,) = manifest_of(tmp_path / "run")["rounds"]["main"]["0"].values()
+    assert one["prompt_sources"] == [
+        {"name": "more", "licence": "unknown", "used": 4},
+        {"name": "other", "licence": "CC-BY-NC-4.0", "used": 2},
+    ]
+    assert any(warning.startswith(note) for warning in one["warnings"])
+    assert any(text.startswith(f"dpo-1: {note}") for text in notes)
 
 
 def test_prompts_are_new_in_each_round_and_never_held_out(study: dict[str, Any], tmp_path: Path) -> None:
@@ -243,7 +298,13 @@ def test_prompts_are_new_in_each_round_and_never_held_out(study: dict[str, Any],
         round_ = next(step.round for step in list_steps(loaded.study) if step.round and step.round.number == number)
         other = resolve(loaded, round_.settings.prompts.sources)
         drawn, counts = draw_prompts(
-            round_, seed, cleaned, other, {"bench": tmp_path / "bench"}, tmp_path, "train.1.rounds.prompts"
+            round_,
+            seed,
+            cleaned,
+            other,
+            BenchmarkLeaks({"bench": tmp_path / "bench"}),
+            tmp_path,
+            "train.1.rounds.prompts",
         )
         assert sum(one.used for one in counts.values()) == len(drawn)
         if other:
@@ -261,6 +322,56 @@ def test_prompts_are_new_in_each_round_and_never_held_out(study: dict[str, Any],
     assert draw(1, sources=[source], repeat=True) == {"What is new?"}
     with pytest.raises(UserError, match="2 rounds need new prompts, at least one each, but there are 1 different ones"):
         draw(1, sources=[source])
+
+
+def test_a_held_out_prompt_is_known_by_its_text_before_redaction(study: dict[str, Any], tmp_path: Path) -> None:
+    texts = [f"Does the {animal} answer at {animal}@farm.org?" for animal in ANIMALS]
+    rows = [{"prompt": text, "chosen": f"The {n}th.", "rejected": "No idea."} for n, text in enumerate(texts)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps({"q": text, "a": "?"}) + "\n" for text in texts))
+    source = {"name": "more", "path": "more.jsonl", "format": "demonstration", "map": {"prompt": "q", "response": "a"}}
+    study = change(study, n=1, prompts={"sources": [source]})
+    study |= {"sources": study["sources"][:1], "clean": {"redact": "all"}, "split": {"dev": 0.25, "test": 0.25}}
+    unipref.select_preferences(study, tmp_path / "run")
+    cleaned = tmp_path / "run" / "clean"
+    assert not any("@farm.org" in prompt for part in ("dev", "test") for prompt in held_in(cleaned.parent, part))
+    groups = {row["group"] for part in ("dev", "test") for row in parquet.read_rows(cleaned / f"{part}.parquet")}
+    loaded = load(study)
+    (round_,) = [step.round for step in list_steps(loaded.study) if step.round]
+    other = resolve(loaded, round_.settings.prompts.sources)
+    drawn, counts = draw_prompts(round_, 0, cleaned, other, None, tmp_path, "train.1.rounds.prompts")
+    assert not groups & {root_prompt_key(prompt.messages) for prompt in drawn}
+    assert (len(drawn), counts["more"].held_out) == (len(texts) - len(groups), len(groups))
+    assert len(groups) == 6
+
+
+@pytest.mark.slow
+def test_all_checks_read_the_benchmarks_once(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def make(data: dict[str, Path]) -> BenchmarkLeaks:
+        made.append(len(data))
+        return BenchmarkLeaks(data)
+
+    monkeypatch.setattr(round_stages, "BenchmarkLeaks", make)
+    item = {"id": "0", "prompt": "Name the owl.", "rule": "one_word", "arguments": {}}
+    (tmp_path / "instructions").mkdir()
+    (tmp_path / "instructions" / "test.jsonl").write_text(json.dumps(item) + "\n")
+    study |= {"evaluate": [{"instructions": {"data": "instructions", "new_tokens": 2}}], "seeds": [0, 1]}
+    unipref.check_training(study, tmp_path / "run")
+    assert made == [1]
+
+
+def test_the_order_of_keys_is_that_of_prompts() -> None:
+    found = [(f"source {number % 2}", [{"role": "user", "content": f"What is {number % 7}?"}]) for number in range(20)]
+    several = [{f"source {number}": PromptCounts() for number in range(2)} for _ in range(2)]
+    ranked = rank_prompts(found, "3 0", several[0])
+    assert rank_keys(found, "3 0", several[1]) == [prompt.key for prompt in ranked]
+    assert len(ranked) == 7
+    assert several[0] == several[1]
+    assert sum(one.repeated for one in several[1].values()) == 13
 
 
 def resolve(loaded: Any, several: Any) -> list[Any]:

@@ -106,6 +106,19 @@ def test_the_data_with_their_licences_and_counts(run: Path) -> None:
     assert "unknown" not in body
 
 
+def test_the_licences_of_the_prompts_of_rounds_are_stated(run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    asked = [{"name": "forum", "licence": "CC-BY-NC-4.0", "used": 30}, {"name": "book", "licence": "MIT", "used": 10}]
+    one = {"number": 1, "of": 1, "policy": "sft", "prompts": 40, "judges": [{"judge": "checker"}]}
+    manifest["rounds"] = {"main": {"0": {"dpo": {**one, "prompt_sources": asked}}}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_cards(run)
+    _, body = card(run, "dpo")
+    assert "to 40 prompts of forum (CC-BY-NC-4.0), book (MIT), checker compared them" in body
+    assert "Non-commercial: forum (CC-BY-NC-4.0); 30 of 40 prompts from other sources (75.0 %)" in body
+    assert "from other sources" not in card(run, "sft")[1]
+
+
 def test_the_recipe_is_every_step_that_led_there(run: Path) -> None:
     write_cards(run)
     _, body = card(run, "dpo")

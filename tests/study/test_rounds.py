@@ -81,6 +81,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"prompts": {"only": ["pairs"], "sources": [OTHER]}}, r"'only' and 'sources' both say"),
     ({"prompts": 0}, r"rounds\.prompts\.most: .*greater than or equal to 1"),
     ({"gold": [OTHER | {"dataset": "nope"}]}, r"rounds\.gold\.sources\.0.*\.dataset: .*nope"),
+    (
+        {"prompts": {"sources": [OTHER, OTHER]}},
+        r"train\.2\.rounds.*two sources .* are called more; names must",
+    ),
+    ({"prompts": {"sources": [OTHER]}, "gold": [OTHER]}, r"two sources of 'prompts' and 'gold' are called more"),
     ({"select": "randm"}, r"rounds\.select: unknown strategy 'randm'"),
 ]
 

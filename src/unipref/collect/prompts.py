@@ -84,8 +84,20 @@ def rank_prompts(
         counts: source -> its counts, which count what is left out.
         most: most prompts, the first ones of the order; None: all.
     """
+    ranked = ((digest(seed, key), Prompt(key, messages, name)) for name, key, messages in _iterate_new(found, counts))
+    return [prompt for _, prompt in (sorted(ranked) if most is None else heapq.nsmallest(most, ranked))]
+
+
+def rank_keys(found: Iterable[tuple[str, Messages]], seed: str, counts: dict[str, PromptCounts]) -> list[str]:
+    """Returns the key of each prompt in the order of `rank_prompts`, without the texts; arguments as there."""
+    return [key for _, key in sorted((digest(seed, key), key) for _, key, _ in _iterate_new(found, counts))]
+
+
+def _iterate_new(
+    found: Iterable[tuple[str, Messages]], counts: dict[str, PromptCounts]
+) -> Iterator[tuple[str, str, Messages]]:
+    """Yields source, key and messages of each prompt once, and counts what is left out."""
     seen = set[str]()
-    ranked: list[tuple[str, Prompt]] = []
     for name, messages in found:
         key = prompt_key(messages)
         if have_parts(messages):
@@ -94,8 +106,7 @@ def rank_prompts(
             counts[name].repeated += 1
         else:
             seen.add(key)
-            ranked.append((digest(seed, key), Prompt(key, messages, name)))
-    return [prompt for _, prompt in (sorted(ranked) if most is None else heapq.nsmallest(most, ranked))]
+            yield name, key, messages
 
 
 def iterate_sources(

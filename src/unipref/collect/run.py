@@ -283,4 +283,9 @@ def _raise_stop(results: Sequence[JudgeResult], feedback: Path, rows: int) -> No
         done = f"{feedback.name} has the {rows} votes so far." if rows else "There is no vote yet."
         raise UserError(f"{whys}\n{done}", where="judges", mend=faults[0].mend)
     if not rows and not any(result.is_planned for result in results):
-        raise UserError("no judge has voted on any pair.", where="judges", mend="report.md says why for each judge.")
+        left_out = [result.judge.annotator() for result in results if result.is_left_out]
+        why = f" Left out, as the test on gold pairs shows no agreement above chance: {', '.join(left_out)}."
+        mend = f"{PAGE} says why for each judge."
+        if left_out:
+            mend += " Use other judges, or set 'gold.keep_weak' to use these."
+        raise UserError(f"no judge has voted on any pair.{why if left_out else ''}", where="judges", mend=mend)

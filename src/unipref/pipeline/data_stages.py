@@ -119,23 +119,26 @@ class DataStages:
 
     def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
         """Selects the preferences of the train part to train on."""
-        resolved, dev = self.context.resolved.sources[variant], cleaned.folder / "dev.parquet"
-        stage = self.select_preferences(f"selected/{variant}/{seed}", study, resolved, cleaned, dev, seed)
+        resolved = self.context.resolved.sources[variant]
+        stage = self.select_preferences(f"selected/{variant}/{seed}", study, resolved, cleaned, cleaned, seed)
         if stage.pending:
             return stage
         self._note([*stage.result["notes"], *stage.result["account"]["warnings"]])
         return self.context.manifest.record_select(variant, seed, stage)
 
     def select_preferences(
-        self, name: str, study: Study, resolved: Sequence[ResolvedSource], cleaned: Stage, dev: Path, seed: int
+        self, name: str, study: Study, resolved: Sequence[ResolvedSource], cleaned: Stage, held_out: Stage, seed: int
     ) -> Stage:
-        """Selects preferences of some sources from the train part of a stage of clean, in the stage `name`."""
+        """Selects preferences of some sources from the train part of a stage of clean, in the stage `name`.
+
+        `held_out` is the stage of clean that has the dev part.
+        """
         context, cache = self.context, self.context.cache.folder / "cache"
-        candidates = cleaned.folder / "train.parquet"
+        candidates, dev = cleaned.folder / "train.parquet", held_out.folder / "dev.parquet"
         axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
         return context.cache.stage(
             name,
-            stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, seed),
+            stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, held_out, seed),
             lambda out: choose(study.select, candidates, out, seed, cache, study.model, axes, dev),
         )
 

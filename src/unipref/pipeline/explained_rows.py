@@ -41,7 +41,7 @@ def _find_round_parts(folder: Path, origins: Sequence[str]) -> list[Part]:
     """Returns the file of the feedback of the round from which rows come; empty for rows of the study's sources."""
     for _, _, step, one in RunFolder(folder).manifest.each_round():
         place = one.folders.get("feedback", "")
-        if origins and origins[0].startswith(f"{place}/"):
+        if place and origins and origins[0].startswith(f"{place}/"):
             return list(resolve_feedback(folder, place, step, Limits()).parts)
     return []
 

@@ -42,7 +42,7 @@ from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.version import __version__
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
-from unipref.study.steps import find_origins, list_steps
+from unipref.study.steps import find_origins, identify_step, list_steps
 
 VARIANT_FIELDS = (
     "name",
@@ -228,7 +228,7 @@ def _describe_variant(study: Study) -> VariantInfo:
     strategies, trainers and benchmarks.
     """
     other_settings = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
-    other_settings["train"] = [registry.cache_identity(trainer) for trainer in study.train]
+    other_settings["train"] = [identify_step(trainer) for trainer in study.train]
     for step in other_settings["train"]:
         step["settings"] = {k: value for k, value in step["settings"].items() if k not in study.verdicts.tuned}
     starts = find_origins(study)

@@ -1,18 +1,20 @@
 """The prompts that the policy answers in a round: never held out, never of a benchmark, and new in each round."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from unipref.clean.benchmark_leaks import BenchmarkLeaks
-from unipref.collect.prompts import Prompt, PromptCounts, iterate_sources, rank_prompts
+from unipref.collect.prompts import Prompt, PromptCounts, iterate_sources, rank_keys
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Message, Messages
-from unipref.core.text_keys import root_prompt_key
+from unipref.core.text_keys import prompt_key, root_prompt_key
+from unipref.core.work_progress import report_work
 from unipref.study.steps import Round
 from unipref.unify import ResolvedSource
 
 HELD_OUT = ("dev", "test")
+LABEL = "drawing the prompts of a round"
 
 
 def draw_prompts(
@@ -20,7 +22,7 @@ def draw_prompts(
     seed: int,
     cleaned: Path,
     other: Sequence[ResolvedSource],
-    benchmarks: Mapping[str, Path],
+    leaks: BenchmarkLeaks | None,
     work: Path,
     where: str,
 ) -> tuple[list[Prompt], dict[str, PromptCounts]]:
@@ -34,7 +36,7 @@ def draw_prompts(
         seed: of the run.
         cleaned: folder of the study's train, dev and test parts.
         other: the sources whose prompts are used; empty: those of the train part are.
-        benchmarks: name -> data of the study's benchmarks.
+        leaks: the texts of the study's benchmarks; None: it has none with data.
         work: folder for the indices of joined tables.
         where: the place of `prompts` in the study file, for errors.
 
@@ -42,18 +44,20 @@ def draw_prompts(
         UserError: there are too few prompts for all rounds.
     """
     settings, counts = round_.settings.prompts, dict[str, PromptCounts]()
-    found = iterate_sources(other, counts, work) if other else _iterate_train(cleaned, settings.only, counts)
     left_out = _read_held_out(cleaned) if other else set()
-    leaks = BenchmarkLeaks(benchmarks) if benchmarks else None
+
+    def iterate_all(into: dict[str, PromptCounts]) -> Iterator[tuple[str, Messages]]:
+        return iterate_sources(other, into, work) if other else _iterate_train(cleaned, settings.only, into)
 
     def iterate_allowed() -> Iterator[tuple[str, Messages]]:
-        for name, messages in found:
+        for name, messages in iterate_all(counts):
             if root_prompt_key(messages) in left_out or (leaks is not None and leaks.find(messages) is not None):
                 counts[name].held_out += 1
             else:
                 yield name, messages
 
-    ranked = rank_prompts(iterate_allowed(), f"{settings.seed} {seed}", counts)
+    report_work(LABEL, 0, 2)
+    ranked = rank_keys(iterate_allowed(), f"{settings.seed} {seed}", counts)
     parts = 1 if settings.repeat else round_.settings.n
     size = settings.most or len(ranked) // parts
     if size == 0 or size * parts > len(ranked):
@@ -65,10 +69,22 @@ def draw_prompts(
             mend="Lower 'most' or 'n', name more 'sources', or set 'repeat: true' to ask the same prompts again.",
         )
     first = 0 if settings.repeat else (round_.number - 1) * size
-    prompts = ranked[first : first + size]
+    report_work(LABEL, 1, 2)
+    prompts = _find_prompts(ranked[first : first + size], iterate_all({}))
     for prompt in prompts:
         counts[prompt.source].used += 1
+    report_work(LABEL, 2, 2)
     return prompts, counts
+
+
+def _find_prompts(keys: Sequence[str], found: Iterable[tuple[str, Messages]]) -> list[Prompt]:
+    """Finds the prompts of some keys in a second pass: all texts of a large source would fill the memory."""
+    by_key: dict[str, Prompt | None] = dict.fromkeys(keys)
+    for name, messages in found:
+        key = prompt_key(messages)
+        if key in by_key and by_key[key] is None:
+            by_key[key] = Prompt(key, messages, name)
+    return [prompt for prompt in by_key.values() if prompt is not None]
 
 
 def _iterate_train(
@@ -89,10 +105,11 @@ def _drop_empty_parts(message: Message) -> Message:
 
 
 def _read_held_out(cleaned: Path) -> set[str]:
-    """Reads the keys of the first user turns that are held out."""
+    """Reads the keys of the first user turns that are held out, as they are and as they were before redaction."""
     return {
-        root_prompt_key(row["prompt"])
+        key
         for part in HELD_OUT
         if (path := cleaned / f"{part}.parquet").is_file()
-        for row in parquet.read_rows(path, ["prompt"])
+        for row in parquet.read_rows(path, ["group", "prompt"])
+        for key in (row["group"], root_prompt_key(row["prompt"]))
     }

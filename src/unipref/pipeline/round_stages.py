@@ -10,33 +10,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from unipref import sources
 from unipref.clean import SplitSettings
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
 from unipref.collect import scoring
 from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES
 from unipref.collect.load import ResolvedCollection
 from unipref.collect.prompts import Prompt, PromptCounts
-from unipref.collect.run import REPORT, check_judges, collect_on, make_job, write_rules
+from unipref.collect.run import PAGE, REPORT, check_judges, collect_on, make_job, write_rules
 from unipref.collect.schema import Answers, Collection
 from unipref.core import json_files
+from unipref.core.attempts import replace_folder
 from unipref.core.contracts import Judge
 from unipref.core.errors import ResourceError, UserError
 from unipref.core.folder_lock import use_alone
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
-from unipref.pipeline import stage_inputs
+from unipref.core.work_progress import report_work
+from unipref.pipeline import round_inputs, stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.round_prompts import draw_prompts
-from unipref.pipeline.stage_data import TrainedModel, find_place
+from unipref.pipeline.round_records import (
+    count_decided,
+    describe_round,
+    describe_votes,
+    drop_answers_prefix,
+    list_notes,
+)
+from unipref.pipeline.stage_data import TrainedModel, find_steps_place
 from unipref.sources import Limits
 from unipref.study.rounds import Rounds
 from unipref.study.schema import Study
 from unipref.study.source import Source, resolve_source
-from unipref.study.steps import Step, list_steps
+from unipref.study.steps import Round, Step, list_steps
 from unipref.unify import ResolvedSource
 
 GOLD = "judged/gold"
@@ -57,6 +65,9 @@ class RoundStages:
     def __init__(self, context: RunContext) -> None:
         self.context = context
         self.data = DataStages(context)
+        self._leaks: BenchmarkLeaks | None = None
+        self._folders: dict[str, Path] = {}
+        """Place of a round -> the folder of the collection that it, or the round that it shares, is made in."""
 
     def run_round(
         self,
@@ -83,14 +94,20 @@ class RoundStages:
             UserError: there are too few prompts, or no pair is decided, or no preference is left. What the policy and
                 the judges said is kept.
         """
-        place, where = f"collected/{variant}/{seed}/{step.name}", find_place(variant)
+        assert step.round is not None
+        place, where = f"collected/{variant}/{seed}/{step.name}", find_steps_place(variant)
         try:
             feedback = self._collect(place, seed, study, step, models[start], models, cleaned)
             stages = {"feedback": feedback, **self._make_preferences(place, seed, study, step, feedback, cleaned)}
         except UserError as error:
-            raise _name_place(error, f"{where}.{step.place}.rounds, {step.name}") from None
+            raise _add_place(error, f"{where}.{step.place}.rounds, {step.name}") from None
         if not stages["selected"].pending:
-            self.context.manifest.record_round(variant, seed, step.name, _describe(step, start, stages), stages)
+            for name in ("unified", "clean", "selected"):
+                if stages[name].folder == self.context.cache.folder / place / name:  # not another variant's
+                    for note in list_notes(name, stages[name]):
+                        self.context.listener.note(f"{step.name}: {note.removeprefix(f'{step.name}: ')}")
+            about = describe_round(step, start, stages, self._resolve(study, step.round.settings.prompts.sources))
+            self.context.manifest.record_round(variant, seed, step.name, about, stages)
         return stages["selected"]
 
     def check(self, variant: str, study: Study, seed: int, cleaned: Stage) -> list[str]:
@@ -103,7 +120,7 @@ class RoundStages:
             if step.round is None or step.round.number > 1:
                 continue
             rounds = step.round.settings
-            place = f"{find_place(variant)}.{step.place}.rounds"
+            place = f"{find_steps_place(variant)}.{step.place}.rounds"
             with tempfile.TemporaryDirectory(prefix="unipref-rounds-") as folder:
                 prompts, _ = self._draw(study, seed, step, cleaned, Path(folder), f"{place}.prompts")
                 loaded = self._make_collection(study, step, seed, "", rounds.judges, [])
@@ -113,11 +130,22 @@ class RoundStages:
                 try:
                     check_judges(ready, make_job(loaded, Path(folder), ProgressListener()))
                 except UserError as error:
-                    raise _name_place(error, place) from None
+                    raise _add_place(error, place) from None
             which = "the same" if rounds.prompts.repeat else "new"
             more = f" and later rounds, {rounds.n} in all" if rounds.n > 1 else ""
             notes.append(f"{step.name}{more}: {rounds.k} answers to {len(prompts)} {which} prompts")
         return notes
+
+    def check_inputs(self, study: Study, seed: int, cleaned: Stage) -> list[dict[str, Any]]:
+        """Returns what `check` depends on, by step with rounds."""
+        rounds = [step.round for step in list_steps(study) if step.round is not None and step.round.number == 1]
+        return [self._make_inputs(study, seed, round_, cleaned) for round_ in rounds]
+
+    def _make_inputs(self, study: Study, seed: int, round_: Round, cleaned: Stage) -> dict[str, Any]:
+        prompts, gold = round_.settings.prompts.sources, round_.settings.gold.sources
+        own_sources = [*self._resolve(study, prompts), *self._resolve(study, gold)]
+        benchmarks = self.data.find_benchmark_data()
+        return round_inputs.round_inputs(self.context.hashes, study, round_, own_sources, cleaned, benchmarks, seed)
 
     def _collect(
         self,
@@ -131,44 +159,41 @@ class RoundStages:
     ) -> Stage:
         """Lets the policy answer and the judges compare."""
         assert step.round is not None
-        context, rounds, root = self.context, step.round.settings, self.context.resolved.data_root
+        context, rounds = self.context, step.round.settings
         judging = {
             model.name: models.get(model.name) or self._find_model(model.name, model.model_kind)
             for judge in rounds.judges
             for model in judge.model_dependencies()
         }
-        prompts = self._resolve(study, rounds.prompts.sources)
         gold = self._resolve(study, rounds.gold.sources)
-        files = {
-            f"{judge.annotator()}.{setting}": sources.file_hash(root / path)
-            for judge in rounds.judges
-            for setting, path in judge.files().items()
-        }
-        files |= {f"sources.{one.projection.source}": sources.fingerprint(one.parts) for one in [*prompts, *gold]}
-        inputs = stage_inputs.collect_inputs(
-            context.hashes, step.round, policy, judging, cleaned, self.data.find_benchmark_data(), files, seed
-        )
+        inputs = round_inputs.collect_inputs(self._make_inputs(study, seed, step.round, cleaned), policy, judging)
+
+        earlier = place.removesuffix(str(step.round.number)) + str(step.round.number - 1)
+        before = self._folders.get(earlier)
 
         def work(out: Path) -> dict[str, Any]:
             folder = context.cache.folder / "cache" / place
-            judges = [_use_models(judge, judging) for judge in rounds.judges]
+            judges = [_fill_in_models(judge, judging) for judge in rounds.judges]
             loaded = self._make_collection(study, step, seed, policy.folder, judges, gold)
             with use_alone(folder):
-                _take_tests(folder, step)
+                _take_tests(folder, before)
                 drawn, counts = self._draw(study, seed, step, cleaned, folder, "prompts")
+                self.forget_benchmarks()
                 try:
                     listener = _WithoutStages(context.listener, step.name)
                     report = collect_on(drawn, counts, loaded, folder, "judges", rounds.jobs, listener)
+                except UserError as error:
+                    raise _add_folder(error, folder) from None
                 finally:
                     scoring.unload_models()
             # As in the study file: the folder of a model is different on each machine.
             for entry, judge in zip(report["judges"], rounds.judges, strict=True):
                 entry["settings"] = judge.model_dump(mode="json")
-            report["decided_pairs"] = _count_decided(folder / FEEDBACK)
+            report["decided_pairs"] = count_decided(folder / FEEDBACK)
             if not report["decided_pairs"]:
                 raise UserError(
                     f"the judges decided none of {report['answers']['pairs']} pairs of answers, so there is nothing to "
-                    f"train on: {_describe_votes(report)}.",
+                    f"train on: {describe_votes(report)}.",
                     mend="Raise 'temperature', 'k', 'max_new_tokens' or the number of prompts, or use other judges. "
                     f"The answers and judgements are kept in {folder}, and all models that are trained stay.",
                 )
@@ -178,7 +203,11 @@ class RoundStages:
             json_files.write_json(out / REPORT, report)
             return report
 
-        return context.cache.stage(f"{place}/feedback", inputs, work)
+        stage = context.cache.stage(f"{place}/feedback", inputs, work)
+        # A variant that shares the round has no folder of its own for it.
+        shared = stage.folder.parent.relative_to(context.cache.folder)
+        self._folders[place] = context.cache.folder / "cache" / shared
+        return stage
 
     def _make_preferences(
         self, place: str, seed: int, study: Study, step: Step, feedback: Stage, cleaned: Stage
@@ -197,8 +226,7 @@ class RoundStages:
             inputs = stage_inputs.unify_inputs(own, resolved, hashes)
         unified = self.data.unify_sources(f"{place}/unified", inputs, own, resolved, hashes)
         clean = self.data.clean_preferences(f"{place}/clean", own, unified)
-        dev = cleaned.folder / "dev.parquet"
-        selected = self.data.select_preferences(f"{place}/selected", own, resolved, clean, dev, seed)
+        selected = self.data.select_preferences(f"{place}/selected", own, resolved, clean, cleaned, seed)
         return {"unified": unified, "clean": clean, "selected": selected}
 
     def _draw(
@@ -206,8 +234,15 @@ class RoundStages:
     ) -> tuple[list[Prompt], dict[str, PromptCounts]]:
         assert step.round is not None
         other = self._resolve(study, step.round.settings.prompts.sources)
-        benchmarks = self.data.find_benchmark_data()
-        return draw_prompts(step.round, seed, cleaned.folder, other, benchmarks, work, where)
+        if self._leaks is None and (benchmarks := self.data.find_benchmark_data()):
+            report_work("reading the benchmarks", 0, 1)
+            self._leaks = BenchmarkLeaks(benchmarks)
+            report_work("reading the benchmarks", 1, 1)
+        return draw_prompts(step.round, seed, cleaned.folder, other, self._leaks, work, where)
+
+    def forget_benchmarks(self) -> None:
+        """Frees the texts of the benchmarks, which all checks read once: training may need the memory."""
+        self._leaks = None
 
     def _make_collection(
         self, study: Study, step: Step, seed: int, policy: str, judges: list[Judge], gold: list[ResolvedSource]
@@ -246,7 +281,7 @@ class _WithoutStages(ProgressListener):
         self._listener, self._step = listener, step
 
     def note(self, text: str) -> None:
-        self._listener.note(f"{self._step}: {_name_settings(text)}")
+        self._listener.note(f"{self._step}: {drop_answers_prefix(text)}")
 
     def warn(self, text: str) -> None:
         self.note(text)
@@ -268,79 +303,36 @@ def resolve_feedback(run: Path, folder: str, step: str, limits: Limits) -> Resol
     return resolve_source(source, 0, run.resolve(), limits)
 
 
-def _take_tests(folder: Path, step: Step) -> None:
-    """Takes over what judges said of the gold pairs in the round before: they need not say it again."""
-    assert step.round is not None
-    before = folder.with_name(f"{step.name.removesuffix(str(step.round.number))}{step.round.number - 1}") / GOLD
-    if before.is_dir() and not (folder / GOLD).exists():
-        shutil.copytree(before, folder / GOLD)
+def _take_tests(folder: Path, before: Path | None) -> None:
+    """Takes over what judges said of the gold pairs in the round before: they need not say it again.
+
+    Args:
+        folder: of the collection.
+        before: that of the round before; None: this is the first round.
+    """
+    if before is not None and (before / GOLD).is_dir() and not (folder / GOLD).exists():
+        with replace_folder(folder / GOLD) as partial:
+            shutil.copytree(before / GOLD, partial, dirs_exist_ok=True)
 
 
-def _use_models(judge: Judge, models: Mapping[str, TrainedModel]) -> Judge:
+def _fill_in_models(judge: Judge, models: Mapping[str, TrainedModel]) -> Judge:
     """Returns a judge whose settings name the folders of models."""
     return judge.model_copy(update={model.place: models[model.name].folder for model in judge.model_dependencies()})
 
 
-def _name_place(error: UserError, place: str) -> UserError:
+def _add_place(error: UserError, place: str) -> UserError:
     """Returns an error of a round with the place of its settings; a missing resource is not about settings."""
     if isinstance(error, ResourceError):
         return error
     where = f"{place} ({error.where})" if error.where else place
-    return UserError(_name_settings(error.what), where=where, mend=_name_settings(error.mend or ""))
+    return UserError(drop_answers_prefix(error.what), where=where, mend=drop_answers_prefix(error.mend or ""))
 
 
-def _name_settings(text: str) -> str:
-    """Names the settings of rounds, which are those of a collection but for `answers`."""
-    return text.replace("'answers.", "'")
-
-
-def _count_decided(feedback: Path) -> int:
-    """Counts the pairs of a file of votes on which some judge finds one answer better."""
-    with feedback.open("rb") as file:
-        votes = map(msgspec.json.decode, file)
-        return len({vote["pair"] for vote in votes if vote["vote"] != "tie"})
-
-
-def _describe_votes(report: Mapping[str, Any]) -> str:
-    """Describes what judges said who decided nothing."""
-    lines = []
-    for judge in report["judges"]:
-        ties, pairs = judge["votes"]["tie"], judge["pairs"]
-        said = f"called {ties} of {pairs} a tie and had no vote on {pairs - ties}" if pairs else "was asked about none"
-        lines.append(f"{judge['judge']} {said}")
-    answers = report["answers"]
-    if cut := answers["answers"] - answers["ended"]:
-        lines.append(f"{cut} of {answers['answers']} answers were cut off, which most judges are not asked about")
-    return "; ".join(lines)
-
-
-def _describe(step: Step, start: str, stages: Mapping[str, Stage]) -> dict[str, Any]:
-    """Returns the record of a round."""
-    assert step.round is not None
-    report = stages["feedback"].result
-    answers = report["answers"]
-    return {
-        "number": step.round.number,
-        "of": step.round.settings.n,
-        "policy": start,
-        "prompts": answers["prompts"],
-        "answers": answers["answers"],
-        "ended": answers["ended"],
-        "pairs": answers["pairs"],
-        "decided": report["decided_pairs"],
-        "judges": [
-            {
-                "judge": judge["judge"],
-                "pairs": judge["pairs"],
-                "decided": judge["votes"]["first"] + judge["votes"]["second"],
-                "ties": judge["votes"]["tie"],
-                "mean_score": judge["mean_score"],
-                "tested": judge["gold"]["text"] if judge["gold"] else judge["untested"] or "",
-            }
-            for judge in report["judges"]
-        ],
-        "preferences": sum(source["preferences"] for source in stages["unified"].result.values()),
-        "removed": sum(stages["clean"].result["removed"].values()),
-        "kept": stages["selected"].result["kept"],
-        "warnings": list(map(_name_settings, report["warnings"])),
-    }
+def _add_folder(error: UserError, folder: Path) -> UserError:
+    """Returns an error of a collection with the paths of the files in its folder that it names."""
+    if isinstance(error, ResourceError):
+        return error
+    what, mend = error.what, error.mend or ""
+    for name in (PAGE, ANSWERS, FEEDBACK):
+        what, mend = what.replace(name, str(folder / name)), mend.replace(name, str(folder / name))
+    return UserError(what, where=error.where, mend=mend)

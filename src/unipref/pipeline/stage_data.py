@@ -47,7 +47,7 @@ class TrainingStep(NamedTuple):
     cleaned: Stage
 
 
-def find_place(variant: str) -> str:
+def find_steps_place(variant: str) -> str:
     """Returns the place of a variant's training steps in the study file, for errors."""
     return "train" if variant == MAIN else f"variants.{variant}.train"
 

@@ -21,10 +21,10 @@ from unipref.evaluate.in_training import DevBenchmark
 from unipref.models import loading
 from unipref.models.weight_merging import SPARSE_METHODS, Recipe
 from unipref.pipeline.launcher import Launch
-from unipref.pipeline.stage_data import TrainedModel, TrainingStep
+from unipref.pipeline.stage_data import TrainingStep
 from unipref.study.overrides import expand_variables
 from unipref.study.schema import Evaluation, Study
-from unipref.study.steps import Round
+from unipref.study.steps import identify_step
 from unipref.train import describe_machine
 from unipref.unify import ResolvedSource
 
@@ -94,14 +94,7 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource], hashes: Mappi
         "settings": study.unify.model_dump(exclude={"aggregate"}),
         "aggregate": None if aggregate is None else registry.cache_identity(aggregate),
         "limits": study.limits.model_dump(),
-        "sources": [
-            {
-                "projection": {**msgspec.to_builtins(source.projection), "axes": _describe_axes(source)},
-                "format": registry.cache_identity(source.format),
-                "files": sources.fingerprint(source.parts, hashes),
-            }
-            for source in resolved
-        ],
+        "sources": [describe_source(source, hashes) for source in resolved],
         "code": hash_code("unified", *([aggregate] if aggregate else []), *(source.format for source in resolved)),
     }
 
@@ -135,12 +128,22 @@ def clean_inputs(
 
 
 def select_inputs(
-    hashes: InputHashes, study: Study, resolved: Sequence[ResolvedSource], cleaned: Stage, seed: int
+    hashes: InputHashes, study: Study, resolved: Sequence[ResolvedSource], cleaned: Stage, held_out: Stage, seed: int
 ) -> dict[str, Any]:
-    """Returns the inputs of select, which chooses the rows to train on; `resolved`: the variant's sources."""
+    """Returns the inputs of select, which chooses the rows to train on.
+
+    Args:
+        hashes: the hashes of the run.
+        study: the variant.
+        resolved: the sources of the rows.
+        cleaned: the stage of clean that has the rows.
+        held_out: the stage of clean that has the dev part, which a scorer may read; of a round, it is another one.
+        seed: of the run.
+    """
     embedder = study.select.embedding_model
     return {
         "clean": cleaned.content,  # not its key: a new benchmark that removes no row changes nothing
+        **({} if held_out is cleaned else {"dev": held_out.files.get("dev.parquet", held_out.content)}),
         "axes": {
             source.projection.source: {name: axis.better for name, axis in source.projection.independent_axes().items()}
             for source in resolved
@@ -153,54 +156,29 @@ def select_inputs(
     }
 
 
-def collect_inputs(
+def check_inputs(
     hashes: InputHashes,
-    round_: Round,
-    policy: TrainedModel,
-    judging: Mapping[str, TrainedModel],
+    study: Study,
+    selected: Stage,
     cleaned: Stage,
-    benchmarks: Mapping[str, Path],
-    files: Mapping[str, str],
-    seed: int,
+    launch: Launch | None,
+    rounds: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Returns the inputs of the feedback of a round.
+    """Returns the inputs of the checks before training, for all steps on one selection.
 
     Args:
         hashes: the hashes of the run.
-        round_: the round.
-        policy: the model that answers.
-        judging: name in the settings of a judge -> the model.
-        cleaned: the study's cleaned data, of which the prompts come or which they must not repeat.
-        benchmarks: name -> data of the benchmarks whose prompts are left out.
-        files: what the settings name -> hash of the files.
-        seed: of the run.
+        study: the variant.
+        selected: the selection.
+        cleaned: the study's cleaned data.
+        launch: the processes that train together; None: one process.
+        rounds: the first round of each step with rounds, as `round_inputs.round_inputs` returns it.
     """
-    rounds = round_.settings
-    # How many rounds there are decides which prompts each gets, unless the settings say how many prompts.
-    shares = [] if rounds.prompts.most else [rounds.n]
-    return {
-        "model": policy.key,
-        "dependencies": {name: model.key for name, model in judging.items()},
-        "settings": rounds.model_dump(mode="json", exclude={"n", "judges", "select", "jobs"}),
-        "judges": [registry.cache_identity(judge) for judge in rounds.judges],
-        "round": [round_.number, *shares],
-        "prompts": cleaned.content,
-        "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
-        "files": dict(files),
-        "seed": seed,
-        "code": hash_code("collected", *rounds.judges),
-        "versions": hashing.find_versions("torch", "transformers", "lm_eval"),
-    }
-
-
-def check_inputs(
-    hashes: InputHashes, study: Study, selected: Stage, cleaned: Stage, launch: Launch | None
-) -> dict[str, Any]:
-    """Returns the inputs of the checks before training, for all steps on one selection."""
     assert study.model is not None
     return {
         "model": hashes.model_key(study.model),
-        "steps": [registry.cache_identity(trainer) for trainer in study.train],
+        "steps": [identify_step(trainer) for trainer in study.train],
+        **({"rounds": list(rounds)} if rounds else {}),
         "data": _training_input(selected, cleaned),
         "files": [hashes.hash_trainer_files(trainer) for trainer in study.train],
         "machine": describe_machine(),
@@ -357,6 +335,15 @@ def held_out_inputs(splits: Mapping[str, Path], trained_on: Collection[Path]) ->
         "held_out": {part: hashing.file_hash(path) for part, path in splits.items()},
         "trained": [hashing.file_hash(path) for path in trained_on],
         "code": hash_code("held-out parts"),
+    }
+
+
+def describe_source(source: ResolvedSource, hashes: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Describes what decides the records of a source; `hashes`: file -> hash, of files that are hashed already."""
+    return {
+        "projection": {**msgspec.to_builtins(source.projection), "axes": _describe_axes(source)},
+        "format": registry.cache_identity(source.format),
+        "files": sources.fingerprint(source.parts, hashes),
     }
 
 

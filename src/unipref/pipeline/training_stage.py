@@ -20,7 +20,13 @@ from unipref.pipeline.context import RunContext
 from unipref.pipeline.launcher import train_launched
 from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.round_stages import RoundStages
-from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, find_held_out_files, find_place
+from unipref.pipeline.stage_data import (
+    TrainedModel,
+    TrainingStep,
+    VariantData,
+    find_held_out_files,
+    find_steps_place,
+)
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins, list_steps
 from unipref.train import Meter, PreflightRequest, check_disk, preflight, train
@@ -69,6 +75,7 @@ class TrainingStage:
                     if "disk" in step:
                         needs[f"train/{variant}/{seed}/{name}"] = step["disk"]
                 self.context.manifest.record_check(variant, seed, checks)
+        self.rounds.forget_benchmarks()
         for note in self._check_disk(needs, data):
             self.context.listener.note(note)
 
@@ -106,7 +113,7 @@ class TrainingStage:
             rounds=frozenset(step.name for step in steps if step.round is not None),
             preferences=selected.folder / "train.parquet",
             held_out=cleaned.folder / "dev.parquet",
-            where=find_place(variant),
+            where=find_steps_place(variant),
             processes=launch.processes if launch else 1,
             is_sharded=launch.is_sharded if launch else False,
             data_root=self.context.resolved.data_root,
@@ -118,7 +125,8 @@ class TrainingStage:
             json_files.write_json(out / "preflight.json", findings)
             return findings
 
-        inputs = stage_inputs.check_inputs(self.context.hashes, study, selected, cleaned, launch)
+        rounds = self.rounds.check_inputs(study, seed, cleaned)
+        inputs = stage_inputs.check_inputs(self.context.hashes, study, selected, cleaned, launch, rounds)
         stage = self.context.cache.stage(f"checked/{variant}/{seed}", inputs, work)
         for note in [*stage.result.get("notes", ()), *stage.result.get("warnings", ())]:
             self.context.listener.note(note)

@@ -3,6 +3,7 @@
 A card needs only `manifest.json` and `scores.json`, so it can be rewritten when there are more scores.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from unipref.core import yaml_files
 from unipref.core.hashing import CARD
 from unipref.core.json_files import write_text
 from unipref.core.records import UNKNOWN
-from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, StepRecipe, TrainedStep
+from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, SourceCounts, StepRecipe, TrainedStep
 from unipref.core.terminal import show_text
 from unipref.report.content import format_count, format_number
 from unipref.report.licences import MEANING, count_training, describe_licences, list_hub_datasets
@@ -170,17 +171,29 @@ class Card:
         if cut := turns.get("cut"):
             text += f" {cut:,} were cut before their second user turn, which could not be masked."
         counts, of_what = count_training(self.manifest, self.variant, self.seed)
-        restrictions = [f"- {escape(line)}" for line in describe_licences(self.sources, counts, of_what)]
+        lines = [*describe_licences(self.sources, counts, of_what), *self._describe_prompt_licences()]
+        restrictions = [f"- {escape(line)}" for line in lines]
         licences = ["", "**Licences that restrict the use of the data**", "", *restrictions, "", MEANING]
         rounds = [line for step in self._chain() if step in self.rounds for line in ("", self._describe_round(step))]
         return [*table, *rounds, "", text, *(licences if restrictions else [])]
 
+    def _describe_prompt_licences(self) -> list[str]:
+        """Writes a sentence per restriction of the other sources whose prompts the rounds asked."""
+        asked = [source for step in self._chain() if step in self.rounds for source in self.rounds[step].prompt_sources]
+        counts = Counter[str]()
+        for source in asked:
+            counts[source.name] += source.used
+        sources = {source.name: SourceCounts(licence=source.licence) for source in asked}
+        return describe_licences(sources, counts, "prompts from other sources")
+
     def _describe_round(self, step: str) -> str:
         one = self.rounds[step]
+        origins = [f"{escape(source.name)} ({escape(source.licence)})" for source in one.prompt_sources]
+        of_what = f" of {', '.join(origins)}" if origins else ""
         judges = ", ".join(escape(judge.judge) for judge in one.judges)
         return (
             f"`{step}` is round {one.number} of {one.of}: `{one.policy}` gave {one.answers:,} answers to "
-            f"{one.prompts:,} prompts, {judges} compared them, and {one.kept:,} preferences were made of that."
+            f"{one.prompts:,} prompts{of_what}, {judges} compared them, and {one.kept:,} preferences were made of that."
         )
 
     def _recipe(self) -> list[str]:

@@ -60,7 +60,7 @@ class Comparing(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _lists_gold(cls, value: Any) -> Any:
+    def _read_gold_list(cls, value: Any) -> Any:
         """Takes a list for the sources of the gold pairs."""
         if isinstance(value, dict) and isinstance(value.get("gold"), list):
             return {**value, "gold": {"sources": value["gold"]}}

@@ -50,7 +50,15 @@ class Rounds(Sampling, Comparing):
     """Processes that generate answers, of one thread each; changes no result."""
 
     @model_validator(mode="after")
-    def _waits_for_nobody(self) -> "Rounds":
+    def _has_unique_sources(self) -> "Rounds":
+        sources = [source.name for source in [*self.prompts.sources, *self.gold.sources]]
+        if repeated := sorted({name for name in sources if sources.count(name) > 1}):
+            what = f"two sources of 'prompts' and 'gold' are called {', '.join(repeated)}; names must be unique"
+            raise ValueError(what)
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_judging_people(self) -> "Rounds":
         for judge in self.judges:
             if judge.has_people:
                 able = [one.name() for one in registry.find_all("judge") if not getattr(one, "has_people", False)]

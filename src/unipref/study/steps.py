@@ -1,7 +1,8 @@
 """The training steps of a study: their names, their rounds, and what each starts from."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from unipref.core import registry
 from unipref.core.contracts import Trainer
 from unipref.core.records import BASE
 from unipref.study.rounds import Rounds, read_rounds
@@ -55,6 +56,15 @@ def list_steps(study: Study, where: str = "train") -> list[Step]:
             steps.append(Step(trainer.model_copy(update=changes), step, place, Round(number, rounds)))
             start = step
     return steps
+
+
+def identify_step(trainer: Trainer) -> dict[str, Any]:
+    """Returns `registry.cache_identity` of a step as written, without `jobs` of its rounds, which change no result."""
+    identity = registry.cache_identity(trainer)
+    if trainer.rounds is not None:
+        rounds = {name: value for name, value in identity["settings"]["rounds"].items() if name != "jobs"}
+        identity["settings"] = {**identity["settings"], "rounds": rounds}
+    return identity
 
 
 class Origin(NamedTuple):

@@ -18,11 +18,13 @@ from typer.testing import CliRunner
 import unipref
 from unipref import cli
 from unipref.core.errors import UserError
+from unipref.core.progress import ProgressListener
 from unipref.models import weight_merging
 from unipref.models.adapter_merge import untie
 from unipref.models.loading import load_model, load_policy
 from unipref.models.weight_merging import Recipe, WeightMerger
 from unipref.pipeline.merge import merge
+from unipref.pipeline.merge.inputs import MergeCandidates
 from unipref.report import efficient
 
 LAYER = "model.layers.0.self_attn.q_proj"
@@ -461,6 +463,40 @@ def test_prompts_that_a_merged_model_was_trained_on_are_not_measured(run: Path) 
     assert {row["n"] for row in rows if row["variant"] == "base" and row["slice"] == "all"} == {1}, (
         "the run's figures are of other preferences"
     )
+
+
+def add_round(run: Path, objective: str, sources: list[str]) -> None:
+    """Adds a round of `polite` to the manifest, whose preferences have the group 3."""
+    held_out(run, own_test=[3])
+    (run / "clean-own/test.parquet").rename(run / "clean-own/train.parquet")
+    manifest = json.loads((run / "manifest.json").read_text())
+    asked = [{"name": name} for name in sources]
+    one = {"objective": objective, "kept": 5, "prompt_sources": asked, "folders": {"selected": "clean-own"}}
+    manifest["rounds"] = {"polite": {"0": {"dpo-1": one}}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(("sources", "measured"), [([], {"main4"}), (["forum"], {"main1", "main4"})])
+def test_prompts_that_a_round_asked_are_left_out(run: Path, sources: list[str], measured: set[str]) -> None:
+    parts = {"main_test": [1, 2, 3, 4], "polite_test": [9], "polite_train": [1], "fair_test": [8]}
+    held_out(run, **parts, polite_selected=[7], fair_selected=[2])
+    add_round(run, "instruction", sources)
+    notes: list[str] = []
+    listener = ProgressListener()
+    listener.note = notes.append  # type: ignore[method-assign]
+    unipref.trace_soup(run, 2, listener=listener)
+    assert measured_on(run) == measured
+    assert [note for note in notes if note.startswith("polite/0/dpo-1: prompts of other sources")] == [
+        "polite/0/dpo-1: prompts of other sources with constraints are not looked for in held-out parts."
+    ] * bool(sources)
+
+
+def test_rounds_of_another_objective_make_a_model_of_two(run: Path) -> None:
+    add_round(run, "bias", [])
+    with pytest.raises(UserError, match="no model trained on 'instruction' alone"):
+        MergeCandidates(run, {}, 0, ProgressListener()).find_input("instruction")
+    add_round(run, "instruction", [])
+    assert MergeCandidates(run, {}, 0, ProgressListener()).find_input("instruction").place == "polite/0/sft"
 
 
 def test_a_model_whose_training_data_are_gone_is_not_measured(run: Path) -> None:

@@ -63,6 +63,7 @@ from unipref.core.run_folder.results import (
 from unipref.core.run_folder.training_records import (
     CheckedStep,
     Preflight,
+    PromptSource,
     RoundInfo,
     RoundJudge,
     StepRecipe,
@@ -113,6 +114,7 @@ __all__ = [
     "Polarity",
     "Preflight",
     "PromptMap",
+    "PromptSource",
     "RawRowRecord",
     "RoundInfo",
     "RoundJudge",

@@ -156,6 +156,14 @@ class RoundJudge(msgspec.Struct):
     tested: str = ""
 
 
+class PromptSource(msgspec.Struct):
+    """Another source of the prompts of a round; `licence`: as it states it, `used`: prompts of it that were asked."""
+
+    name: str = ""
+    licence: str = ""
+    used: int = 0
+
+
 class RoundInfo(msgspec.Struct):
     """The feedback of one round of a training step.
 
@@ -166,7 +174,9 @@ class RoundInfo(msgspec.Struct):
         pairs, decided: pairs of different answers, and those of them that a judge decided.
         preferences, removed: those made from the votes, and those of them that clean removed.
         kept: preferences selected to train on.
-        warnings: about answers and judges.
+        objective: what the judges compared.
+        prompt_sources: the sources of the prompts; empty if they are of the study's train part.
+        warnings: about answers, judges and the preferences made of them.
         folders: feedback, unified, clean and selected -> its folder, relative to the run; variants may share them.
     """
 
@@ -182,6 +192,8 @@ class RoundInfo(msgspec.Struct):
     preferences: int = 0
     removed: int = 0
     kept: int = 0
+    objective: str = ""
+    prompt_sources: list[PromptSource] = []
     warnings: list[str] = []
     folders: dict[str, str] = {}
 

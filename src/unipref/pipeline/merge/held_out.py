@@ -52,7 +52,7 @@ def choose_held_out(
     splits = {part: run.folder / clean.folder / f"{part}.parquet" for part in PARTS if clean.parts().get(part)}
     if shared or not splits:
         return HeldOutParts(splits, variant, {})
-    files = [_find_training_data(manifest, run.folder, *model) for model in models]
+    files = [file for model in models for file in _find_training_data(manifest, run.folder, *model)]
     inputs = stage_inputs.held_out_inputs(splits, files)
     stage = run.stage(name, inputs, lambda out: write_without_prompts(splits, files, out))
     counts = {part: (left_out, n) for part, (left_out, n) in stage.result.items()}
@@ -64,14 +64,26 @@ def _find_clean(manifest: Manifest, variant: str) -> CleanCounts:
     return manifest.clean_of(variant) or CleanCounts()
 
 
-def _find_training_data(manifest: Manifest, folder: Path, variant: str, seed: str) -> Path:
+def list_unknown_prompts(manifest: Manifest, variant: str, seed: str) -> list[str]:
+    """Lists the rounds of a model that trained on prompts of other sources, which are not found in held-out parts."""
+    rounds = manifest.rounds.get(variant, {}).get(seed, {})
+    return [step for step, one in rounds.items() if one.prompt_sources]
+
+
+def _find_training_data(manifest: Manifest, folder: Path, variant: str, seed: str) -> list[Path]:
+    """Finds the files of the preferences that a model was trained on, and of those whose prompts its rounds asked."""
     selected = manifest.selection(variant, seed)
-    place = selected.folder if selected else ""
-    path = folder / place / "train.parquet"
-    if not place or not path.is_file():
+    places = [selected.folder if selected else ""]
+    rounds = manifest.rounds.get(variant, {}).get(seed, {}).values()
+    if any(not one.prompt_sources for one in rounds):
+        # The prompts in the preferences of a round have constraints, so those of the train part are looked up.
+        places.append(_find_clean(manifest, variant).folder)
+    places += [one.folders.get("selected", "") for one in rounds]
+    paths = [folder / place / "train.parquet" for place in places]
+    if not all(places) or not all(path.is_file() for path in paths):
         raise UserError(
             f"the training data of {variant}/{seed} is missing, so unipref cannot exclude it from the measurement.",
             where=str(folder / "selected"),
             mend="Run the study again: unipref run STUDY -o RUN",
         )
-    return path
+    return paths

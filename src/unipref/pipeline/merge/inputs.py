@@ -1,5 +1,6 @@
 """Finds the models of a run that can be merged: trained on one objective each, from the same base."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,9 @@ class MergeCandidates:
         places: dict[str, list[tuple[int, str]]] = {}
         for variant in self.manifest.selected:
             selected = self.manifest.selection(variant, self.seed)
-            kept = selected.kept_of("objective") if selected else {}
+            kept = Counter(selected.kept_of("objective") if selected else {})
+            for one in self.manifest.rounds.get(variant, {}).get(self.seed, {}).values():
+                kept[one.objective] += one.kept
             step = self._find_last_policy(variant)
             if len(kept) == 1 and step:
                 ((objective, count),) = kept.items()

@@ -33,7 +33,7 @@ from unipref.evaluate import data_path, evaluate
 from unipref.models import loading
 from unipref.models.weight_merging import SPARSE_METHODS, Method, Recipe, WeightMerger
 from unipref.pipeline import stage_inputs
-from unipref.pipeline.merge.held_out import choose_held_out
+from unipref.pipeline.merge.held_out import choose_held_out, list_unknown_prompts
 from unipref.pipeline.merge.inputs import MergeCandidates, MergeSet, count_preferences
 from unipref.pipeline.stage_inputs import InputHashes
 from unipref.report.licences import MEANING, describe_licences
@@ -167,6 +167,12 @@ class _Measurement:
             candidates.listener.note(
                 f"{left_out} of {n} {part} preferences are left out: a merged model was trained on them."
             )
+        for variant, seed in merge_set.list_variants_and_seeds():
+            for step in list_unknown_prompts(candidates.manifest, variant, seed):
+                candidates.listener.note(
+                    f"{variant}/{seed}/{step}: prompts of other sources with constraints are not looked for in "
+                    "held-out parts."
+                )
         for name in merge_set.list_foreign():
             place = merge_set.parts[name].place
             candidates.listener.note(f"{name}: the training data of {place} is unknown, so none of it is left out.")
