@@ -91,7 +91,7 @@ def read_rounds(trainer: Trainer, where: str) -> Rounds | None:
     place = f"{where}.rounds"
     if not can_train_in_rounds(trainer):
         able = [one.name() for one in registry.find_all("trainer") if can_train_in_rounds(one)]
-        what = f"'{trainer.name()}' cannot train in rounds: a round gives pairs of answers, and makes a policy of them."
+        what = f"'{trainer.name()}' cannot train in rounds: a round trains a policy on pairs of answers."
         raise UserError(what, where=place, mend=f"Trainers that can: {', '.join(able)}.")
     try:
         return registry.validate_settings(Rounds, trainer.rounds, place)

@@ -7,7 +7,8 @@ from unipref.report.tables import make_table, merge_sentences
 NOTE = (
     "In each round the policy in the column 'asked' answers, judges compare its answers, and the step trains it on the "
     "preferences made of their votes. Decided: pairs in which some judge finds one answer better. Mean score: of the "
-    "answers in judged pairs, by judges that give scores. The scores of each round's model are in Results."
+    "answers in judged pairs, by judges that give scores. "
+    "The scores of each round's model, if a benchmark measures it, are in Results."
 )
 
 
