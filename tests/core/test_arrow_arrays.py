@@ -1,6 +1,7 @@
 """Arrays made from buffers are those that pyarrow makes, and neither they nor a small unify import pandas."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,8 @@ def test_a_small_unify_imports_neither_pandas_nor_scipy(tmp_path: Path) -> None:
     rows = [{"q": f"Q{row // 2}", "a": f"A{row}", "help": 1 + row % 2, "tone": 2 + row % 2} for row in range(41)]
     (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     command = [sys.executable, "-c", UNIFY, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert pq.read_metadata(tmp_path / "preferences.parquet").num_rows == 20

@@ -217,10 +217,10 @@ def test_the_head_of_a_reward_model_comes_back_bit_for_bit(
     heads: list[Any] = []
     saved = fit.save
 
-    def look(hf: Any, *arguments: Any) -> None:
+    def look(hf: Any, *arguments: Any) -> Any:
         head = hf.model.base_model.model.score.modules_to_save["default"] if "lora" in settings else hf.model.score
         heads.append(head.weight.detach().clone())
-        saved(hf, *arguments)
+        return saved(hf, *arguments)
 
     monkeypatch.setattr(fit, "save", look)
     given = job()
