@@ -173,7 +173,7 @@ PROMPTS, TEXTS = 400, 4000
 
 
 def embed(texts: list[str], cache: Path) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
-    return compute_sentence_vectors(HUB_NAMES["minilm"], lambda: iter([texts]), cache)
+    return compute_sentence_vectors(HUB_NAMES["minilm"], lambda: iter([texts]), cache, len(texts))
 
 
 def share(values: "np.ndarray[tuple[int], np.dtype[np.float32]]", threshold: float) -> str:

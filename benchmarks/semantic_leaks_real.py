@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from semantic_leaks import embed
 from unipref import sources
 from unipref.clean.text_overlap import MIN_WORDS, Benchmarks, files_in, iterate_texts, split_words
 from unipref.core.text_keys import normalise
-from unipref.models.sentence_model import HUB_NAMES, compute_sentence_vectors
 
 THRESHOLDS = (0.8, 0.85, 0.9, 0.95)
 LEAST_SHOWN = 0.7
@@ -34,10 +34,6 @@ MOST_PROMPTS, MOST_TEXTS = 1500, 1200
 """Most prompts of each source and most texts of each benchmark, evenly spread: some minutes on one core."""
 WHOLE = ("ifeval", "mt_bench", "truthfulqa")
 """Benchmarks of questions as people ask them, of which all texts are compared."""
-
-
-def embed(texts: list[str], cache: Path) -> Any:
-    return compute_sentence_vectors(HUB_NAMES["minilm"], lambda: iter([texts]), cache, len(texts))
 
 
 def find_prompt(row: dict[str, Any]) -> str:

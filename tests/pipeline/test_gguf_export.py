@@ -1,4 +1,4 @@
-"""A model as a GGUF file: the file holds the model, what is said of it, and what stops the export."""
+"""Exports of a model as a GGUF file: what the file holds, what the command prints, and what stops it."""
 
 import json
 import os
@@ -112,7 +112,7 @@ def test_a_program_of_the_shell_is_found(tmp_path: Path, monkeypatch: pytest.Mon
         (["--to", "gguf", "--split", "test"], "--split: it is for preferences, and gguf writes a model"),
         (["--to", "trl", "--type", "f16"], "--type: it is for gguf, which writes a model"),
         (["--to", "gguf"], "a model folder stays as it is"),
-        (["--to", "gguf", "--model", "main/0/sft", "-o", "x.gguf"], "this is no run folder"),
+        (["--to", "gguf", "--model", "main/0/sft", "-o", "x.gguf"], "this is not a run folder"),
     ],
 )
 def test_wrong_options(converter: str, tiny_model: Path, options: list[str], message: str) -> None:

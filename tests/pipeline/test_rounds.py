@@ -53,6 +53,11 @@ def change(study: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return study | {"train": [study["train"][0], {"dpo": {**STEP, "rounds": ROUNDS | changes}}]}
 
 
+def judge_by_llm(study: dict[str, Any], url: str) -> dict[str, Any]:
+    """The study with a judge that is tested on gold pairs, and without constraints."""
+    return change(study, judges=[{"llm": {"url": url, "model": "m"}}], constraints=None, gold=[GOLD])
+
+
 def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -62,7 +67,7 @@ def write_gold(folder: Path) -> None:
     (folder / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def asked(run: Path, step: str) -> set[str]:
+def read_prompts(run: Path, step: str) -> set[str]:
     """The first lines of the prompts of a round, without their constraints."""
     rows = read(run / f"collected/main/0/{step}/feedback/answers.jsonl")
     return {row["prompt"][-1]["content"].splitlines()[0] for row in rows}
@@ -79,7 +84,7 @@ def test_two_rounds_from_answers_to_the_report(
 ) -> None:
     use_answers(monkeypatch, lambda prompt: THREE)
     run = unipref.run(study, tmp_path / "run")
-    first, second = asked(run, "dpo-1"), asked(run, "dpo-2")
+    first, second = read_prompts(run, "dpo-1"), read_prompts(run, "dpo-2")
     assert len(first) == len(second) == 4
     assert not first & second
     assert first | second <= held_in(run, "train")
@@ -229,8 +234,7 @@ def test_judges_are_tested_on_gold_pairs_once_and_not_in_each_round(
     use_answers(monkeypatch, lambda prompt: ("a good one", "a plain one", "a bad one"))
     write_gold(tmp_path)
     with serve(prefer("good")) as server:
-        judges = [{"llm": {"url": server.url, "model": "m"}}]
-        study = change(study, judges=judges, constraints=None, gold=[GOLD])
+        study = judge_by_llm(study, server.url)
         # It shares the first round alone.
         rate = [study["train"][0], {"dpo": {**study["train"][1]["dpo"], "learning_rate": 1e-4}}]
         study["variants"] = {"slow": {"train": rate}}
@@ -248,10 +252,8 @@ def test_a_judge_that_fails_its_test_is_named_with_the_place_of_the_report(
 ) -> None:
     use_answers(monkeypatch, lambda prompt: ("a good one", "a plain one", "a bad one"))
     write_gold(tmp_path)
-    with serve(prefer("nothing that is there")) as server:
-        judges = [{"llm": {"url": server.url, "model": "m"}}]
-        with pytest.raises(UserError) as raised:
-            unipref.train_models(change(study, judges=judges, constraints=None, gold=[GOLD]), tmp_path / "run")
+    with serve(prefer("nothing that is there")) as server, pytest.raises(UserError) as raised:
+        unipref.train_models(judge_by_llm(study, server.url), tmp_path / "run")
     text = str(raised.value)
     assert text.startswith("train.1.rounds, dpo-1 (judges): no judge has voted on any pair. Left out, as")
     assert str(tmp_path / "run/cache/collected/main/0/dpo-1/report.md") in text

@@ -212,10 +212,10 @@ def test_a_saved_weight_that_is_not_the_merged_one_stops_the_step(job: Job, monk
 
 
 def test_a_step_warns_of_rounding_that_changes_much() -> None:
-    def rounded(mean: float) -> save.Saved:
+    def make_saved(mean: float) -> save.Saved:
         return save.Saved(rounding=MergeDifference(8, 400, 5.0, mean, 0.5, is_rough=True))
 
-    (warning,) = rounded(0.11).describe_rounding("policy")
+    (warning,) = make_saved(0.11).describe_rounding("policy")
     assert "changes the log-probabilities of tokens by 0.11 nats on average: saved_dtype: float32" in warning
-    assert rounded(0.01).describe_rounding("policy") == save.Saved().describe_rounding("policy") == []
-    assert "changes the rewards by 0.2 on" in rounded(0.2).describe_rounding("reward")[0]
+    assert make_saved(0.01).describe_rounding("policy") == save.Saved().describe_rounding("policy") == []
+    assert "changes the rewards by 0.2 on" in make_saved(0.2).describe_rounding("reward")[0]

@@ -21,8 +21,7 @@ Flags = npt.NDArray[np.bool_]
 
 def read_numbers(array: "pa.Array") -> npt.NDArray[Any]:
     """Returns the values of an array of numbers. A null is NaN among floats, and any number among integers."""
-    name = str(array.type)
-    kind = np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+    kind = _find_dtype(array.type)
     values = np.frombuffer(array.buffers()[1] or b"", dtype=kind)[array.offset : array.offset + len(array)]
     return np.where(read_flags(array.is_null()), np.nan, values) if array.null_count and kind.kind == "f" else values
 
@@ -122,9 +121,13 @@ def from_values(values: Sequence[Any], kind: "pa.DataType") -> "pa.Array":
             for one in fields
         ]
         return pa.Array.from_buffers(kind, len(values), [_pack_nulls(values)], children=children)
-    name = {"float": "float32", "double": "float64"}.get(str(kind), str(kind))
-    numbers = np.array([0 if value is None else value for value in values], dtype=name)
+    numbers = np.array([0 if value is None else value for value in values], dtype=_find_dtype(kind))
     return from_numbers(numbers, np.array([value is None for value in values], dtype=bool))
+
+
+def _find_dtype(kind: "pa.DataType") -> np.dtype[Any]:
+    """Returns numpy's type of numbers of an Arrow type; only floats have other names there."""
+    return np.dtype({"float": "float32", "double": "float64"}.get(str(kind), str(kind)))
 
 
 def _pack_nulls(values: Sequence[Any]) -> "pa.Buffer | None":

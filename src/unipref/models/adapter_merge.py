@@ -119,8 +119,11 @@ def measure_probes(model: Any, sequences: Sequences, head: str) -> Probes:
                 values.append(logits.flatten().cpu())
     finally:
         model.train(was_training)
-    dtype = str(model.dtype).removeprefix("torch.")
-    return Probes(sequences, torch.cat(values) if values else torch.zeros(0), dtype)
+    return Probes(sequences, torch.cat(values) if values else torch.zeros(0), _name_dtype(model))
+
+
+def _name_dtype(model: Any) -> str:
+    return str(model.dtype).removeprefix("torch.")
 
 
 def compare(before: Probes, model: Any, head: str, untied: bool = False, rounded_to: str = "") -> MergeDifference:
@@ -213,7 +216,7 @@ def measure_rounding(before: Probes, saved: Any, head: str, untied: bool = False
     """Compares a saved model with what the model said before it was saved, and leaves it in the type of that."""
     import torch
 
-    saved_as = str(saved.dtype).removeprefix("torch.")
+    saved_as = _name_dtype(saved)
     computed = getattr(torch, before.dtype) if before.dtype else saved.dtype
     return compare(before, saved.to(computed), head, untied, saved_as)
 

@@ -20,7 +20,7 @@ from unipref.core.special_tokens import encode_texts, remove_marks
 from unipref.export.run_rows import Split, find_run_rows
 from unipref.models import gguf, hub_models, llama_cpp, opening
 from unipref.models.adapter_merge import MergeDifference, compare, cut_probes, measure_probes
-from unipref.models.loading import is_reward_model, load_policy
+from unipref.models.loading import find_precision, is_reward_model, load_policy
 from unipref.pipeline.trained_places import find_place
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def export_model(
     dialogues = _read_dialogues(source) if place else []
     on_note(f"loading {name}")
     loaded = load_policy(name)
-    dtype = str(loaded.model.dtype).removeprefix("torch.")
+    dtype = find_precision(loaded.model)
     chosen: llama_cpp.Storage = storage or ("bf16" if dtype == "bfloat16" else "f16")
     file = _choose_file(source, out, bool(place), f"{title}-{chosen}{gguf.SUFFIX}")
     account = ExportedModel(place or name, str(file), chosen, dtype, converter[-1])
@@ -140,7 +140,7 @@ def _find_model(source: Path, place: str | None) -> tuple[str, str]:
         raise UserError("the folder is missing.", where=str(source), mend=mend)
     if not RunFolder(source).has_manifest:
         if place is not None:
-            raise UserError("--model names a model of a run, and this is no run folder.", where=str(source))
+            raise UserError("--model names a model of a run, and this is not a run folder.", where=str(source))
         if is_reward_model(str(source)):
             raise UserError("this is a reward model; llama.cpp's file holds language models.", where=str(source))
         return str(source), ""
@@ -159,7 +159,7 @@ def _choose_file(source: Path, out: Path | None, is_run: bool, name: str) -> Pat
 
 
 def _find_losses(policy: Policy, storage: str) -> Iterator[str]:
-    dtype = str(policy.model.dtype).removeprefix("torch.")
+    dtype = find_precision(policy.model)
     if storage not in ROUNDINGS:
         yield f"bits of the weights: matrices are rounded from {dtype} to {storage}"
     elif ROUNDINGS[storage] not in (dtype, "float32"):

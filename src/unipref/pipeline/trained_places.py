@@ -27,7 +27,7 @@ def find_place(run: Path, manifest: Manifest, what: str, place: str | None) -> P
         place: VARIANT/SEED/STEP; None: the best model, or the first reward model.
 
     Raises:
-        UserError: there is no such step.
+        UserError: the step is missing.
     """
     kind = "reward" if what == "reward_model" else "policy"
     steps = {

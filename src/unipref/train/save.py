@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 
-MUCH_ROUNDING = 0.05
+MUCH_ROUNDING = adapter_merge.TOLERANCES["float32"]
 """Mean difference by rounding of which a step warns, in nats or rewards: what a merge in float32 may change at most."""
 
 
