@@ -110,5 +110,7 @@ def test_evaluate_takes_a_number_of_processes(
     assert shared == [1]
     refused = CliRunner().invoke(cli.app, ["evaluate", "--judges", "x.yaml", *options])
     assert "--new-tokens and --jobs: for models" in str(refused.exception)
+    one = CliRunner().invoke(cli.app, ["evaluate", "--judges", "x.yaml", "--data", ".", "--new-tokens", "1"])
+    assert "--new-tokens: for models" in str(one.exception)
     with pytest.raises(UserError, match="`load` cannot be given with more than one"):
         evaluate_model(str(tiny_model), None, folder.parent, jobs=2, load=load_policy)

@@ -76,7 +76,7 @@ def evaluate(  # noqa: PLR0913, options of one command
     with ConsoleProgress() as listener, show_work(listener.progress):
         options: dict[str, Any] = {"precision": precision, "new_tokens": new_tokens, "jobs": jobs}
         if judges is not None:
-            _refuse_options(options)
+            _refuse_options({**options, "jobs": None if jobs == 1 else jobs})
             rows = _evaluate_judges(judges, models or [], benchmarks, data, out, limit, listener)
         else:
             options["limit"] = limit
@@ -87,7 +87,7 @@ def evaluate(  # noqa: PLR0913, options of one command
 
 def _refuse_options(options: dict[str, Any]) -> None:
     """Refuses options that have no effect on judges."""
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value not in (None, 1)]
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if given:
         raise UserError(f"{' and '.join(given)}: for models, not for judges.", mend="Leave it out.")
 
