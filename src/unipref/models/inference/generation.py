@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 MAX_TEXTS = 256
 """Number of waiting texts at which generation starts, unless the byte limits below are reached first."""
 
-CACHE_ON_CPU, CACHE_ON_ACCELERATOR = 2**30, 2**33
-"""Maximum cache bytes of a batch. On a CPU also limited to the size of the weights: a small model should need little
+CACHE_ON_CPU, CACHE_ON_ACCELERATOR = 2**31, 2**33
+"""Maximum cache bytes of a batch. On a CPU also limited to a multiple of the weights: a small model should need little
 memory, and a large one should reuse its weights for many texts."""
 
-MIN_CACHE_ON_CPU = 2**28
-"""Cache bytes that a batch may always use on a CPU, however small the weights are."""
+CACHE_PER_WEIGHT, MIN_CACHE_ON_CPU = 4, 2**28
+"""On a CPU: cache bytes per byte of the weights, and those that a batch may always use. Texts rarely reach the length
+that is reserved for them. With four times the weights, 64 answers of a model of 135M parameters fit in one batch: 1.35
+times the tokens per second of 20 answers."""
 
 COMPACT_BELOW = 0.75
 """Finished texts are removed, which copies the rest, when the share of unfinished texts falls below this."""
@@ -128,7 +130,7 @@ def cache_budget(policy: Policy) -> int:
     if policy.model.device.type != "cpu":
         return CACHE_ON_ACCELERATOR
     weights = sum(int(weight.nbytes) for weight in policy.model.parameters())
-    return min(max(MIN_CACHE_ON_CPU, weights), CACHE_ON_CPU)
+    return min(max(MIN_CACHE_ON_CPU, CACHE_PER_WEIGHT * weights), CACHE_ON_CPU)
 
 
 def is_batch_full(policy: Policy, texts: Sequence[TextInProgress]) -> bool:
