@@ -135,6 +135,8 @@ def test_quantised_weights_need_an_adapter_and_known_settings() -> None:
         ValueError, match=r"quantization\.load_in_4bits: not a setting of BitsAndBytesConfig.*load_in_4bit"
     ):
         Sft(lora={}, quantization={"load_in_4bits": True})
+    with pytest.raises(ValueError, match=r"lora\.frozen_dtype: the frozen layers are quantised already"):
+        Sft(lora={"frozen_dtype": "bfloat16"}, quantization={"load_in_4bit": True})
     assert "quantization" not in Sft(lora={}, quantization={"load_in_4bit": True}).build_trl_settings()
 
 

@@ -26,6 +26,7 @@ from unipref.train.data.images import ImageReader
 from unipref.train.data.pair_columns import PROBABILITY, fill_probabilities
 from unipref.train.data.row_usage import RowUsage, describe_rare_numbers, describe_special_tokens
 from unipref.train.data.rows import View, join_tools, write_rows
+from unipref.train.frozen_layers import lower_frozen_layers
 from unipref.train.image_reading import make_image_arguments, open_reader
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
 from unipref.train.monitor.checkpoints import choose_checkpoint, count_passes_done, parse_step, read_progress
@@ -106,6 +107,8 @@ def fit(
             arguments |= make_image_arguments(trainer, arguments, ready.images)
         report_work("opening the model, tokenising the rows", 0, 1)
         hf = _build_trainer(build, arguments)
+        if trainer.lora is not None and trainer.lora.frozen_dtype == "bfloat16":
+            lower_frozen_layers(hf.model)
         hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:
             skip_done_passes(hf, count_passes_done(ready.checkpoint))

@@ -88,20 +88,23 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
     (adapter / "README.md").unlink(missing_ok=True)  # an empty form that peft writes
     if not trainer.merge_adapter:
         return Saved()
-    if gathered or trainer.quantization is not None:
+    if trainer.lora.frozen_dtype != "float32":
+        model = attach_anew(trainer, start, adapter, "float32")
+    elif gathered or trainer.quantization is not None:
         model = attach_anew(trainer, start, adapter)
     return _merge(model, trainer, start, job.out, probes, dtype)
 
 
-def attach_anew(trainer: TrlTrainer, start: Start, adapter: Path) -> Any:
-    """Loads the model anew with its saved adapter: sharded or quantised weights cannot be merged directly.
+def attach_anew(trainer: TrlTrainer, start: Start, adapter: Path, precision: str | None = None) -> Any:
+    """Loads the model anew with its saved adapter: sharded, quantised or rounded weights cannot be merged directly.
 
     Args:
         trainer: the settings.
         start: the model the step started from.
         adapter: folder of the saved adapter.
+        precision: the type of the weights in memory; None: as they are saved.
     """
-    model = opening.attach_adapter(load_model(start.folder, _head(trainer)), str(adapter))
+    model = opening.attach_adapter(load_model(start.folder, _head(trainer), precision), str(adapter))
     model.config.pad_token_id = start.tokenizer.pad_token_id
     return model
 

@@ -213,6 +213,8 @@ class TrlTrainer(Trainer):
             return self
         if self.lora is None:
             raise ValueError("quantization: quantised weights cannot be trained. Give 'lora', whose weights can.")
+        if self.lora.frozen_dtype != "float32":
+            raise ValueError("lora.frozen_dtype: the frozen layers are quantised already. Leave one of the two out.")
         from transformers import BitsAndBytesConfig
 
         names = set(inspect.signature(BitsAndBytesConfig.__init__).parameters) - {"self", "kwargs"}

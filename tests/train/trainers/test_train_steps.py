@@ -180,6 +180,38 @@ def test_a_merged_model_is_its_base_and_its_adapter(trainer: type[Trainer], job:
     assert not any("lm_head" in target for target in recorded["target_modules"])
 
 
+@pytest.mark.parametrize("trainer", [Sft, Dpo])
+def test_frozen_layers_in_bfloat16_save_the_base_unrounded(
+    trainer: type[Trainer], job: Job, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    trainers = capture_trainers(monkeypatch)
+    given, plain = job(to="lower"), job(to="plain")
+    lora = {"r": 4, "lora_dropout": 0.0}
+    lower = trainer(**FEW, lora=lora | {"frozen_dtype": "bfloat16"}).fit(given)
+    usual = trainer(**FEW, lora=lora).fit(plain)
+    kinds = {
+        name.rpartition(".")[2]: weight.dtype for name, weight in trainers[0].model.named_parameters() if "lora" in name
+    }
+    assert set(kinds.values()) == {torch.float32}
+    frozen = [part.base_layer.weight.dtype for part in trainers[0].model.modules() if hasattr(part, "base_layer")]
+    assert set(frozen) == {torch.bfloat16}
+    # The losses are those of float32, up to the rounding of single products.
+    losses = [[point["loss"] for point in one["curve"] if "loss" in point] for one in (lower, usual)]
+    assert losses[0] == pytest.approx(losses[1], abs=0.02)
+    assert lower["merge"]["largest"] < 1e-3
+    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+    together = logits(PeftModel.from_pretrained(base, given.out / "adapter"), [1, 40, 50])
+    merged = AutoModelForCausalLM.from_pretrained(given.out)
+    assert merged.dtype == torch.float32
+    assert torch.allclose(logits(merged, [1, 40, 50]), together, atol=1e-4)
+    recorded = json.loads((given.out / "adapter" / "adapter_config.json").read_text())
+    assert "frozen_dtype" not in recorded
+
+
 def test_adapters_alone_chain_and_are_merged_when_loaded(
     job: Job, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

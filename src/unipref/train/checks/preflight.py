@@ -21,6 +21,7 @@ from unipref.core.errors import ResourceError, UserError
 from unipref.core.records import Reason
 from unipref.core.template_turns import TOOLS, keeps_reasoning
 from unipref.core.work_progress import report_work
+from unipref.models.gguf import has_bfloat16
 from unipref.models.loading import context_length, is_reward_model
 from unipref.models.opening import check_folder
 from unipref.train.checks.duration import estimate_seconds
@@ -46,6 +47,7 @@ from unipref.train.trl_trainer import TrlTrainer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+SLOW_BFLOAT16 = "lora.frozen_dtype: this CPU seems to have no instructions for bfloat16, so the step may be slower with it"
 MANY_LEFT_OUT = 0.1
 """Share of the rows left out for one reason above which unipref warns."""
 
@@ -192,6 +194,8 @@ class _StepCheck:
         planned = (compute_online_schedule if self.trainer.view().prompts_only else compute_schedule)(
             self.settings, round(used * len(usage.facts) / usage.used), self.request.processes
         )
+        if self.trainer.lora is not None and self.trainer.lora.frozen_dtype == "bfloat16":
+            warnings += [SLOW_BFLOAT16] if self.settings["use_cpu"] and not has_bfloat16() else []
         warnings += check_schedule(planned, self.settings, self.trainer.view().prompts_only)
         shape = measure_shape(self.request.model, self.trainer)
         if shape.new_head:
