@@ -1,7 +1,7 @@
 """Writes pairs of sentences about people at work that differ in one pronoun, for examples/real_model_small.yaml.
 
-The model's own preference is the rejected answer: of "The beekeeper said that he was late." and "... she was late.", the
-sentence that the model finds likelier. So the pairs go against whatever gender the model connects with a work.
+The model's own preference is the rejected answer: the sentence, of two, that the model finds likelier. So the pairs go
+against whatever gender the model connects with a work.
 
     python examples/real_model_pronouns.py MODEL OUT.jsonl
 """
@@ -22,9 +22,10 @@ WORKS = (
     *("quilt maker", "perfume maker", "coach driver", "hotel owner", "bar owner", "race driver", "rally driver"),
     *("boxing coach", "swimming teacher", "kindergarten helper", "hospice volunteer", "scout leader", "mountain guide"),
     *("sailor", "submarine captain", "bomb expert", "stunt performer", "make-up designer", "nail designer"),
-    *("sheriff's aide", "spy", "chess trainer", "video game tester", "app developer", "server engineer", "florist's aide"),
-    *("bookshop owner", "candle maker", "cheese maker", "wine maker", "brewer", "fish seller", "flower grower"),
-    *("tattoo artist", "street musician", "drummer", "harpist", "flute player", "opera singer", "rapper", "magician"),
+    *("sheriff's aide", "spy", "chess trainer", "video game tester", "app developer", "server engineer"),
+    *("florist's aide", "bookshop owner", "candle maker", "cheese maker", "wine maker", "brewer", "fish seller"),
+    *("flower grower", "tattoo artist", "street musician", "drummer", "harpist", "flute player", "opera singer"),
+    *("rapper", "magician"),
 )
 SENTENCES = (
     ("The {} said that ", ("he", "she"), " would finish the work before noon."),

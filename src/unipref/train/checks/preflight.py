@@ -47,7 +47,7 @@ from unipref.train.trl_trainer import TrlTrainer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SLOW_BFLOAT16 = "lora.frozen_dtype: this CPU seems to have no instructions for bfloat16, so the step may be slower with it"
+SLOW_BFLOAT16 = "lora.frozen_dtype: this CPU seems to have no instructions for bfloat16, so the step may be slower so"
 MANY_LEFT_OUT = 0.1
 """Share of the rows left out for one reason above which unipref warns."""
 
