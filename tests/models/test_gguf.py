@@ -70,6 +70,32 @@ def test_it_is_converted_once_and_its_folder_is_a_model(
     assert loading.model_key(str(path)).startswith("gguf:")
 
 
+def test_a_run_copies_what_the_users_cache_already_has(
+    stored: tuple[Path, dict[str, np.ndarray]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, _ = stored
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(gguf.CACHE_VARIABLE, raising=False)
+    first = Path(gguf.open_as_folder(str(path)))
+    capsys.readouterr()
+    with gguf.keep_in(tmp_path / "run" / "cache"):
+        second = Path(gguf.open_as_folder(str(path)))
+    assert second == tmp_path / "run" / "cache" / "gguf" / first.name
+    assert "converting" not in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in first.iterdir()} == {
+        file.name: file.read_bytes() for file in second.iterdir()
+    }
+    # A folder of another file is not taken.
+    origin = first / gguf.ORIGIN
+    origin.write_text(origin.read_text().replace('"hash": "', '"hash": "0'))
+    with gguf.keep_in(tmp_path / "other" / "cache"):
+        gguf.open_as_folder(str(path))
+    assert "converting" in capsys.readouterr().err
+
+
 def test_the_folder_of_a_run_is_used_and_then_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv(gguf.CACHE_VARIABLE, raising=False)

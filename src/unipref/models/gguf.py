@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib.util
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,12 +143,24 @@ def _convert_once(file: str, size: int, _changed: int, cache: str) -> str:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / ORIGIN).is_file():
-            terminal.echo(f"converting {path.name} ({size / 1e6:,.0f} MB) once, to {folder}", err=True)
             with replace_folder(folder) as attempt:
+                if _copy_from_user_cache(folder.name, key, attempt):
+                    return str(folder)
+                terminal.echo(f"converting {path.name} ({size / 1e6:,.0f} MB) once, to {folder}", err=True)
                 origin = Origin(path.name, size, key, *_read_header(path), dtype)
                 _convert(path, attempt, dtype)
                 json_files.write_json(attempt / ORIGIN, msgspec.to_builtins(origin))
     return str(folder)
+
+
+def _copy_from_user_cache(name: str, key: str, out: Path) -> bool:
+    """Copies a folder that an earlier command converted from a file of the same hash; returns whether there was one."""
+    known = _user_cache() / "gguf" / name
+    origin = read_origin(str(known))
+    if origin is None or origin.hash != key:
+        return False
+    shutil.copytree(known, out, dirs_exist_ok=True)
+    return True
 
 
 def read_origin(folder: str) -> Origin | None:
@@ -162,6 +175,10 @@ def cache_folder() -> Path:
     """Returns the folder for converted models: of the run, of `UNIPREF_CACHE`, or the user's cache folder."""
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen).expanduser().resolve()
+    return _user_cache()
+
+
+def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "unipref"
 
 
