@@ -1,6 +1,7 @@
 """A study in several processes ends as in one; a dry run says what would be done and does nothing."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from unipref.core import hashing, json_files, stage_cache, yaml_files
 from unipref.core.errors import UserError
 from unipref.core.stage_cache import PendingStage
 from unipref.core.workers.pool import Pool
-from unipref.pipeline import dry_run, scheduler
+from unipref.pipeline import dry_run, job_workers
 from unipref.pipeline.scheduler import Job, find_predecessors
 
 DATA = ("selected", "evaluated", "train")
@@ -60,7 +61,7 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(
 
     one = unipref.run(study, tmp_path / "one")
     with monkeypatch.context() as patch:  # each process would import the libraries for seven seconds
-        patch.setattr(scheduler, "Pool", PreloadedPool)
+        patch.setattr(job_workers, "Pool", PreloadedPool)
         two = unipref.run(study, tmp_path / "two", jobs=2)
     files = [files_of(run) for run in (one, two)]
     assert files[0].keys() == files[1].keys() != set()
@@ -100,11 +101,30 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="the extra 'ray' is not installed")
+def test_a_cluster_trains_and_measures_what_one_process_does(tmp_path: Path, tiny_model: Path) -> None:
+    study = small(tmp_path, tiny_model)
+    del study["variants"]["longer"], study["variants"]["pairs"]
+    one = unipref.run(study, tmp_path / "one")
+    study |= {"engine": {"ray": {"gpus": 0}}, "workers": 2}
+    two = unipref.run(study, tmp_path / "two", jobs=2)
+    files = [files_of(run) for run in (one, two)]
+    assert files[0].keys() == files[1].keys() != set()
+    assert [place for place in files[0] if files[0][place] != files[1][place]] == []
+    scores = [json.loads((run / "scores.json").read_text()) for run in (one, two)]
+    assert scores[0] == scores[1]
+    assert not list(two.glob(".seen-by-all-*"))
+    study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
+    with pytest.raises(UserError, match="not a number"):
+        unipref.run(study, tmp_path / "bad", jobs=2)
+
+
+@pytest.mark.slow
 def test_a_job_that_fails_ends_the_run_with_its_reason(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One process, which imports the libraries, has four jobs: three wait.
-    monkeypatch.setattr(scheduler, "Pool", lambda processes, *given: Pool(1, *given))
+    monkeypatch.setattr(job_workers, "Pool", lambda processes, *given: Pool(1, *given))
     study = small(tmp_path, tiny_model)
     study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
     del study["variants"]["longer"]

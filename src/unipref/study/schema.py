@@ -70,6 +70,8 @@ class Cluster(Settings):
 
     address: str | None = None
     """Its address, such as `auto` or `10.0.0.1:6379`; null: one is started on this machine."""
+    gpus: Annotated[float, Field(ge=0)] = 0
+    """GPUs for each training step and each measured model, with `--jobs`; below 1, several share one."""
 
 
 class OnRay(Settings):
@@ -134,7 +136,14 @@ class Study(Settings):
 
     def engine_settings(self) -> tuple[str, str | None]:
         """Returns the name of the engine, and the address of its cluster."""
-        return (self.engine, None) if isinstance(self.engine, str) else ("ray", self.engine.ray.address)
+        cluster = self.find_cluster()
+        return ("local", None) if cluster is None else ("ray", cluster.address)
+
+    def find_cluster(self) -> Cluster | None:
+        """Returns the Ray cluster that the study names; None for the local engine."""
+        if isinstance(self.engine, str):
+            return Cluster() if self.engine == "ray" else None
+        return self.engine.ray
 
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
         """Returns the benchmarks with unique labels; a benchmark that is used again gets a number."""

@@ -10,6 +10,7 @@ import os
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -53,6 +54,7 @@ class RayCluster:
         self._is_own = False
         self._token: Path | None = None
         self._code: Any = None
+        self._submitted: dict[Future[Any], Any] = {}
 
     def share(self, folder: Path) -> None:
         """States that tasks pass files to each other in a folder: each machine must see it."""
@@ -87,6 +89,26 @@ class RayCluster:
         finally:
             for reference in running:
                 ray.cancel(reference, force=True)
+
+    def submit(self, fn: Callable[[Item], Result], item: Item, gpus: float = 0) -> "Future[Result]":
+        """Starts one task; `take` returns its result.
+
+        Args:
+            fn: as for `map`.
+            item: its argument.
+            gpus: GPUs that the task has for itself; it waits until the cluster has them.
+        """
+        self._start()
+        task = self._ray.remote(max_retries=RETRIES, num_gpus=gpus)(_apply)
+        reference = task.remote(fn, item, None if self._token is None else str(self._token), self._code)
+        future: Future[Result] = reference.future()
+        self._submitted[future] = reference
+        return future
+
+    def take(self, future: "Future[Result]", label: str) -> Result:
+        """Waits for a task that `submit` started, and returns its result; errors as for `map`."""
+        result: Result = self._get(self._submitted.pop(future), label)
+        return result
 
     def _get(self, reference: Any, label: str) -> Any:
         errors = self._ray.exceptions
@@ -125,7 +147,12 @@ class RayCluster:
         self._code = ray.put(user_code.snapshot())
 
     def close(self) -> None:
-        """Leaves the cluster; ends it if it was started here."""
+        """Stops the tasks whose result nobody took, and leaves the cluster; ends it if it was started here."""
+        for reference in self._submitted.values():
+            self._ray.cancel(reference, force=True)
+        self._submitted.clear()
+        if self._token is not None:
+            self._token.unlink(missing_ok=True)
         if self._is_own:
             self._ray.shutdown()
         self._is_own, self._code = False, None

@@ -1,0 +1,242 @@
+"""Processes that each train and evaluate one job at a time: on this machine, or on a Ray cluster.
+
+Both run the same functions on the same run folder. What a job needs of the study is unpickled in its process, when that
+can import the study's own code.
+"""
+
+import contextlib
+import os
+import pickle
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from unipref.core import terminal
+from unipref.core.errors import ResourceError, report_missing_resources
+from unipref.core.progress import ProgressListener
+from unipref.core.records import BASE
+from unipref.core.stage_cache import Stage
+from unipref.core.workers import RayCluster
+from unipref.core.workers.pool import Pool
+from unipref.pipeline.run import STAGES, Run
+from unipref.study.load import ResolvedStudy
+from unipref.study.schema import Study
+from unipref.study.steps import find_origins
+
+
+class Job(NamedTuple):
+    """One training step of one variant and seed, and the evaluation of its model."""
+
+    variant: str
+    seed: int
+    step: str
+
+    def __str__(self) -> str:
+        return f"{self.variant}/{self.seed}/{self.step}"
+
+
+class Outcome(NamedTuple):
+    """The result of a job.
+
+    Attributes:
+        keys: keys of the stages that it ran.
+        folders: key -> folder, of these stages and of those that it used.
+        notes: notes for the reader.
+        seconds: duration.
+    """
+
+    keys: list[str]
+    folders: dict[str, str]
+    notes: list[str]
+    seconds: float
+
+
+class JobWorkers(Protocol):
+    """Processes that run jobs."""
+
+    def measure_base(self, variant: str) -> None:
+        """Measures the base model of a variant, if these processes are better placed for it than this one."""
+        ...
+
+    def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
+        """Starts a job; `folders` are those of the stages that other jobs ran."""
+        ...
+
+    def take(self, future: "Future[Outcome]", running: Iterable[Job]) -> Outcome:
+        """Returns the outcome of a finished job.
+
+        Raises:
+            UserError: the job raised it, or its process was lost; `running` names the jobs that it may have been.
+        """
+        ...
+
+
+@contextlib.contextmanager
+def open_workers(resolved: ResolvedStudy, folder: Path, until: str, jobs: int) -> Iterator[JobWorkers]:
+    """Opens the processes that the study's engine names; an error in the context ends running jobs at once.
+
+    Args:
+        resolved: the study.
+        folder: the run folder.
+        until: 'train' or 'evaluate'.
+        jobs: number of local processes.
+    """
+    study = next(iter(resolved.variants.values()))
+    cluster = study.find_cluster()
+    # The study is unpickled in the process when it can import the study's own code.
+    plan = JobPlan(pickle.dumps(resolved), str(folder.resolve()), until)
+    if cluster is not None:
+        with RayCluster(cluster.address, study.workers) as engine:
+            engine.share(folder)
+            yield _ClusterWorkers(engine, plan, cluster.gpus)
+        return
+    pool = Pool(jobs, _prepare_process)
+    try:
+        yield _LocalWorkers(pool, plan)
+    except BaseException:
+        pool.kill()
+        raise
+    pool.close()
+
+
+class JobPlan(NamedTuple):
+    """What all jobs of a run share.
+
+    Attributes:
+        study: the pickled study.
+        folder: the run folder.
+        until: 'train' or 'evaluate'.
+    """
+
+    study: bytes
+    folder: str
+    until: str
+
+
+class _LocalWorkers:
+    def __init__(self, pool: Pool, plan: JobPlan) -> None:
+        self._pool, self._plan = pool, plan
+
+    def measure_base(self, variant: str) -> None:
+        """Does nothing: the driver is on this machine too."""
+
+    def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
+        return self._pool.submit(_run_job, (self._plan, job, folders))
+
+    def take(self, future: "Future[Outcome]", running: Iterable[Job]) -> Outcome:
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            names = ", ".join(str(job) for job in running)
+            mend = "Usually memory runs out: use fewer --jobs. Run the same command again to resume."
+            raise ResourceError(f"a process died while it ran {names}.", where="--jobs", mend=mend) from error
+
+
+class _ClusterWorkers:
+    def __init__(self, engine: RayCluster, plan: JobPlan, gpus: float) -> None:
+        self._engine, self._plan, self._gpus = engine, plan, gpus
+
+    def measure_base(self, variant: str) -> None:
+        future = self._engine.submit(_measure_base, (self._plan, variant), self._gpus)
+        self._engine.take(future, f"{variant}/{BASE}")
+
+    def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
+        return self._engine.submit(_run_job, (self._plan, job, folders), self._gpus)
+
+    def take(self, future: "Future[Outcome]", running: Iterable[Job]) -> Outcome:
+        return self._engine.take(future, ", ".join(str(job) for job in running))
+
+
+class _Notes(ProgressListener):
+    """Collects the notes of a job."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+class _Worker:
+    """The state that a process keeps between jobs: the run, and each variant's cleaned data."""
+
+    def __init__(self, resolved: ResolvedStudy, folder: Path) -> None:
+        self.listener = _Notes()
+        self.run = Run(resolved, folder, self.listener)
+        self._cleaned: dict[str, Stage] = {}
+
+    def clean(self, variant: str, measures_base: bool) -> Stage:
+        """Returns the cleaned data of a variant; measures its base model too, if nobody has."""
+        if variant not in self._cleaned:
+            run, study = self.run, self.run.context.resolved.variants[variant]
+            cleaned = run.data.run_clean(variant, study, run.data.run_unify(variant, study))
+            if measures_base:
+                run.evaluation.run_base(variant, study, cleaned)
+            self._cleaned[variant] = cleaned
+        return self._cleaned[variant]
+
+    def run_job(self, job: Job, until: str, folders: dict[str, str]) -> Outcome:
+        run, cache = self.run, self.run.context.cache
+        cache.folders_of_others |= folders
+        start, before = time.monotonic(), len(cache.stages)
+        study = run.context.resolved.variants[job.variant]
+        evaluates = STAGES.index(until) >= STAGES.index("evaluate")
+        cleaned = self.clean(job.variant, measures_base=evaluates)
+        selected = run.data.run_select(job.variant, job.seed, study, cleaned)
+        # The process that made the data has already reported their notes.
+        self.listener.notes = []
+        step_names = _find_ancestry(study, job.step)
+        models = run.training.run_steps(job.variant, job.seed, study, selected, cleaned, only=step_names)
+        if evaluates:
+            run.evaluation.run_benchmarks(job.variant, job.seed, job.step, study, models[job.step], cleaned)
+        keys = [stage.key for stage in cache.stages[before:] if not stage.cached]
+        return Outcome(keys, cache.folders(), self.listener.notes, time.monotonic() - start)
+
+
+def _find_ancestry(study: Study, step: str) -> set[str]:
+    """The step and all steps whose models it needs, directly or not."""
+    ancestry, origin_of = set[str](), find_origins(study)
+    todo: list[str | None] = [step]
+    while todo:
+        name = todo.pop()
+        if name is not None and name != BASE and name not in ancestry:
+            ancestry.add(name)
+            origin = origin_of[name]
+            todo += [origin.start, origin.reward_model, *origin.dependencies]
+    return ancestry
+
+
+def _prepare_process() -> None:
+    """Prepares a local process, which computes with one thread."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    terminal.guard_libraries()
+
+
+_worker: tuple[JobPlan, _Worker] | None = None
+"""The worker of this process, for the plan that it was made for."""
+
+
+def _open_worker(plan: JobPlan) -> _Worker:
+    global _worker
+    if _worker is None or _worker[0] != plan:
+        import torch
+
+        torch.set_num_threads(1)
+        _worker = plan, _Worker(pickle.loads(plan.study), Path(plan.folder))
+    return _worker[1]
+
+
+def _run_job(given: tuple[JobPlan, Job, dict[str, str]]) -> Outcome:
+    plan, job, folders = given
+    with report_missing_resources(str(job)):
+        return _open_worker(plan).run_job(job, plan.until, folders)
+
+
+def _measure_base(given: tuple[JobPlan, str]) -> None:
+    plan, variant = given
+    with report_missing_resources(f"{variant}/{BASE}"):
+        _open_worker(plan).clean(variant, measures_base=True)
