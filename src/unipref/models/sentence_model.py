@@ -5,6 +5,7 @@ batched. On a CPU that multiplies bfloat16 in hardware, the model runs in bfloat
 ten nearest neighbours stay the same. Vectors of the two precisions are cached separately.
 """
 
+import functools
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,21 +45,32 @@ def compute_sentence_vectors(model: str, texts: Texts, cache: Path, total: int =
     Raises:
         UserError: sentence-transformers is not installed, or the model cannot be loaded.
     """
-    encoder: list[SentenceTransformer] = []
     home, precision = _find_model(model), _choose_precision()
+    encoder = functools.cache(lambda: _load(home, precision))
 
     def encode(fresh: list[str]) -> "npt.NDArray[np.float16]":
-        if not encoder:
-            encoder.append(_load(home, precision))
-        vectors = encoder[0].encode(fresh, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(vectors, dtype=np.float16)
+        return _encode(encoder(), fresh)
 
     folder = cache / "embeddings" / make_folder_name(Path(home).name or "model", f"{_identify(home)}{precision}")
     shown = (f"embedding with {Path(home).name}", total)
-    cached = compute_cached(texts(), digest, encode, folder, TEXTS_AT_ONCE, *shown)
+    elsewhere = functools.partial(_encode_elsewhere, home, precision)
+    cached = compute_cached(texts(), digest, encode, folder, TEXTS_AT_ONCE, *shown, elsewhere)
     vectors: npt.NDArray[np.float32] = cached.astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     return vectors
+
+
+def _encode(encoder: "SentenceTransformer", texts: list[str]) -> "npt.NDArray[np.float16]":
+    vectors = encoder.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float16)
+
+
+_load_once = functools.lru_cache(maxsize=1)(lambda home, precision: _load(home, precision))
+
+
+def _encode_elsewhere(home: str, precision: str, texts: list[str]) -> "npt.NDArray[np.float16]":
+    """Encodes in a process of an engine, which keeps the model for its next task."""
+    return _encode(_load_once(home, precision), texts)
 
 
 def _find_model(model: str) -> str:

@@ -5,6 +5,8 @@ another name and then renamed; runs that share a folder may work at the same tim
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,16 +14,31 @@ import numpy as np
 
 from unipref.core.json_files import replace_file
 from unipref.core.work_progress import report_work
+from unipref.core.workers import Engine
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 BATCH_ITEMS = 1024
+MOST_CHUNKS = 64
+"""Chunks of items that are handed to an engine together; their texts are in memory meanwhile."""
 KEY = np.dtype("S32")
 
 T = TypeVar("T")
 Texts = Callable[[], Iterator[list[str]]]
 """Gives the same batches of texts each time it is called: a stream that can be read more than once."""
+
+_ENGINE: ContextVar[Engine | None] = ContextVar("_ENGINE", default=None)
+
+
+@contextmanager
+def use_engine(engine: Engine | None) -> Iterator[None]:
+    """Lets an engine compute the numbers within the context; None: this process computes them."""
+    token = _ENGINE.set(engine)
+    try:
+        yield
+    finally:
+        _ENGINE.reset(token)
 
 
 def compute_cached(
@@ -32,6 +49,7 @@ def compute_cached(
     at_once: int = BATCH_ITEMS,
     label: str = "",
     total: int = 0,
+    elsewhere: "Callable[[list[T]], npt.NDArray[Any]] | None" = None,
 ) -> "npt.NDArray[Any]":
     """Returns what `compute` returns for each item, computed once per key.
 
@@ -43,6 +61,7 @@ def compute_cached(
         at_once: fewest new items that are computed and stored together.
         label: what runs, to report the progress; empty: nothing is reported.
         total: number of items, to report the progress.
+        elsewhere: as `compute`, but picklable: what an engine runs in another process. None: it cannot.
 
     Returns:
         (n, d) numbers, of the type that `compute` returns; (0, 1) for no items.
@@ -51,20 +70,37 @@ def compute_cached(
     cached_keys = {key for keys, _ in _read_stored(folder) for key in keys.tolist()}
     row_keys: list[npt.NDArray[np.bytes_]] = []
     fresh: dict[bytes, T] = {}
+    chunks: list[dict[bytes, T]] = []
+    engine = None if elsewhere is None else _ENGINE.get()
+    most = 1 if engine is None else MOST_CHUNKS
     n_read = 0
+
+    def store() -> None:
+        items = [list(chunk.values()) for chunk in chunks]
+        waiting = sum(map(len, items))
+        report_work(label, max(0, n_read - waiting), total)
+        numbers = map(compute, items) if engine is None else engine.map(elsewhere or compute, items, label=label)
+        for chunk, values in zip(chunks, numbers, strict=True):
+            _store(chunk, values, folder)
+            waiting -= len(chunk)
+            report_work(label, max(0, n_read - waiting), total)
+        chunks.clear()
+
     for batch in batches:
         keys = [key_of(item).encode() for item in batch]
         row_keys.append(np.array(keys, dtype=KEY))
         fresh.update((key, item) for key, item in zip(keys, batch, strict=True) if key not in cached_keys)
         if len(fresh) >= at_once:
-            report_work(label, n_read, total)
-            _store(fresh, compute, folder)
+            chunks.append(fresh)
             cached_keys.update(fresh)
             fresh = {}
+            if len(chunks) == most:
+                store()
         n_read += len(batch)
     if fresh:
-        report_work(label, n_read - len(fresh), total)
-        _store(fresh, compute, folder)
+        chunks.append(fresh)
+    if chunks:
+        store()
     return _gather(np.concatenate(row_keys) if row_keys else np.array([], dtype=KEY), folder)
 
 
@@ -76,11 +112,10 @@ def make_folder_name(name: str, identity: str) -> str:
     return f"{readable}-{xxhash.xxh3_64_hexdigest(identity.encode())}"
 
 
-def _store(fresh: dict[bytes, T], compute: "Callable[[list[T]], npt.NDArray[Any]]", folder: Path) -> None:
-    """Computes and stores the numbers of new items in one file, named by a hash of its keys."""
+def _store(fresh: dict[bytes, T], values: "npt.NDArray[Any]", folder: Path) -> None:
+    """Stores the numbers of new items in one file, named by a hash of its keys."""
     import xxhash
 
-    values = compute(list(fresh.values()))
     name = xxhash.xxh3_128_hexdigest(b"".join(fresh))
     with replace_file(folder / f"{name}.npz") as file:
         np.savez(file, keys=np.array(list(fresh), dtype=KEY), values=values)

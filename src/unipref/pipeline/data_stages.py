@@ -1,7 +1,7 @@
 """The stages that make training data: unify, clean and select."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from unipref.clean import clean
 from unipref.core.contracts import Benchmark
 from unipref.core.hub import is_address
 from unipref.core.stage_cache import Stage
-from unipref.core.workers import make_engine
+from unipref.core.workers import RayCluster, make_engine
 from unipref.evaluate import data_path
+from unipref.models.text_cache import use_engine
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.select import choose
@@ -108,13 +109,12 @@ class DataStages:
         benchmarks, fetched = (
             (self.find_benchmark_data(), self.find_fetched_benchmarks()) if study.clean.benchmarks else ({}, [])
         )
-        preferences = unified.folder / "preferences.parquet"
+        preferences, cache = unified.folder / "preferences.parquet", context.cache.folder / "cache"
+        leaks = (benchmarks, fetched)
         return context.cache.stage(
             name,
             stage_inputs.clean_inputs(context.hashes, study, unified, benchmarks, fetched),
-            lambda out: clean(
-                preferences, study.split, study.clean, out, benchmarks, fetched, context.cache.folder / "cache"
-            ),
+            lambda out: self._run_with_models(study, clean, preferences, study.split, study.clean, out, *leaks, cache),
         )
 
     def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
@@ -139,8 +139,20 @@ class DataStages:
         return context.cache.stage(
             name,
             stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, held_out, seed),
-            lambda out: choose(study.select, candidates, out, seed, cache, study.model, axes, dev),
+            lambda out: self._run_with_models(
+                study, choose, study.select, candidates, out, seed, cache, study.model, axes, dev
+            ),
         )
+
+    def _run_with_models(self, study: Study, work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+        """Runs work that embeds or scores texts; on a cluster, if the study names one."""
+        cluster = study.find_cluster()
+        if cluster is None:
+            return work(*arguments)
+        with RayCluster(cluster.address, study.workers, gpus=cluster.gpus) as engine:
+            engine.share(self.context.cache.folder)
+            with use_engine(engine):
+                return work(*arguments)
 
     def find_benchmark_data(self) -> dict[str, Path]:
         """Returns benchmark -> its data, for the benchmarks of all variants that have a data folder.

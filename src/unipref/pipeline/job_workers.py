@@ -89,9 +89,9 @@ def open_workers(resolved: ResolvedStudy, folder: Path, until: str, jobs: int) -
     # The study is unpickled in the process when it can import the study's own code.
     plan = JobPlan(pickle.dumps(resolved), str(folder.resolve()), until)
     if cluster is not None:
-        with RayCluster(cluster.address, study.workers) as engine:
+        with RayCluster(cluster.address, study.workers, gpus=cluster.gpus) as engine:
             engine.share(folder)
-            yield _ClusterWorkers(engine, plan, cluster.gpus)
+            yield _ClusterWorkers(engine, plan)
         return
     pool = Pool(jobs, _prepare_process)
     try:
@@ -136,15 +136,15 @@ class _LocalWorkers:
 
 
 class _ClusterWorkers:
-    def __init__(self, engine: RayCluster, plan: JobPlan, gpus: float) -> None:
-        self._engine, self._plan, self._gpus = engine, plan, gpus
+    def __init__(self, engine: RayCluster, plan: JobPlan) -> None:
+        self._engine, self._plan = engine, plan
 
     def measure_base(self, variant: str) -> None:
-        future = self._engine.submit(_measure_base, (self._plan, variant), self._gpus)
+        future = self._engine.submit(_measure_base, (self._plan, variant))
         self._engine.take(future, f"{variant}/{BASE}")
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
-        return self._engine.submit(_run_job, (self._plan, job, folders), self._gpus)
+        return self._engine.submit(_run_job, (self._plan, job, folders))
 
     def take(self, future: "Future[Outcome]", running: Iterable[Job]) -> Outcome:
         return self._engine.take(future, ", ".join(str(job) for job in running))

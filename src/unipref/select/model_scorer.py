@@ -84,7 +84,22 @@ class ModelScorer(Scorer):
         folder = make_folder_name(self.name(), repr([self.name(), model_key(name), settings, code]))
         place = candidates.cache / "scores" / folder
         shown = (f"scoring with {self.name()}", len(candidates.ids))
-        return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE, *shown)
+        elsewhere = functools.partial(_judge_elsewhere, self, name)
+        return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE, *shown, elsewhere)
+
+
+_loaded: tuple[tuple[str, str, str], Any] | None = None
+"""What the last task of an engine in this process loaded: scorer, model and settings, and the model."""
+
+
+def _judge_elsewhere(scorer: ModelScorer, name: str, batch: list[Dialogue]) -> "npt.NDArray[Any]":
+    """Computes numbers in a process of an engine, which keeps the model for its next task."""
+    global _loaded
+    key = (scorer.name(), name, scorer.model_dump_json())
+    if _loaded is None or _loaded[0] != key:
+        _loaded = None  # frees the model before the next one is loaded
+        _loaded = key, scorer.load(name)
+    return scorer.judge(_loaded[1], batch).reshape(len(batch), -1)
 
 
 class PolicyScorer(ModelScorer):

@@ -71,7 +71,8 @@ class Cluster(Settings):
     address: str | None = None
     """Its address, such as `auto` or `10.0.0.1:6379`; null: one is started on this machine."""
     gpus: Annotated[float, Field(ge=0)] = 0
-    """GPUs for each training step and each measured model, with `--jobs`; below 1, several share one."""
+    """GPUs for each task that uses a model: a training step, a measured model (both with `--jobs`), or a chunk of texts
+    to embed or score; below 1, several share one."""
 
 
 class OnRay(Settings):

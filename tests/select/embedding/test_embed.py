@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from support.by_pickle import ByPickle
 from unipref.core.errors import UserError
 from unipref.models import sentence_model
+from unipref.models.text_cache import use_engine
 from unipref.select.clusters import cluster
 from unipref.select.embedding import tfidf
 from unipref.select.embedding.embed import embed
@@ -153,6 +155,17 @@ def test_a_killed_run_keeps_what_it_had(encoder, tmp_path, monkeypatch):
     assert encoder.encoded == ["a", "b", "ab", "abc", "c"]
     assert vectors[3] == pytest.approx(np.full(3, 3**-0.5), abs=1e-3)
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_engine_embeds_elsewhere(encoder, tmp_path):
+    texts, engine = ["aab", "b", "aab", "cc", "b"], ByPickle()
+    here = embed("org/model", stream(texts), ids(5), tmp_path / "here")
+    sentence_model._load_once.cache_clear()
+    with use_engine(engine):
+        there = embed("org/model", stream(texts), ids(5), tmp_path / "there")
+    sentence_model._load_once.cache_clear()
+    assert engine.calls == [1]
+    assert np.array_equal(here, there)
 
 
 def test_a_changed_model_folder_is_another_model(encoder, tmp_path):

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from support.by_pickle import ByPickle
 from unipref.core import registry
 from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
+from unipref.models import text_cache
 from unipref.models.answer_tokens import AnswerTokens
 from unipref.models.inference import all_answer_tokens, log_likelihoods, rewards, start_ids
 from unipref.models.loading import load_model, load_policy, load_reward_model
@@ -265,6 +267,22 @@ def test_a_killed_run_keeps_what_was_scored(tiny_model, tmp_path, monkeypatch):
     assert asked == [2, 2, -2]
     assert found == pytest.approx(whole, abs=1e-6)
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_engine_scores_chunks_elsewhere_and_leaves_the_same_files(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_scorer, "DIALOGUES_AT_ONCE", 2)
+    monkeypatch.setattr(text_cache, "MOST_CHUNKS", 2)
+    seven = [dialogue(f"Who was {i}?", "The nurse.", "He.") for i in range(7)]
+    here = candidates(seven, model=str(tiny_model), cache=tmp_path / "here").score(PolicyMargin())
+    engine = ByPickle()
+    with text_cache.use_engine(engine):
+        there = candidates(seven, model=str(tiny_model), cache=tmp_path / "there").score(PolicyMargin())
+        again = candidates(seven, model=str(tiny_model), cache=tmp_path / "there").score(PolicyMargin())
+    assert engine.calls == [2, 2]
+    assert here.tolist() == there.tolist() == again.tolist()
+    files = [{path.name for path in (tmp_path / name).rglob("*.npz")} for name in ("here", "there")]
+    assert files[0] == files[1]
+    assert len(files[0]) == 4
 
 
 def test_no_model_is_loaded_for_what_is_remembered_or_for_nothing(tiny_model, tmp_path, monkeypatch):

@@ -36,13 +36,18 @@ class RayCluster:
         address: of the cluster, such as `auto` or `10.0.0.1:6379`; None: one is started here, and ends with the run.
         workers: most tasks at a time; None: one per core of the cluster.
         on_progress: called with the work's label, the number of finished items and of all items.
+        gpus: GPUs that each task has for itself; it waits until the cluster has them.
 
     Raises:
         UserError: Ray is not installed.
     """
 
     def __init__(
-        self, address: str | None = None, workers: int | None = None, on_progress: Progress | None = None
+        self,
+        address: str | None = None,
+        workers: int | None = None,
+        on_progress: Progress | None = None,
+        gpus: float = 0,
     ) -> None:
         try:
             import ray
@@ -51,7 +56,7 @@ class RayCluster:
                 "the package ray is not installed.", where="engine", mend="Run: pip install 'unipref[ray]'"
             ) from error
         self._ray, self._address, self.workers, self._on_progress = ray, address, workers, on_progress
-        self._is_own = False
+        self._gpus, self._is_own = gpus, False
         self._token: Path | None = None
         self._code: Any = None
         self._submitted: dict[Future[Any], Any] = {}
@@ -74,7 +79,7 @@ class RayCluster:
         """
         self._start()
         ray = self._ray
-        task = ray.remote(max_retries=RETRIES)(_apply)
+        task = ray.remote(max_retries=RETRIES, num_gpus=self._gpus)(_apply)
         most = AHEAD * (self.workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
         running: deque[Any] = deque()
         pending = iter(items)
@@ -90,16 +95,10 @@ class RayCluster:
             for reference in running:
                 ray.cancel(reference, force=True)
 
-    def submit(self, fn: Callable[[Item], Result], item: Item, gpus: float = 0) -> "Future[Result]":
-        """Starts one task; `take` returns its result.
-
-        Args:
-            fn: as for `map`.
-            item: its argument.
-            gpus: GPUs that the task has for itself; it waits until the cluster has them.
-        """
+    def submit(self, fn: Callable[[Item], Result], item: Item) -> "Future[Result]":
+        """Starts one task, `fn` of an item as for `map`; `take` returns its result."""
         self._start()
-        task = self._ray.remote(max_retries=RETRIES, num_gpus=gpus)(_apply)
+        task = self._ray.remote(max_retries=RETRIES, num_gpus=self._gpus)(_apply)
         reference = task.remote(fn, item, None if self._token is None else str(self._token), self._code)
         future: Future[Result] = reference.future()
         self._submitted[future] = reference
