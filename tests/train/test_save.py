@@ -135,9 +135,22 @@ def test_quantised_weights_need_an_adapter_and_known_settings() -> None:
         ValueError, match=r"quantization\.load_in_4bits: not a setting of BitsAndBytesConfig.*load_in_4bit"
     ):
         Sft(lora={}, quantization={"load_in_4bits": True})
-    with pytest.raises(ValueError, match=r"lora\.frozen_dtype: the frozen layers are quantised already"):
-        Sft(lora={"frozen_dtype": "bfloat16"}, quantization={"load_in_4bit": True})
     assert "quantization" not in Sft(lora={}, quantization={"load_in_4bit": True}).build_trl_settings()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"quantization": {"load_in_4bit": True}}, "quantised already"),
+        ({"bf16": True}, "together with 'bf16'"),
+        ({"fsdp": "full_shard"}, "together with 'fsdp'"),
+        ({"model_init_kwargs": {"dtype": "bfloat16"}}, r"take out model_init_kwargs\.dtype"),
+    ],
+)
+def test_frozen_layers_in_bfloat16_refuse_what_would_break_the_sums(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"lora\.frozen_dtype: .*{message}"):
+        Sft(lora={"frozen_dtype": "bfloat16"}, **settings)
+    assert Sft(lora={}, **settings).lora is not None
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")

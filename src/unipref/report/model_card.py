@@ -325,6 +325,12 @@ def _describe_merges(trained: TrainedStep, model_kind: str) -> list[str]:
     what = "rewards" if model_kind == "reward" else "log-probabilities of tokens"
     unit = "" if model_kind == "reward" else " nats"
     sentences = []
+    if lowering := trained.other.get("lowering"):
+        sentences.append(
+            "The training computed the frozen layers in bfloat16, and the saved model has the unrounded weights: "
+            f"{lowering['tokens']} {what} differ by at most {lowering['largest']:.2g}{unit} (mean "
+            f"{lowering['mean']:.2g})."
+        )
     if rounding := trained.other.get("rounding"):
         sentences.append(
             f"Its weights are rounded to a shorter type than the training's: {rounding['tokens']} {what} differ by "

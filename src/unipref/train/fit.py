@@ -107,7 +107,7 @@ def fit(
             arguments |= make_image_arguments(trainer, arguments, ready.images)
         report_work("opening the model, tokenising the rows", 0, 1)
         hf = _build_trainer(build, arguments)
-        if trainer.lora is not None and trainer.lora.frozen_dtype == "bfloat16":
+        if trainer.lowers_frozen_layers:
             lower_frozen_layers(hf.model)
         hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:

@@ -5,6 +5,7 @@ the change is lost and the step learns less. Here only the product of a frozen l
 and the sum of both, stay in float32 (docs/real_model.md has the measurement).
 """
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -45,3 +46,26 @@ def lower_frozen_layers(model: Any) -> None:
     for layer in find_frozen_layers(model):
         layer.__class__ = LowerLinear
         layer.to(torch.bfloat16)
+
+
+@functools.cache
+def lower_before_reference(trainer_class: Any) -> Any:
+    """Returns a TRL trainer that lowers the frozen layers before it computes the reference's log-probabilities.
+
+    TRL computes them while the trainer is made. They have to come from the model that is trained: otherwise each pair
+    would start with the rounding of all its tokens as a margin.
+
+    Args:
+        trainer_class: such as `trl.DPOTrainer`.
+    """
+
+    class LowersFirst(trainer_class):  # type: ignore[misc]
+        def _precompute_ref_logps(self, *arguments: Any, **settings: Any) -> Any:
+            if any(True for _ in find_frozen_layers(self.model)):
+                lower_frozen_layers(self.model)
+                # It names the file that keeps the log-probabilities.
+                self._precompute_model_hash: str = f"{self._precompute_model_hash}-lowered"
+            return super()._precompute_ref_logps(*arguments, **settings)
+
+    LowersFirst.__name__ = LowersFirst.__qualname__ = trainer_class.__name__
+    return LowersFirst

@@ -44,9 +44,9 @@ class Lora(Settings):
     modules_to_save: list[str] | None = None
     """Layers trained in full and saved with the adapter. A reward model's head is always among them."""
     frozen_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type in which the training computes the frozen layers that have an adapter. `bfloat16` takes half the memory of
-    their weights, and on a CPU with bfloat16 less time; the adapter and all sums stay in float32. The saved model has
-    the unrounded weights."""
+    """Type in which the training computes the frozen layers that have an adapter. `bfloat16` takes less time on a CPU
+    that has it; the adapter and all sums stay in float32. The saved model has the unrounded weights, and the step
+    measures what that changes."""
 
     @model_validator(mode="before")
     @classmethod

@@ -28,10 +28,12 @@ class Saved(NamedTuple):
     Attributes:
         merge: by merging its adapter, before any rounding; None if none was merged.
         rounding: by rounding its weights to another type; None if they were not rounded.
+        lowering: by the frozen layers, which the training computed in bfloat16; None if it did not.
     """
 
     merge: MergeDifference | None = None
     rounding: MergeDifference | None = None
+    lowering: MergeDifference | None = None
 
     def describe_rounding(self, model_kind: str) -> list[str]:
         """Returns a warning if rounding changed much of what the model says."""
@@ -88,11 +90,14 @@ def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequ
     (adapter / "README.md").unlink(missing_ok=True)  # an empty form that peft writes
     if not trainer.merge_adapter:
         return Saved()
-    if trainer.lora.frozen_dtype != "float32":
+    trained: Probes | None = None
+    if trainer.lowers_frozen_layers:
+        trained = adapter_merge.measure_probes(model, _choose_probes(model, probes), _head(trainer))
+        model.to("meta")  # frees its memory before the unrounded weights are loaded
         model = attach_anew(trainer, start, adapter, "float32")
     elif gathered or trainer.quantization is not None:
         model = attach_anew(trainer, start, adapter)
-    return _merge(model, trainer, start, job.out, probes, dtype)
+    return _merge(model, trainer, start, job.out, probes, dtype, trained)
 
 
 def attach_anew(trainer: TrlTrainer, start: Start, adapter: Path, precision: str | None = None) -> Any:
@@ -150,9 +155,18 @@ def _record_dtype(model: Any, out: Path, dtype: "torch.dtype") -> None:
 
 
 def _merge(
-    model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: Sequences, dtype: "torch.dtype"
+    model: Any,
+    trainer: TrlTrainer,
+    start: Start,
+    out: Path,
+    sequences: Sequences,
+    dtype: "torch.dtype",
+    trained: Probes | None = None,
 ) -> Saved:
-    """Merges the adapter and writes the merged model; compares the merged and the written one with the unmerged one."""
+    """Merges the adapter and writes the merged model; compares the merged and the written one with the unmerged one.
+
+    `trained` is what the model said as it was trained, if the given one differs.
+    """
     head = _head(trainer)
     before: Probes = adapter_merge.measure_probes(model, _choose_probes(model, sequences), head)
     written = set(out.iterdir())
@@ -162,6 +176,7 @@ def _merge(
         raise UserError(error.what, where=_step(trainer), mend=keep_adapter(out)) from error
     merged.config.pad_token_id = start.tokenizer.pad_token_id
     difference = adapter_merge.compare(before, merged, head, untied)
+    lowering = None if trained is None else adapter_merge.compare(trained, merged, head, untied, "bfloat16")
     if not difference.is_equal:
         raise adapter_merge.difference_error(difference, _step(trainer), keep_adapter(out))
     device, is_rounded = merged.device, dtype != merged.dtype
@@ -177,7 +192,7 @@ def _merge(
             where=_step(trainer),
             mend=keep_adapter(out),
         )
-    return Saved(difference, adapter_merge.measure_rounding(before, saved, head) if is_rounded else None)
+    return Saved(difference, adapter_merge.measure_rounding(before, saved, head) if is_rounded else None, lowering)
 
 
 def _choose_probes(model: Any, sequences: Sequences) -> Sequences:

@@ -213,8 +213,6 @@ class TrlTrainer(Trainer):
             return self
         if self.lora is None:
             raise ValueError("quantization: quantised weights cannot be trained. Give 'lora', whose weights can.")
-        if self.lora.frozen_dtype != "float32":
-            raise ValueError("lora.frozen_dtype: the frozen layers are quantised already. Leave one of the two out.")
         from transformers import BitsAndBytesConfig
 
         names = set(inspect.signature(BitsAndBytesConfig.__init__).parameters) - {"self", "kwargs"}
@@ -223,6 +221,27 @@ class TrlTrainer(Trainer):
                 f"quantization.{unknown[0]}: not a setting of BitsAndBytesConfig. {near_name(unknown[0], names)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_frozen_dtype(self) -> "TrlTrainer":
+        """Refuses settings under which the sums would not stay in float32, or the frozen weights would change."""
+        if not self.lowers_frozen_layers:
+            return self
+        extra = self.model_extra or {}
+        if self.quantization is not None:
+            raise ValueError("lora.frozen_dtype: the frozen layers are quantised already. Leave one of the two out.")
+        if name := next((name for name in ("bf16", "fp16", "use_vllm", "fsdp", "deepspeed") if extra.get(name)), None):
+            raise ValueError(f"lora.frozen_dtype: it does not work together with '{name}'. Leave one of the two out.")
+        if str((extra.get("model_init_kwargs") or {}).get("dtype", "float32")).removeprefix("torch.") != "float32":
+            raise ValueError(
+                "lora.frozen_dtype: the model has to be opened in float32: take out model_init_kwargs.dtype."
+            )
+        return self
+
+    @property
+    def lowers_frozen_layers(self) -> bool:
+        """Whether the training computes the frozen layers under the adapter in bfloat16."""
+        return self.lora is not None and self.lora.frozen_dtype == "bfloat16"
 
     @property
     def saves_adapter(self) -> bool:

@@ -25,7 +25,6 @@ from unipref.core.display import format_bytes
 from unipref.core.errors import ResourceError, UserError
 from unipref.models import opening
 from unipref.train.checks.adapter import add_adapter, check_merge, count_new_head
-from unipref.train.frozen_layers import find_frozen_layers
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
@@ -55,7 +54,6 @@ class ModelShape:
         saved_width: bytes of a weight in the folder that the step starts from.
         drops: whether an adapter has dropout.
         new_head: weights that the saved model has besides, because its output head no longer shares the embedding's.
-        lowered: weights of the frozen layers that the training holds in bfloat16.
     """
 
     parameters: int
@@ -67,7 +65,6 @@ class ModelShape:
     new_head: int = 0
     saved_width: int = 4
     drops: bool = False
-    lowered: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,6 @@ def compute_memory_need(
     kept = shape.layers * layer
     if settings.get("gradient_checkpointing"):
         kept = layer + shape.layers * tokens * shape.hidden * computed
-    frozen -= shape.lowered * max(0, width - BYTES_PER_WEIGHT["bfloat16"])
     return MemoryNeed(
         weights=round(frozen + shape.trained * width),
         copies=copies * shape.parameters * width,
@@ -173,14 +169,12 @@ def measure_shape(model: str, trainer: Any) -> ModelShape:
         config.num_labels = 1
     empty = opening.open_empty_model(config, "reward" if trainer.model_kind == "reward" else "causal", name)
     trained = parameters = sum(weight.numel() for weight in empty.parameters())
-    new_head = lowered = 0
+    new_head = 0
     if trainer.lora is not None:
         with torch.device("meta"):
             empty = add_adapter(empty, trainer)
         parameters = sum(weight.numel() for weight in empty.parameters())
         trained = sum(weight.numel() for weight in empty.parameters() if weight.requires_grad)
-        if trainer.lora.frozen_dtype == "bfloat16":
-            lowered = sum(layer.weight.numel() for layer in find_frozen_layers(empty))
         if trainer.merge_adapter:
             new_head = count_new_head(empty)
             check_merge(empty)
@@ -189,7 +183,7 @@ def measure_shape(model: str, trainer: Any) -> ModelShape:
     layers, hidden = text.num_hidden_layers, text.hidden_size
     drops = trainer.lora is not None and trainer.lora.lora_dropout > 0
     sizes = (layers, hidden, _find_width(text), vocabulary, new_head, _find_bytes(config))
-    return ModelShape(parameters, trained, *sizes, drops=drops, lowered=lowered)
+    return ModelShape(parameters, trained, *sizes, drops=drops)
 
 
 def _find_bytes(config: Any) -> int:

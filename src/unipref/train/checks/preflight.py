@@ -47,7 +47,7 @@ from unipref.train.trl_trainer import TrlTrainer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SLOW_BFLOAT16 = "lora.frozen_dtype: this CPU seems to have no instructions for bfloat16, so the step may be slower so"
+SLOW_BFLOAT16 = "lora.frozen_dtype: this CPU seems to have no instructions for bfloat16, so it may slow the step down"
 MANY_LEFT_OUT = 0.1
 """Share of the rows left out for one reason above which unipref warns."""
 
@@ -194,8 +194,8 @@ class _StepCheck:
         planned = (compute_online_schedule if self.trainer.view().prompts_only else compute_schedule)(
             self.settings, round(used * len(usage.facts) / usage.used), self.request.processes
         )
-        if self.trainer.lora is not None and self.trainer.lora.frozen_dtype == "bfloat16":
-            warnings += [SLOW_BFLOAT16] if self.settings["use_cpu"] and not has_bfloat16() else []
+        if self.trainer.lowers_frozen_layers and self.settings["use_cpu"] and not has_bfloat16():
+            warnings.append(SLOW_BFLOAT16)
         warnings += check_schedule(planned, self.settings, self.trainer.view().prompts_only)
         shape = measure_shape(self.request.model, self.trainer)
         if shape.new_head:

@@ -12,6 +12,7 @@ from unipref.train.data.pair_columns import make_pair_view, make_probability_col
 from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
+from unipref.train.frozen_layers import lower_before_reference
 from unipref.train.image_trainer import ImageTrainer
 
 SMOOTHED_LOSSES = ("robust", "exo_pair", "aot", "aot_unpaired")
@@ -122,18 +123,22 @@ class Dpo(ImageTrainer):
             return "'soft_labels' needs the reference's log-probabilities beforehand, and TRL computes none of images"
         return super().explain_no_images()
 
+    def _choose_trainer(self) -> Any:
+        """Chooses TRL's trainer or the one of soft labels."""
+        from trl import DPOTrainer
+
+        from unipref.train.row_losses.soft_dpo import SoftDpoTrainer
+
+        chosen = SoftDpoTrainer if self.soft_labels else DPOTrainer
+        return lower_before_reference(chosen) if self.lowers_frozen_layers else chosen
+
     def fit(self, job: TrainJob) -> dict[str, Any]:
         """Trains on the pairs; returns as `Trainer.fit`."""
-        from trl import DPOTrainer
 
         def build(arguments: dict[str, Any]) -> Any:
             # No setting turns off the progress bar of `precompute_ref_log_probs`.
             with contextlib.redirect_stderr(BarReader("log-probabilities of the reference")):
-                if not self.soft_labels:
-                    return DPOTrainer(**arguments)
-                from unipref.train.row_losses.soft_dpo import SoftDpoTrainer
-
-                return SoftDpoTrainer(**arguments)
+                return self._choose_trainer()(**arguments)
 
         return fit(self, job, build)
 

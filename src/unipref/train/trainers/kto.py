@@ -10,6 +10,7 @@ from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.train.data.epochs import Sampling
 from unipref.train.data.rows import JUDGED, View
 from unipref.train.fit import fit
+from unipref.train.frozen_layers import lower_before_reference
 from unipref.train.trl_trainer import LengthLimited
 
 WEIGHT_NAMES = ("desirable_weight", "undesirable_weight")
@@ -87,7 +88,8 @@ class Kto(LengthLimited):
                 setattr(arguments["args"], name, weight)
             # No setting turns off the progress bar of `precompute_ref_log_probs`.
             with contextlib.redirect_stderr(io.StringIO()):
-                return KTOTrainer(**arguments)
+                chosen = lower_before_reference(KTOTrainer) if self.lowers_frozen_layers else KTOTrainer
+                return chosen(**arguments)
 
         result = fit(self, job, build)
         if not counts["desirable"] or not counts["undesirable"]:
