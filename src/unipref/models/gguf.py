@@ -33,6 +33,8 @@ ORIGIN = "unipref_gguf.json"
 """File in a converted folder that says where its weights come from."""
 CACHE_VARIABLE = "UNIPREF_CACHE"
 """Environment variable with the folder for converted models; a run sets it to its own `cache`."""
+DTYPE_VARIABLE = "UNIPREF_GGUF_DTYPE"
+"""Environment variable with the type that weights are converted to, where several machines have to agree."""
 INSTALL = "Install what reads them: pip install 'unipref[real]'."
 
 
@@ -198,6 +200,8 @@ def keep_in(cache: Path) -> Iterator[None]:
 
 def choose_dtype() -> str:
     """Returns 'bfloat16' if this machine computes in it (a GPU, or a CPU with AVX-512 BF16 or AMX), else 'float32'."""
+    if chosen := os.environ.get(DTYPE_VARIABLE):
+        return chosen
     import torch
 
     if torch.cuda.is_available():

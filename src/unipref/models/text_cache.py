@@ -79,7 +79,10 @@ def compute_cached(
         items = [list(chunk.values()) for chunk in chunks]
         waiting = sum(map(len, items))
         report_work(label, max(0, n_read - waiting), total)
-        numbers = map(compute, items) if engine is None else engine.map(elsewhere or compute, items, label=label)
+        if engine is None or elsewhere is None:
+            numbers: Iterable[npt.NDArray[Any]] = map(compute, items)
+        else:
+            numbers = engine.map(elsewhere, items, label=label)
         for chunk, values in zip(chunks, numbers, strict=True):
             _store(chunk, values, folder)
             waiting -= len(chunk)

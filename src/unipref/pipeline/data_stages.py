@@ -1,7 +1,8 @@
 """The stages that make training data: unify, clean and select."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +111,15 @@ class DataStages:
             (self.find_benchmark_data(), self.find_fetched_benchmarks()) if study.clean.benchmarks else ({}, [])
         )
         preferences, cache = unified.folder / "preferences.parquet", context.cache.folder / "cache"
-        leaks = (benchmarks, fetched)
+
+        def work(out: Path) -> dict[str, Any]:
+            with self._use_cluster(study):
+                return clean(preferences, study.split, study.clean, out, benchmarks, fetched, cache)
+
         return context.cache.stage(
             name,
             stage_inputs.clean_inputs(context.hashes, study, unified, benchmarks, fetched),
-            lambda out: self._run_with_models(study, clean, preferences, study.split, study.clean, out, *leaks, cache),
+            work,
         )
 
     def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
@@ -136,23 +141,25 @@ class DataStages:
         context, cache = self.context, self.context.cache.folder / "cache"
         candidates, dev = cleaned.folder / "train.parquet", held_out.folder / "dev.parquet"
         axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
-        return context.cache.stage(
-            name,
-            stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, held_out, seed),
-            lambda out: self._run_with_models(
-                study, choose, study.select, candidates, out, seed, cache, study.model, axes, dev
-            ),
-        )
 
-    def _run_with_models(self, study: Study, work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-        """Runs work that embeds or scores texts; on a cluster, if the study names one."""
+        def work(out: Path) -> dict[str, Any]:
+            with self._use_cluster(study):
+                return choose(study.select, candidates, out, seed, cache, study.model, axes, dev)
+
+        inputs = stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, held_out, seed)
+        return context.cache.stage(name, inputs, work)
+
+    @contextlib.contextmanager
+    def _use_cluster(self, study: Study) -> Iterator[None]:
+        """Embeds and scores texts on a cluster within the context, if the study names one."""
         cluster = study.find_cluster()
         if cluster is None:
-            return work(*arguments)
+            yield
+            return
         with RayCluster(cluster.address, study.workers, gpus=cluster.gpus) as engine:
             engine.share(self.context.cache.folder)
             with use_engine(engine):
-                return work(*arguments)
+                yield
 
     def find_benchmark_data(self) -> dict[str, Path]:
         """Returns benchmark -> its data, for the benchmarks of all variants that have a data folder.

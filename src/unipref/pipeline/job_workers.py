@@ -8,7 +8,7 @@ import contextlib
 import os
 import pickle
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -21,6 +21,7 @@ from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
 from unipref.core.workers import RayCluster
 from unipref.core.workers.pool import Pool
+from unipref.models import gguf
 from unipref.pipeline.run import STAGES, Run
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
@@ -57,19 +58,19 @@ class Outcome(NamedTuple):
 class JobWorkers(Protocol):
     """Processes that run jobs."""
 
-    def measure_base(self, variant: str) -> None:
-        """Measures the base model of a variant, if these processes are better placed for it than this one."""
+    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome | None:
+        """Measures the base models of variants; None if this process should do it."""
         ...
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
         """Starts a job; `folders` are those of the stages that other jobs ran."""
         ...
 
-    def take(self, future: "Future[Outcome]", running: Iterable[Job]) -> Outcome:
-        """Returns the outcome of a finished job.
+    def take(self, future: "Future[Outcome]", running: Mapping["Future[Outcome]", Job]) -> Outcome:
+        """Returns the outcome of a finished job, one of those that are running.
 
         Raises:
-            UserError: the job raised it, or its process was lost; `running` names the jobs that it may have been.
+            UserError: the job raised it, or its process was lost.
         """
         ...
 
@@ -84,12 +85,13 @@ def open_workers(resolved: ResolvedStudy, folder: Path, until: str, jobs: int) -
         until: 'train' or 'evaluate'.
         jobs: number of local processes.
     """
-    study = next(iter(resolved.variants.values()))
-    cluster = study.find_cluster()
+    study, cluster = resolved.study, resolved.study.find_cluster()
     # The study is unpickled in the process when it can import the study's own code.
     plan = JobPlan(pickle.dumps(resolved), str(folder.resolve()), until)
     if cluster is not None:
-        with RayCluster(cluster.address, study.workers, gpus=cluster.gpus) as engine:
+        with RayCluster(
+            cluster.address, study.workers, gpus=cluster.gpus, environment=_choose_environment(study)
+        ) as engine:
             engine.share(folder)
             yield _ClusterWorkers(engine, plan)
         return
@@ -100,6 +102,12 @@ def open_workers(resolved: ResolvedStudy, folder: Path, until: str, jobs: int) -
         pool.kill()
         raise
     pool.close()
+
+
+def _choose_environment(study: Study) -> dict[str, str]:
+    """Chooses what has to be the same on all machines: the type that a GGUF file is converted to is in every key."""
+    is_gguf = study.model is not None and gguf.find_file(study.model) is not None
+    return {gguf.DTYPE_VARIABLE: gguf.choose_dtype()} if is_gguf else {}
 
 
 class JobPlan(NamedTuple):
@@ -120,17 +128,17 @@ class _LocalWorkers:
     def __init__(self, pool: Pool, plan: JobPlan) -> None:
         self._pool, self._plan = pool, plan
 
-    def measure_base(self, variant: str) -> None:
-        """Does nothing: the driver is on this machine too."""
+    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> None:
+        """Leaves it to the driver, which is on this machine too."""
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
         return self._pool.submit(_run_job, (self._plan, job, folders))
 
-    def take(self, future: "Future[Outcome]", running: Iterable[Job]) -> Outcome:
+    def take(self, future: "Future[Outcome]", running: Mapping["Future[Outcome]", Job]) -> Outcome:
         try:
             return future.result()
         except BrokenProcessPool as error:
-            names = ", ".join(str(job) for job in running)
+            names = ", ".join(str(job) for job in running.values())  # any of them may have died
             mend = "Usually memory runs out: use fewer --jobs. Run the same command again to resume."
             raise ResourceError(f"a process died while it ran {names}.", where="--jobs", mend=mend) from error
 
@@ -139,15 +147,14 @@ class _ClusterWorkers:
     def __init__(self, engine: RayCluster, plan: JobPlan) -> None:
         self._engine, self._plan = engine, plan
 
-    def measure_base(self, variant: str) -> None:
-        future = self._engine.submit(_measure_base, (self._plan, variant))
-        self._engine.take(future, f"{variant}/{BASE}")
+    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
+        return self._engine.take(self._engine.submit(_measure_bases, (self._plan, list(variants), folders)), BASE)
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
         return self._engine.submit(_run_job, (self._plan, job, folders))
 
-    def take(self, future: "Future[Outcome]", running: Iterable[Job]) -> Outcome:
-        return self._engine.take(future, ", ".join(str(job) for job in running))
+    def take(self, future: "Future[Outcome]", running: Mapping["Future[Outcome]", Job]) -> Outcome:
+        return self._engine.take(future, str(running[future]))
 
 
 class _Notes(ProgressListener):
@@ -177,6 +184,17 @@ class _Worker:
                 run.evaluation.run_base(variant, study, cleaned)
             self._cleaned[variant] = cleaned
         return self._cleaned[variant]
+
+    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
+        """Measures the base models of variants."""
+        cache = self.run.context.cache
+        cache.folders_of_others |= folders
+        start, before = time.monotonic(), len(cache.stages)
+        for variant in variants:
+            self.clean(variant, measures_base=True)
+        keys = [stage.key for stage in cache.stages[before:] if not stage.cached]
+        notes, self.listener.notes = self.listener.notes, []
+        return Outcome(keys, cache.folders(), notes, time.monotonic() - start)
 
     def run_job(self, job: Job, until: str, folders: dict[str, str]) -> Outcome:
         run, cache = self.run, self.run.context.cache
@@ -236,7 +254,7 @@ def _run_job(given: tuple[JobPlan, Job, dict[str, str]]) -> Outcome:
         return _open_worker(plan).run_job(job, plan.until, folders)
 
 
-def _measure_base(given: tuple[JobPlan, str]) -> None:
-    plan, variant = given
-    with report_missing_resources(f"{variant}/{BASE}"):
-        _open_worker(plan).clean(variant, measures_base=True)
+def _measure_bases(given: tuple[JobPlan, list[str], dict[str, str]]) -> Outcome:
+    plan, variants, folders = given
+    with report_missing_resources(BASE):
+        return _open_worker(plan).measure_bases(variants, folders)

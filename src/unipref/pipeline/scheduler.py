@@ -1,4 +1,4 @@
-"""Trains and evaluates in parallel: a scheduler in this process, and N that run one job at a time, here or on Ray.
+"""Trains and evaluates in parallel: a scheduler in this process, and N processes that each run one job at a time.
 
 A job is one training step of one variant and seed, with the feedback of its round and the evaluation of its model. A
 stage's key is computed from the keys of its inputs, so the scheduler knows all unfinished stages and their dependencies
@@ -18,6 +18,7 @@ from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import PendingStage
 from unipref.pipeline.job_workers import Job, JobWorkers, Outcome, open_workers
 from unipref.pipeline.run import STAGES, Run
+from unipref.pipeline.stage_data import VariantData
 from unipref.study.load import ResolvedStudy
 
 SCHEDULED_STAGES = ("collected", "train", "evaluated")
@@ -50,13 +51,12 @@ def run_side_by_side(
     """
     depth = STAGES.index(until)
     run = Run(resolved, folder, listener, only=only)
-    cache = run.context.cache
+    cache, done = run.context.cache, set[str]()
     with open_workers(resolved, folder, until, jobs) as workers:
         try:
-            for variant, (study, cleaned, _) in run.prepare(depth).items():
-                if until == "evaluate":
-                    workers.measure_base(variant)
-                    run.evaluation.run_base(variant, study, cleaned)
+            prepared = run.prepare(depth)
+            if until == "evaluate":
+                done = _measure_bases(run, prepared, workers, listener)
         except BaseException:
             # The error that stopped the run counts, not that the same full disk has no room for its records.
             with contextlib.suppress(OSError):
@@ -65,13 +65,30 @@ def run_side_by_side(
             raise
         if only is None:
             run.context.manifest.write()
-        done = {stage.key for stage in cache.stages if not stage.cached}
+        done |= {stage.key for stage in cache.stages if not stage.cached}
         rest = Run(resolved, folder, ProgressListener(), dry_run=True, only=only)
         rest.run_stages(until)
         jobs_before = find_predecessors(rest.context.cache.pending)
         for outcome in _run_jobs(jobs_before, workers, jobs, listener, cache.folders()):
             done |= set(outcome.keys)
     return done
+
+
+def _measure_bases(
+    run: Run, prepared: Mapping[str, VariantData], workers: JobWorkers, listener: ProgressListener
+) -> set[str]:
+    """Measures the base models, and returns the keys of the stages that other processes ran for it."""
+    plan = Run(run.context.resolved, run.context.cache.folder, ProgressListener(), dry_run=True, only=prepared.keys())
+    for variant, (study, cleaned, _) in plan.prepare(STAGES.index("evaluate")).items():
+        plan.evaluation.run_base(variant, study, cleaned)
+    outcome = None
+    if any(stage.name.startswith("evaluated") for stage in plan.context.cache.pending):
+        outcome = workers.measure_bases(list(prepared), run.context.cache.folders())
+    for note in outcome.notes if outcome else ():
+        listener.note(note)
+    for variant, (study, cleaned, _) in prepared.items():
+        run.evaluation.run_base(variant, study, cleaned)
+    return set(outcome.keys) if outcome else set()
 
 
 def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
@@ -118,7 +135,7 @@ def _run_jobs(
             running[workers.submit(job, dict(folders))] = job
         finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
         for future in finished:
-            outcomes.append(outcome := workers.take(future, running.values()))
+            outcomes.append(outcome := workers.take(future, running))
             job = running.pop(future)
             folders |= outcome.folders
             order.done(job)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from unipref.clean import CleanSettings, SplitSettings
 from unipref.core.choice_setting import one_choice
@@ -65,12 +65,18 @@ def _as_grid(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _check_gpus(value: float) -> float:
+    if value > 1 and not value.is_integer():
+        raise ValueError("a task has a part of one GPU, or whole ones: give a number up to 1, or an integer")
+    return value
+
+
 class Cluster(Settings):
     """A Ray cluster."""
 
     address: str | None = None
     """Its address, such as `auto` or `10.0.0.1:6379`; null: one is started on this machine."""
-    gpus: Annotated[float, Field(ge=0)] = 0
+    gpus: Annotated[float, Field(ge=0), AfterValidator(_check_gpus)] = 0
     """GPUs for each task that uses a model: a training step, a measured model (both with `--jobs`), or a chunk of texts
     to embed or score; below 1, several share one."""
 
@@ -131,7 +137,7 @@ class Study(Settings):
     limits: Limits = Limits()
     """How much of a file is held in memory or unpacked."""
     engine: Engine = "local"
-    """The engine that processes rows: `local`, `ray`, or `{ray: {address: ...}}` for an existing cluster."""
+    """The engine that processes rows: `local`, `ray`, or `{ray: {address: ..., gpus: ...}}` for an existing cluster."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Most processes at a time; default: the free cores, or all cores of the cluster."""
 

@@ -7,9 +7,10 @@ before it runs a task.
 """
 
 import os
+import pickle
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,8 @@ Result = TypeVar("Result")
 
 AHEAD = 2
 """Tasks per core that may be running, or finished and waiting to be read."""
+OWN_VARIABLES = "UNIPREF_"
+"""Beginning of the names of the environment variables that the tasks get from the driver."""
 RETRIES = 5
 """How often a task is run again whose process or machine is lost."""
 
@@ -37,6 +40,7 @@ class RayCluster:
         workers: most tasks at a time; None: one per core of the cluster.
         on_progress: called with the work's label, the number of finished items and of all items.
         gpus: GPUs that each task has for itself; it waits until the cluster has them.
+        environment: variables that the tasks get, besides this process's `UNIPREF_...`.
 
     Raises:
         UserError: Ray is not installed.
@@ -48,6 +52,7 @@ class RayCluster:
         workers: int | None = None,
         on_progress: Progress | None = None,
         gpus: float = 0,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         try:
             import ray
@@ -56,9 +61,10 @@ class RayCluster:
                 "the package ray is not installed.", where="engine", mend="Run: pip install 'unipref[ray]'"
             ) from error
         self._ray, self._address, self.workers, self._on_progress = ray, address, workers, on_progress
-        self._gpus, self._is_own = gpus, False
+        self._gpus, self._environment, self._is_own = gpus, dict(environment or {}), False
         self._token: Path | None = None
         self._code: Any = None
+        self._task: Any = None
         self._submitted: dict[Future[Any], Any] = {}
 
     def share(self, folder: Path) -> None:
@@ -79,15 +85,13 @@ class RayCluster:
         """
         self._start()
         ray = self._ray
-        task = ray.remote(max_retries=RETRIES, num_gpus=self._gpus)(_apply)
         most = AHEAD * (self.workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
         running: deque[Any] = deque()
         pending = iter(items)
-        token = None if self._token is None else str(self._token)
         try:
             for done in range(1, len(items) + 1):
                 while len(running) < most and (item := next(pending, _NO_ITEM)) is not _NO_ITEM:
-                    running.append(task.remote(fn, item, token, self._code))
+                    running.append(self._launch(fn, item))
                 yield self._get(running.popleft(), label)
                 if self._on_progress is not None:
                     self._on_progress(label, done, len(items))
@@ -98,11 +102,16 @@ class RayCluster:
     def submit(self, fn: Callable[[Item], Result], item: Item) -> "Future[Result]":
         """Starts one task, `fn` of an item as for `map`; `take` returns its result."""
         self._start()
-        task = self._ray.remote(max_retries=RETRIES, num_gpus=self._gpus)(_apply)
-        reference = task.remote(fn, item, None if self._token is None else str(self._token), self._code)
+        reference = self._launch(fn, item)
         future: Future[Result] = reference.future()
         self._submitted[future] = reference
         return future
+
+    def _launch(self, fn: Callable[[Item], Result], item: Item) -> Any:
+        """Starts one task and returns Ray's reference to its result."""
+        # As bytes: the process can import the study's own code only when it has been prepared.
+        call = self._ray.cloudpickle.dumps((fn, item))
+        return self._task.remote(call, None if self._token is None else str(self._token), self._code)
 
     def take(self, future: "Future[Result]", label: str) -> Result:
         """Waits for a task that `submit` started, and returns its result; errors as for `map`."""
@@ -143,18 +152,35 @@ class RayCluster:
                     mend="Give the address that `ray start` printed, or none to start a cluster on this machine.",
                 ) from error
             self._is_own = True
-        self._code = ray.put(user_code.snapshot())
+        self._check_gpus()
+        # A process with GPUs would end after each task, and load its model again, without `max_calls`.
+        self._task = ray.remote(max_retries=RETRIES, num_gpus=self._gpus, max_calls=0)(_apply)
+        variables = {name: value for name, value in os.environ.items() if name.startswith(OWN_VARIABLES)}
+        self._code = ray.put((user_code.snapshot(), variables | self._environment))
+
+    def _check_gpus(self) -> None:
+        """Refuses a cluster of this machine without the GPUs: its tasks would wait for ever."""
+        found = float(self._ray.cluster_resources().get("GPU", 0))
+        if self._address is None and self._gpus > found:
+            self.close()
+            raise UserError(
+                f"each task asks for {self._gpus:g} GPUs, and this machine has {found:g}.",
+                where="engine.ray.gpus",
+                mend="Take 'gpus' out, or give the address of a cluster that has them.",
+            )
 
     def close(self) -> None:
         """Stops the tasks whose result nobody took, and leaves the cluster; ends it if it was started here."""
-        for reference in self._submitted.values():
-            self._ray.cancel(reference, force=True)
-        self._submitted.clear()
-        if self._token is not None:
-            self._token.unlink(missing_ok=True)
-        if self._is_own:
-            self._ray.shutdown()
-        self._is_own, self._code = False, None
+        try:
+            for reference in self._submitted.values():
+                self._ray.cancel(reference, force=True)
+            self._submitted.clear()
+            if self._token is not None:
+                self._token.unlink(missing_ok=True)
+        finally:
+            if self._is_own:
+                self._ray.shutdown()
+            self._is_own, self._code = False, None
 
     def __enter__(self) -> Self:
         return self
@@ -168,8 +194,8 @@ class RayCluster:
 _NO_ITEM: Any = object()
 
 
-def _apply(fn: Callable[[Item], Result], item: Item, token: str | None, code: Any) -> Result:
-    """Calls `fn` in a process of the cluster."""
+def _apply(call: bytes, token: str | None, code: Any) -> Any:
+    """Calls a pickled function of an item in a process of the cluster."""
     if token is not None and not Path(token).is_file():
         raise UserError(
             f"a machine of the cluster ({os.uname().nodename}) does not see '{Path(token).parent}'.",
@@ -177,6 +203,7 @@ def _apply(fn: Callable[[Item], Result], item: Item, token: str | None, code: An
             mend="Give a run folder with -o that all machines share, such as one on a network disk.",
         )
     _prepare(code)
+    fn, item = pickle.loads(call)
     try:
         return fn(item)
     except Exception as error:
@@ -188,10 +215,12 @@ _prepared_for: Any = None
 
 
 def _prepare(code: Any) -> None:
-    """Prepares the process, once for each study: one thread, and the study's own code."""
+    """Prepares the process, once for each study: one thread, the driver's variables, and the study's own code."""
     global _prepared_for
     if code != _prepared_for:
+        own, variables = code
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.update(variables)
         guard_libraries()
-        user_code.restore(code)
+        user_code.restore(own)
         _prepared_for = code
