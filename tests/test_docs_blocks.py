@@ -169,7 +169,8 @@ def test_another_setting_on_a_page_would_be_found(page: Path, folder: Path) -> N
         ("A=1 B='2 3' nice unipref run", "missing argument 'study'"),
         ("make demo && unipref run", "missing argument 'study'"),
         ("unipref list formats | unipref run", "missing argument 'study'"),
-        ("python benchmarks/no_such.py run", "no script 'benchmarks/no_such.py'"),
+        ("python benchmarks/no_such.py run", "no script 'no_such.py'"),
+        ("python benchmarks/selection_arena.py run --proceses 1", "has no option '--proceses'"),
     ],
 )
 def test_a_wrong_command_is_found(content: str, found: str) -> None:

@@ -126,9 +126,19 @@ def check_commands(content: str, root: Path) -> int:
         if program == "unipref":
             check_arguments(arguments)
             n_own += 1
-        if program == "python" and arguments[0].endswith(".py") and not (root / arguments[0]).is_file():
-            raise WrongBlockError(f"no script '{arguments[0]}'")
+        if program == "python" and arguments[0].endswith(".py"):
+            _check_script(root / arguments[0], arguments[1:])
     return n_own
+
+
+def _check_script(script: Path, arguments: list[str]) -> None:
+    """Checks that a script exists and names each option in its code."""
+    if not script.is_file():
+        raise WrongBlockError(f"no script '{script.name}'")
+    code = script.read_text(encoding="utf-8")
+    for word in arguments:
+        if word.startswith("-") and f'"{word}"' not in code:
+            raise WrongBlockError(f"{script.name} has no option '{word}'")
 
 
 def check_arguments(arguments: list[str]) -> None:
