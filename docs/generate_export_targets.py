@@ -1,4 +1,4 @@
-"""Writes docs/export_targets.md from the exporters: what each tool holds and loses, and a row of each kind.
+"""Writes docs/export_targets.md from the exporters: what each tool holds, read and loses, and a row of each kind.
 
 `make docs` runs it.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core import registry
-from unipref.core.contracts import Exporter, ExportItem, Part, WrittenRows
+from unipref.core.contracts import Exporter, ExportItem, ExportKind, Part, WrittenRows
 from unipref.core.contracts.exporting import TEXT
 from unipref.core.records import Row
 from unipref.export.export_run import LOST
@@ -45,26 +45,38 @@ The name `gguf` writes a model instead, see the end of this page.
 about the opposite: files that tools export and unipref reads.
 
 """
-CHECKS = """## Rows read by each tool
+CHECKS = """## What each tool read, and what is lost
 
 Measured on 2026-11-29 with the run of `tests/support/exported_run.py`, by the tool's own loader from its unpacked
-package, beside the packages of unipref: the 4 plain preferences (2 pairs, a good answer and a bad one), then all 9,
-of which five hold tools, an image, a long answer or reasoning. Each loader read as many rows as were written. Of the
-first pair and the first labels, the answers were compared too: each was on its side.
-
-| tool | pairs | demonstrations | thumbs | prompts |
-|---|---|---|---|---|
-| trl | 4 to 2, 9 to 4 | 4 to 3, 9 to 6 | 4 to 6, 9 to 11 | 4 to 4, 9 to 8 |
-| llamafactory | 4 to 2, 9 to 5 | 4 to 3, 9 to 7 | 4 to 6, 9 to 13 | 4 to 4, 9 to 7 |
-| swift | 4 to 2, 9 to 5 | 4 to 3, 9 to 7 | 4 to 6, 9 to 13 | 4 to 4, 9 to 9 |
-| axolotl | 4 to 2 | 4 to 3 | 4 to 6 | |
-| openrlhf | 4 to 2 | 4 to 3 | | 4 to 4 |
-| verl | | 4 to 3 | | 4 to 4 |
-
-`jsonl` and `parquet` keep all 4 and all 9. Two modules that the loaders import and the rows do not need were replaced
-by empty ones: torchaudio for LLaMA-Factory, and verl's module for Qwen2-VL. NeMo-RL and OpenAI were not loaded.
+package, beside the packages of unipref. *Rows in* are preferences: 4 plain ones (2 pairs, a good answer and a bad
+one), or all 9, of which five hold tools, an image, a long answer or reasoning. *Rows out* are those that the loader
+read, which were as many as unipref wrote. Of the first pair and the first labels, the answers were compared too:
+each was on its side. Where the table has only the 4, only these were loaded. Rows that a tool cannot hold are rejected,
+as the table above says; *lost* is what the rows that it got do not have.
 
 """
+AFTER = """
+NeMo-RL and OpenAI were not loaded: their rows follow the documented form. Two modules that the loaders import and the
+rows do not need were replaced by empty ones: torchaudio for LLaMA-Factory, and verl's module for Qwen2-VL.
+
+"""
+MEASURED: dict[str, dict[ExportKind, dict[int, int]]] = {
+    "axolotl": {"pairs": {4: 2}, "demonstrations": {4: 3}, "thumbs": {4: 6}},
+    "jsonl": {"everything": {4: 4, 9: 9}},
+    "llamafactory": {
+        "pairs": {4: 2, 9: 5},
+        "demonstrations": {4: 3, 9: 7},
+        "thumbs": {4: 6, 9: 13},
+        "prompts": {4: 4, 9: 7},
+    },
+    "openrlhf": {"pairs": {4: 2}, "demonstrations": {4: 3}, "prompts": {4: 4}},
+    "parquet": {"everything": {4: 4, 9: 9}},
+    "swift": {"pairs": {4: 2, 9: 5}, "demonstrations": {4: 3, 9: 7}, "thumbs": {4: 6, 9: 13}, "prompts": {4: 4, 9: 9}},
+    "trl": {"pairs": {4: 2, 9: 4}, "demonstrations": {4: 3, 9: 6}, "thumbs": {4: 6, 9: 11}, "prompts": {4: 4, 9: 8}},
+    "verl": {"prompts": {4: 4}, "demonstrations": {4: 3}},
+}
+"""Tool -> kind of rows -> preferences written -> rows that the tool's loader read. The test of this page writes the
+same runs and compares the numbers."""
 MODEL = """
 ## The model as a GGUF file
 
@@ -132,6 +144,24 @@ def format_holds(parts: frozenset[Part]) -> str:
     return f"{held} | {rejected or 'none'}"
 
 
+def format_check(exporter: Exporter) -> str:
+    """Formats the row of a target in the table of checks: version, loader, rows in, rows out, what is lost."""
+    version, by, loader = exporter.checked.partition(" by ")
+    if not by:
+        version, _, loader = exporter.checked.partition("; ")
+    measured = MEASURED.get(exporter.name(), {})
+    rows_in = sorted({number for counts in measured.values() for number in counts})
+    rows_out = [
+        ", ".join(f"{counts[number]} {'rows' if kind == 'everything' else kind}" for kind, counts in measured.items())
+        for number in rows_in
+    ]
+    lost = [*exporter.loses]
+    if not all(Part.REASONING in parts for parts in exporter.holds.values()):
+        lost.append(Part.REASONING.value)
+    cells = [exporter.name(), version, loader, "<br>".join(map(str, rows_in)), "<br>".join(rows_out)]
+    return "| " + " | ".join([*(cell or "not measured" for cell in cells), "<br>".join(lost) or "nothing"]) + " |"
+
+
 def make_row(exporter: Exporter, kind: Any) -> Row:
     """Makes the row of the example."""
     answers: dict[str, Any] = {"pairs": {"answer": GOOD, "rejected": BAD}, "prompts": {}, "everything": {}}
@@ -143,8 +173,7 @@ def make_row(exporter: Exporter, kind: Any) -> Row:
 def format_exporter(exporter: Exporter) -> str:
     """Formats the section of one target."""
     lines = [f"## {exporter.name()}\n", inspect.cleandoc(exporter.__doc__ or ""), ""]
-    lines += [f"- Form of the rows: {exporter.source}", f"- Checked: {exporter.checked}"]
-    lines += [f"- Lost: {what}" for what in exporter.loses]
+    lines.append(f"- Form of the rows: {exporter.source}")
     if exporter.marks:
         lines.append(f"- Rejected: texts that hold {', '.join(f'`{mark}`' for mark in exporter.marks)}, read as files")
     for kind, parts in exporter.holds.items():
@@ -163,8 +192,10 @@ def format_page() -> str:
         for kind, parts in exporter.holds.items():
             table.append(f"| {exporter.name()} | {kind} | {format_holds(parts)} |")
     lost = "No export holds " + " or ".join(LOST) + ".\n\n"
+    checks = ["| tool | version | read by | rows in | rows out | lost |", "|---|---|---|---|---|---|"]
+    checks += [format_check(exporter) for exporter in list_exporters()]
     sections = "\n".join(format_exporter(exporter) for exporter in list_exporters())
-    return HEAD + "\n".join(table) + "\n\n" + lost + CHECKS + sections + MODEL
+    return HEAD + "\n".join(table) + "\n\n" + lost + CHECKS + "\n".join(checks) + "\n" + AFTER + sections + MODEL
 
 
 if __name__ == "__main__":

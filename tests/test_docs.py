@@ -14,6 +14,7 @@ import typer
 import unipref
 from unipref import cli
 from unipref.core import registry, yaml_files
+from unipref.study import options
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -119,6 +120,44 @@ def test_commands_and_make_targets_in_the_documents_exist(page):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for target in re.findall(r"(?:^|`)make ([a-z]+)", content, re.MULTILINE):
         assert target in targets, f"{page.name} names `make {target}`"
+
+
+@pytest.mark.parametrize(
+    ("page", "begin"),
+    [
+        ("README.md", "| `docs/choices.md`, "),
+        ("CONTRIBUTING.md", "A *choice* is something that "),
+        ("docs/study.md", "`docs/choices.md` and `unipref list` describe "),
+        ("docs/choices.md", "What a study can name: "),
+    ],
+)
+def test_a_list_of_the_kinds_of_choices_is_complete(page, begin):
+    assert read_words(page, begin) >= {*options.KIND_OF.values(), "dataset"}
+
+
+@pytest.mark.parametrize(
+    ("page", "begin"), [("README.md", "| `docs/design.md`, "), ("CONTRIBUTING.md", "| to add | write |")]
+)
+def test_a_list_of_what_can_be_added_names_each_page(page, begin):
+    pages = {path.stem for path in (ROOT / "docs" / "adding").glob("*.md")}
+    assert len(pages) >= 9
+    assert read_words(page, begin) >= pages
+
+
+def test_a_package_can_add_what_the_document_says():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    sentence = page.partition("The groups are ")[2].partition(".\n")[0]
+    assert set(re.findall(r"`([\w.]+)`", sentence)) == set(registry.GROUPS.values())
+
+
+def read_words(page, begin):
+    """The words, without the plural, of the paragraph or row that begins so; of a table, if its head begins so."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (place,) = [match.start() for match in re.finditer(rf"^{re.escape(begin)}", text, re.MULTILINE)]
+    is_row = begin.startswith("| `")
+    found = text[place:].partition("\n" if is_row else "\n\n")[0]
+    words = set(re.findall(r"\w+", found))
+    return words | {word.removesuffix("s") for word in words} | {re.sub("ies$", "y", word) for word in words}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -109,6 +109,14 @@ def test_messages_on_the_page_of_errors_are_in_the_code() -> None:
         assert not end or "Did you" in code
 
 
+def test_one_page_has_the_table_of_exit_codes() -> None:
+    pages = [DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    row = re.compile(
+        r"^\| *(?:code|exit code|1|2|129|130|143|130, 143) *\|.*(?:meaning|bug|mend|Ctrl-C|signal)", re.MULTILINE
+    )
+    assert [page.name for page in pages if row.search(page.read_text(encoding="utf-8"))] == ["errors.md"]
+
+
 def test_exit_codes_on_the_page_of_errors_are_those_of_the_program() -> None:
     from unipref.core.command_line import INTERRUPTED, print_error
 

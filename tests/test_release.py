@@ -3,6 +3,7 @@
 import re
 import tomllib
 from fnmatch import fnmatch
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,35 +16,82 @@ ROOT = Path(__file__).parent.parent
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 """The headings of Keep a Changelog."""
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
-RELEASE = re.compile(r"Unreleased|\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d")
+HEADING = re.compile(r"Unreleased \((?P<next>\d+\.\d+\.\d+)\)|(?P<released>\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d")
+"""The version that a part becomes, or became with its date."""
 
 
-def read_changelog() -> dict[str, dict[str, str]]:
+def read_changelog(text: str) -> dict[str, dict[str, str]]:
     """Heading of each version -> kind of change -> its text."""
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = {}
     for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         heading, _, content = part.partition("\n")
+        assert heading.strip() not in versions, f"two parts are called {heading}"
         pieces = re.split(r"^### ", content, flags=re.MULTILINE)
         versions[heading.strip()] = {piece.partition("\n")[0].strip(): piece.partition("\n")[2] for piece in pieces[1:]}
     return versions
 
 
-def test_the_changelog_has_a_part_for_this_version_in_the_agreed_form() -> None:
-    versions = read_changelog()
-    headings = list(versions)
-    for heading, kinds in versions.items():
-        assert RELEASE.fullmatch(heading), heading
-        assert set(kinds) <= KINDS
-        assert heading == "Unreleased" or kinds, f"{heading} is empty"
+def check_changelog(text: str, version: str) -> None:
+    """Checks that a changelog has the agreed form, and that its first part is of this version of the package.
+
+    The package has the version of the next release, so only its own release may have the same.
+    """
+    parts = read_changelog(text)
+    headings = []
+    for heading, kinds in parts.items():
+        match = HEADING.fullmatch(heading)
+        assert match, heading
+        headings.append(match)
+        assert set(kinds) <= KINDS, f"{heading}: {sorted(set(kinds) - KINDS)}"
+        assert match["next"] or kinds, f"{heading} is empty"
         for kind, content in kinds.items():
             assert re.search(r"^- \S", content, re.MULTILINE), f"{heading}, {kind}: no entry"
-    released = [heading.partition(" ")[0] for heading in headings if heading != "Unreleased"]
-    assert headings[0] == "Unreleased"
-    assert released == sorted(released, key=Version, reverse=True)
-    assert versions["Unreleased"] or unipref.__version__ in released, "no entry for this version"
-    # What is not released yet gets a number above the last release.
-    assert Version(unipref.__version__) >= max(map(Version, released), default=Version("0"))
+    assert not any(match["next"] for match in headings[1:]), "an unreleased part is below"
+    versions = [Version(match["next"] or match["released"]) for match in headings]
+    assert versions[0] == Version(version), f"the first part is of {versions[0]}, the package is {version}"
+    assert all(above > below for above, below in pairwise(versions)), "the newest version is not first"
+
+
+def test_the_changelog_has_a_part_for_this_version_in_the_agreed_form() -> None:
+    check_changelog((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), unipref.__version__)
+
+
+CHANGE = "\n\n### Added\n\n- A thing.\n\n"
+FIRST = f"## 0.1.0 - 2026-01-31{CHANGE}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"## Unreleased (0.2.0){CHANGE}",
+        f"## Unreleased (0.2.0)\n\n{FIRST}",
+        f"## 0.2.0 - 2026-03-01{CHANGE}{FIRST}",
+    ],
+)
+def test_a_changelog_before_and_at_a_release_is_accepted(text: str) -> None:
+    check_changelog(text, "0.2.0")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"## Unreleased{CHANGE}", "Unreleased"),
+        (f"## Unreleased (0.3.0){CHANGE}", "the first part is of 0.3.0"),
+        (f"## Unreleased (0.1.9){CHANGE}", "the first part is of 0.1.9"),
+        (f"## Unreleased (0.2.0){CHANGE}## 0.2.0 - 2026-01-31{CHANGE}", "not first"),
+        (f"## Unreleased (0.2.0){CHANGE}## 0.3.0 - 2026-01-31{CHANGE}", "not first"),
+        (f"{FIRST}## Unreleased (0.2.0){CHANGE}", "an unreleased part is below"),
+        (FIRST, "the first part is of 0.1.0"),
+        (f"## Unreleased (0.2.0){CHANGE}{FIRST}{FIRST}", "two parts are called"),
+        (f"## Unreleased (0.2.0){CHANGE}## 0.1.0 - 2026-01-31\n", "is empty"),
+        ("## Unreleased (0.2.0)\n\n### Added\n\nText.\n", "no entry"),
+        ("## Unreleased (0.2.0)\n\n### Improved\n\n- A thing.\n", "Improved"),
+        (f"## 0.2.0 - March 2026{CHANGE}", "March"),
+    ],
+)
+def test_a_changelog_that_breaks_the_rules_is_found(text: str, found: str) -> None:
+    with pytest.raises(AssertionError, match=found):
+        check_changelog(text, "0.2.0")
 
 
 def test_every_file_of_the_package_is_in_the_wheel() -> None:

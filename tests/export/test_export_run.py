@@ -394,14 +394,33 @@ def test_earlier_turns_are_as_in_the_run() -> None:
     assert EARLIER == MOONS
 
 
-def test_the_page_is_current() -> None:
+def load_generator() -> Any:
+    """The program that writes the page."""
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate_export_targets.py")
     assert spec is not None
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
+    return generate
+
+
+def test_the_page_is_current() -> None:
     page = (ROOT / "docs" / "export_targets.md").read_text(encoding="utf-8")
-    assert page == generate.format_page(), "run: make docs"
+    assert page == load_generator().format_page(), "run: make docs"
+
+
+def test_the_rows_on_the_page_are_those_that_are_written(run: Path, rich: Path) -> None:
+    measured = load_generator().MEASURED
+    runs = {len(PLAIN): run, len(PLAIN) + len(RICH): rich}
+    rows = {
+        tool: {kind: {number: export_run(runs[number], tool, kind=kind).rows for number in counts}
+               for kind, counts in kinds.items()}
+        for tool, kinds in measured.items()
+    }  # fmt: skip
+    assert rows == measured
+    loaded = {name for name in TARGETS if " by " in registry.find("exporter", name).checked}  # type: ignore[attr-defined]
+    assert set(measured) == loaded
+    assert all({*kinds} == {kind for name, kind in EVERY if name == tool} for tool, kinds in measured.items())
 
 
 def test_the_command_prints_the_account_and_warns(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

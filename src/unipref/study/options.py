@@ -1,4 +1,4 @@
-"""Lists all choices: formats, exports, exporters, datasets, scorers, strategies, trainers and benchmarks."""
+"""Lists all choices: each kind of the registry, and the known datasets."""
 
 import inspect
 from typing import Any
