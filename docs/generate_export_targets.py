@@ -64,6 +64,9 @@ first pair and the first labels, the answers were compared too: each was on its 
 `jsonl` and `parquet` keep all 4 and all 9. Two modules that the loaders import and the rows do not need were replaced
 by empty ones: torchaudio for LLaMA-Factory, and verl's module for Qwen2-VL. NeMo-RL and OpenAI were not loaded.
 
+`tests/export/test_own_loaders.py` loads jsonl, parquet and trl again at each test run. TRL's own scripts read the YAML
+files, train one step on a small model, and must see every text of every row.
+
 """
 MODEL = """
 ## The model as a GGUF file

@@ -19,7 +19,7 @@ class Trl(Exporter):
 
     holds: ClassVar = dict.fromkeys(("pairs", "demonstrations", "thumbs", "prompts"), TEXT | {Part.TOOLS})
     loses: ClassVar = ("scores, margins, confidence and objectives in the rows (they are in provenance.jsonl)",)
-    checked: ClassVar = "TRL 1.16.0 by its own data functions"
+    checked: ClassVar = "TRL 1.16.0 by its own scripts, parser and data functions"
     source: ClassVar = "https://huggingface.co/docs/trl/dataset_formats"
     suffix: ClassVar[Literal["jsonl", "parquet"]] = "parquet"
 
