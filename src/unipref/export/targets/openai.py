@@ -34,6 +34,7 @@ class Openai(Exporter):
     checked: ClassVar = "a JSON schema of the rows on its pages of fine-tuning, 2026-11-29; not uploaded"
     source: ClassVar = "https://developers.openai.com/api/docs/guides/direct-preference-optimization"
     least_rows: ClassVar = LEAST_ROWS
+    placeholders: ClassVar = {"FILE_ID": "the id that OpenAI gave the uploaded rows"}
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:
         """Makes a row; earlier answers of the prompt get weight 0, so that only the shown one is learned."""
