@@ -1,14 +1,16 @@
 """Exports opened by their targets' own loaders: `datasets`, and TRL's parser, data functions and trainers."""
 
 import importlib
+import importlib.resources
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.exported_run import PLAIN, RICH, TOOL, read_rows, write_run
+from support.exported_run import PLAIN, RICH, TOOL, assistant, preference, read_rows, user, write_run
 from unipref.core import registry
 from unipref.export import export_run
 
@@ -16,8 +18,9 @@ EVERYTHING = [*PLAIN, *RICH]
 TEMPLATE = (
     "{% if tools %}{{ tools | tojson }}{% endif %}"
     "{% for message in messages %}[{{ message.role }}]{{ message.content }}"
-    "{% for call in message.tool_calls or [] %}<call>{{ call.function.name }}{{ call.function.arguments }}{% endfor %}"
-    "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+    "{% for call in message.tool_calls or [] %}"
+    "<call>{{ call.function.name }}{{ call.function.arguments | tojson }}"
+    "{% endfor %}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
 )
 """A chat template that shows every part of a dialogue and adds no text of its own."""
 KINDS = registry.find("exporter", "trl").holds  # type: ignore[attr-defined]
@@ -50,6 +53,13 @@ def drop_empty(value: Any) -> Any:
     return [drop_empty(inner) for inner in value] if isinstance(value, list) else value
 
 
+def read_arguments(value: Any) -> Any:
+    """A value with the arguments of calls as data, as their column says that they are JSON."""
+    if isinstance(value, dict):
+        return {key: json.loads(inner) if key == "arguments" else read_arguments(inner) for key, inner in value.items()}
+    return [read_arguments(inner) for inner in value] if isinstance(value, list) else value
+
+
 def exported(tmp_path: Path, kind: Any, rows: list[dict[str, Any]], model: str = "org/model") -> Path:
     """The folder of an export to TRL of a run with these preferences."""
     run = write_run(tmp_path / "run", rows, with_parts=rows is not PLAIN)
@@ -74,7 +84,8 @@ def test_datasets_reads_the_rows_of_every_target_and_where_they_come_from(tmp_pa
     folder = Path(account.folder)
     read = load(folder)
     assert len(read) == account.rows > 0
-    assert list(map(drop_empty, read)) == list(map(drop_empty, read_rows(folder)))
+    written = read_arguments(read_rows(folder)) if name == "trl" else read_rows(folder)
+    assert list(map(drop_empty, read)) == list(map(drop_empty, written))
     assert [row["id"] for row in load(folder, "provenance")] == [row["id"] for row in read_rows(folder, "provenance")]
     if account.rejected:
         assert len(load(folder, "rejects")) == account.rejected.total()
@@ -146,6 +157,42 @@ def test_trl_applies_a_chat_template_to_every_row(tmp_path: Path, kind: str, cha
     tools = [json.loads(row["tools"]) if row["tools"] else None for row in rows]
     made = [maybe_apply_chat_template(row, tokenizer, tools=one) for row, one in zip(rows, tools, strict=True)]
     assert made == EXPECTED[kind]
+
+
+ARGUMENTS: dict[str, Any] = {
+    '{"city": "Ulm", "days": [1, 2.5], "more": {"é": null}}': {"city": "Ulm", "days": [1, 2.5], "more": {"é": None}},
+    "{}": {},
+    "Ulm, please": "Ulm, please",
+    '{"large": 123456789012345678901234567890}': '{"large": 123456789012345678901234567890}',
+    '{"none": NaN}': '{"none": NaN}',
+    '{"open": ': '{"open": ',
+}
+"""What a run holds -> what TRL sees: data where it is JSON, otherwise the text."""
+
+
+def test_trl_sees_the_arguments_of_calls_as_data(tmp_path: Path) -> None:
+    calls = [{"id": None, "type": "function", "function": {"name": "f", "arguments": text}} for text in ARGUMENTS]
+    rows = [preference("many", [user("Ulm?", tools=json.dumps([TOOL]))], [assistant("", tool_calls=calls)], "No.")]
+    found = load(exported(tmp_path, "pairs", [*PLAIN, *rows]))
+    assert [call["function"]["arguments"] for call in found[-1]["chosen"][0]["tool_calls"]] == [*ARGUMENTS.values()]
+
+
+@pytest.mark.parametrize("name", ["qwen2_5", "qwen3_5_think", "llama3_1", "glm4moe", "gptoss"])
+def test_trls_templates_write_no_json_within_json(tmp_path: Path, name: str, chat_model: Path) -> None:
+    from transformers import AutoTokenizer
+
+    template = importlib.resources.files("trl").joinpath("chat_templates", f"{name}.jinja").read_text(encoding="utf-8")
+    tokenizer = AutoTokenizer.from_pretrained(chat_model)
+    texts = {}
+    for row in load(exported(tmp_path, "demonstrations", EVERYTHING)):
+        tools = json.loads(row["tools"]) if row["tools"] else None
+        messages = row["prompt"] + row["completion"]
+        text = tokenizer.apply_chat_template(messages, tools=tools, chat_template=template, tokenize=False)
+        texts[messages[-2]["content"]] = text
+    assert "Ganymede is the largest." in texts["Which is the largest moon?"]
+    called = texts["Weather in Ulm?"].rpartition("Weather in Ulm?")[2]
+    assert re.search("city.*Ulm", called, re.DOTALL)
+    assert '\\"' not in called
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "prompts"])
