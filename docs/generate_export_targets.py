@@ -35,7 +35,8 @@ unipref export runs/study --to jsonl --split dev
 - `rejects.jsonl` has a line for each row that the tool cannot hold, with the reason. No row is left out without one.
 - `export.json` has the counts, the losses and the names of the files. The same run gives the same bytes.
 - The files to start with (YAML, scripts) name the data and the study's model. All their other settings are examples:
-  no model was trained with them. Replace `MODEL`, `REWARD_MODEL`, `FILE_ID` and `NEMO_RL`.
+  no model was trained with them. Some hold words in capitals that you have to replace; the command prints them, and
+  `export.json` and the sections below name them. `MODEL` stands for the model if the study names none.
 - Reasoning before an answer is left out, except by jsonl and parquet, and the rows are counted. Two answers that
   differ only in what a tool does not hold are rejected (`same_response`).
 
@@ -53,6 +54,9 @@ one), or all 9, of which five hold tools, an image, a long answer or reasoning. 
 read, which were as many as unipref wrote. Of the first pair and the first labels, the answers were compared too:
 each was on its side. Where the table has only the 4, only these were loaded. Rows that a tool cannot hold are rejected,
 as the table above says; *lost* is what the rows that it got do not have.
+
+`tests/export/test_own_loaders.py` loads jsonl, parquet and trl again at each test run. TRL's own scripts read the YAML
+files, train one step on a small model, and must see every text of every row.
 
 """
 AFTER = """
@@ -176,6 +180,7 @@ def format_exporter(exporter: Exporter) -> str:
     lines.append(f"- Form of the rows: {exporter.source}")
     if exporter.marks:
         lines.append(f"- Rejected: texts that hold {', '.join(f'`{mark}`' for mark in exporter.marks)}, read as files")
+    lines += [f"- Replace: `{word}` by {what}" for word, what in exporter.placeholders.items()]
     for kind, parts in exporter.holds.items():
         name = f"train.{exporter.suffix}"
         files = exporter.make_files(WrittenRows(kind, name, "MODEL", 1, parts & TEXT, False))

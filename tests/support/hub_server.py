@@ -1,6 +1,7 @@
 """A small hub on loopback: the real clients huggingface_hub and datasets read from it and write to it.
 
-It has models and data sets with commits, branches and tags, private ones, large files (LFS) and faults on demand.
+It has models and data sets with commits, branches and tags, private and gated ones, large files (LFS) and faults on
+demand.
 Source of the addresses: huggingface_hub 2.4, `hf_api.py`, `_commit_api.py`, `lfs.py` and `file_download.py`.
 """
 
@@ -23,9 +24,14 @@ PREFIXES = {"model": "", "dataset": "datasets/"}
 
 @dataclass
 class Repo:
-    """A repository: its commits with all their files, the newest last, and branches and tags by name."""
+    """A repository: its commits with all their files, the newest last, and branches and tags by name.
+
+    All may see the names of the files of a gated one, and only users in `readers` may fetch them.
+    """
 
     is_private: bool = False
+    is_gated: bool = False
+    readers: set[str] = field(default_factory=set)
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
 
@@ -49,6 +55,7 @@ class Fault:
     status: int = 0
     cut: int = 0
     times: int = 1
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Hub:
@@ -147,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(request)
         self.fault = self.hub.take_fault(request)
         if self.fault and self.fault.status:
-            return self._fail(self.fault.status, "", "the hub is tired")
+            return self._fail(self.fault.status, "", "the hub is tired", headers=self.fault.headers)
         with self.hub.lock:
             for pattern, method in ROUTES:
                 if match := re.fullmatch(pattern, request):
@@ -173,6 +180,20 @@ class Handler(BaseHTTPRequestHandler):
             return None
         return sha, repo.commits[sha]
 
+    def _is_refused(self, kinds: str | None, name: str) -> bool:
+        """Whether a repository is gated and the user has no access; then it answers."""
+        repo = self._repo(kinds, name)
+        if repo is None or not repo.is_gated:
+            return repo is None
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if token and token in repo.readers:
+            return False
+        status, text = (
+            (403, "and you are not in the authorized list.") if token else (401, "You must be authenticated.")
+        )
+        self._fail(status, "GatedRepo", f"Access to {name} is restricted {text}")
+        return True
+
     def _is_writer(self) -> bool:
         if self.headers.get("Authorization") == f"Bearer {self.hub.token}":
             return True
@@ -185,7 +206,7 @@ class Handler(BaseHTTPRequestHandler):
             repo = self.hub.repos["dataset" if kinds == "datasets" else "model", name]
             siblings = [describe_sibling(one, data) for one, data in found[1].items()]
             about = {"id": name, "sha": found[0], "private": repo.is_private, "siblings": siblings, "tags": []}
-            self._json(about)
+            self._json(about | {"gated": "manual" if repo.is_gated else False})
 
     def tree(self, kinds: str, name: str, revision: str, folder: str | None = None) -> None:
         found = self._commit(kinds, name, revision)
@@ -211,7 +232,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def resolve(self, name: str, revision: str, file: str, kinds: str | None = None) -> None:
         found = self._commit(kinds, name, revision)
-        if not found:
+        if not found or self._is_refused(kinds, name):
             return
         if file not in found[1]:
             self._fail(404, "EntryNotFound", "Entry not found", found[0])
@@ -307,9 +328,9 @@ class Handler(BaseHTTPRequestHandler):
     def _json(self, value: Any, status: int = 200) -> None:
         self._send(status, json.dumps(value).encode(), "application/json", {})
 
-    def _fail(self, status: int, code: str, text: str, commit: str = "") -> None:
-        headers = {"X-Error-Code": code, "X-Error-Message": text} | ({"X-Repo-Commit": commit} if commit else {})
-        self._send(status, json.dumps({"error": text}).encode(), "application/json", headers)
+    def _fail(self, status: int, code: str, text: str, commit: str = "", headers: dict[str, str] | None = None) -> None:
+        about = {"X-Error-Code": code, "X-Error-Message": text} | ({"X-Repo-Commit": commit} if commit else {})
+        self._send(status, json.dumps({"error": text}).encode(), "application/json", about | (headers or {}))
 
     def _send(self, status: int, data: bytes, kind: str, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -6,8 +6,9 @@ rows are written, so that a failed export leaves the folder as it was.
 
 import contextlib
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ACCOUNT, REJECTS, PROVENANCE = "export.json", "rejects.jsonl", "provenance.jsonl"
 MODEL = "MODEL"
 """What a user replaces by a model's name where the study names none."""
+MODEL_MEANING = "the name or path of the model to train, as the study names none"
 TRACED = (
     *("id", "source", "kind", "objective", "licence", "axis", "chosen_score", "rejected_score", "axes"),
     *("margin", "margin_percentile", "confidence", "n_judgements", "n_annotators", "n_responses", "group", "origin"),
@@ -50,6 +52,7 @@ class Exported:
             and rejects add up to the preferences.
         stripped: part -> rows that were written without it.
         loses: what the target does not hold of any row.
+        replace: file with which the target starts -> word in it -> what the user writes in the word's place.
         files: names of all files, the data first.
         warnings: what a user should know.
     """
@@ -66,6 +69,7 @@ class Exported:
     rejected: Counter[str] = field(default_factory=Counter)
     stripped: dict[str, int] = field(default_factory=dict)
     loses: list[str] = field(default_factory=list)
+    replace: dict[str, dict[str, str]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -84,6 +88,11 @@ class Exported:
         lines += [f"  without {part}: {count}" for part, count in self.stripped.items()]
         lines += [f"  lost: {what}" for what in self.loses]
         lines += [f"  checked: {self.checked}", *(f"  {self.folder}/{name}" for name in self.files)]
+        lines += [
+            f"  replace {word} in {name} by {what}"
+            for name, words in self.replace.items()
+            for word, what in words.items()
+        ]
         return "\n".join(lines)
 
 
@@ -196,6 +205,7 @@ def _write(exporter: Exporter, kind: ExportKind, rows: RunRows, folder: Path, ac
         account.stripped = dict(maker.stripped)
         account.warnings = [*_find_warnings(exporter, account), *exporter.find_warnings(written)]
         account.files = [name, *files, REJECTS, PROVENANCE]
+        account.replace = _find_placeholders(exporter, files, has_model=rows.model is not None)
     for one, content in files.items():
         json_files.write_text(folder / one, content)
     record = {key: value for key, value in account.as_dict().items() if key != "folder"}
@@ -215,6 +225,16 @@ def _check_rows(exporter: Exporter, kind: ExportKind, rows: RunRows, account: Ex
         where=str(rows.file),
         mend=f"Give another --kind: {', '.join(others)}." if others else "Give another tool: unipref list exporters",
     )
+
+
+def _find_placeholders(exporter: Exporter, files: Mapping[str, str], has_model: bool) -> dict[str, dict[str, str]]:
+    """Finds the words that a user has to replace: file -> word -> by what."""
+    meanings = {**exporter.placeholders, **({} if has_model else {MODEL: MODEL_MEANING})}
+    found = {
+        file: {word: what for word, what in meanings.items() if re.search(rf"\b{word}\b", content)}
+        for file, content in files.items()
+    }
+    return {file: words for file, words in found.items() if words}
 
 
 def _find_warnings(exporter: Exporter, account: Exported) -> Iterator[str]:

@@ -95,6 +95,8 @@ class Exporter(Choice):
     suffix: ClassVar[Literal["jsonl", "parquet"]] = "jsonl"
     marks: ClassVar[tuple[str, ...]] = ()
     """Texts that the target would take as an image, a video or a sound; a row that holds one is rejected."""
+    placeholders: ClassVar[Mapping[str, str]] = {}
+    """Word in capitals in the files with which the target starts -> what the user writes in its place."""
     least_rows: ClassVar[int] = 1
     """Fewer rows are written, with a warning: the target refuses them."""
 

@@ -7,13 +7,18 @@ from typing import TypeVar
 from unipref.core import secrets, terminal
 from unipref.core.errors import UserError, describe, first_line, near_name, raise_if_resource
 from unipref.core.hub.address import Address
+from unipref.core.hub.client import find_window_end
 
 T = TypeVar("T")
 TRIES = 5
 FIRST_WAIT = 1.0
 """Seconds between the first and the second try; each later wait is twice as long."""
 LONGEST_WAIT = 60.0
-_RETRIED = (408, 425, 429, 500, 502, 503, 504)
+LONGEST_TOLD_WAIT = 600.0
+"""Most seconds that a busy hub is waited for as it tells; it counts requests in windows of five minutes."""
+BUSY = 429
+"""The status of an answer to too many requests."""
+_RETRIED = (408, 425, BUSY, 500, 502, 503, 504)
 
 
 def try_often(work: Callable[[], T], address: Address, what: str, commit: str | None = None) -> T:
@@ -36,9 +41,10 @@ def try_often(work: Callable[[], T], address: Address, what: str, commit: str | 
             raise
         except Exception as error:
             raise_if_resource(error, what)
-            if not may_pass(error) or attempt == TRIES:
+            told = find_wait(error)
+            if not may_pass(error) or attempt == TRIES or (told or 0.0) > LONGEST_TOLD_WAIT:
                 raise explain(error, address, what, commit, attempt) from error
-            wait = min(_find_wait(error) or FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
+            wait = told or min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
             terminal.echo(
                 f"{address.repo}: {what}: try {attempt} of {TRIES} failed ({_shorten(error)}); next in {wait:g} s",
                 err=True,
@@ -105,11 +111,16 @@ def _names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
-def _find_wait(error: BaseException) -> float | None:
-    """Returns the seconds that a busy hub asks to wait."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    value = str(headers.get("Retry-After", ""))
-    return float(value) if value.isdigit() else None
+def find_wait(error: BaseException) -> float | None:
+    """Returns the seconds that a busy hub asks to wait, in `Retry-After` or as the end of its present window."""
+    for one in _causes(error):
+        headers = getattr(getattr(one, "response", None), "headers", None) or {}
+        value = str(headers.get("Retry-After", "")).strip()
+        if value.isdecimal():
+            return float(value)
+        if find_status(one) == BUSY and (seconds := find_window_end(headers)) is not None:
+            return float(seconds)
+    return None
 
 
 def _shorten(error: BaseException) -> str:
@@ -126,14 +137,16 @@ def explain(error: BaseException, address: Address, what: str, commit: str | Non
     where = address.key
     causes = _causes(error)
     if any(isinstance(one, errors.GatedRepoError) for one in causes):
-        mend = f"Accept its terms at {address.page} in a browser. {_token_advice()}"
-        return UserError(f"{address.describe()} asks for consent before files are fetched.", where=where, mend=mend)
+        what = f"{address.describe()} is gated: its owner decides which accounts may fetch its files."
+        return UserError(what, where=where, mend=_advise_on_gate(address))
     if any(isinstance(one, errors.RepositoryNotFoundError) for one in causes):
         mend = f"Check the name. {_token_advice()}"
         return UserError(f"{address.describe()} is not on the hub, or it is private.", where=where, mend=mend)
     if any(isinstance(one, errors.RevisionNotFoundError) for one in causes):
         return explain_revision(address, commit)
     status = next(filter(None, map(find_status, causes)), None)
+    if status == BUSY:
+        return UserError(f"{what} failed: too many requests.", where=where, mend=_advise_on_limit(find_wait(error)))
     if status in (401, 403):
         return UserError(f"the hub refused {what} ({status}).", where=where, mend=_token_advice())
     if is_unreachable(error) or status is not None or may_pass(error):
@@ -184,9 +197,29 @@ def explain_no_file(address: Address, commit: str, pattern: str, files: list[str
     return UserError(f"{address.describe(commit)} has no file '{pattern}'.", where=where, mend=mend)
 
 
+def _advise_on_gate(address: Address) -> str:
+    from huggingface_hub import get_token
+
+    ask = f"Ask for access at {address.page} in a browser."
+    if get_token() is None:
+        return f"{ask} Then set HF_TOKEN to a token of that account, or log in with: hf auth login"
+    return (
+        f"{ask} The account of the present token has none: set HF_TOKEN to a token of an account that has access. "
+        "A fine-grained token needs the permission to read gated repositories."
+    )
+
+
+def _advise_on_limit(wait: float | None) -> str:
+    from huggingface_hub import get_token
+
+    when = "later" if wait is None else f"in {wait:g} s, as the hub says"
+    advice = "" if get_token() else " It allows more requests to those with a token: set HF_TOKEN."
+    return f"Try again {when}: files that are fetched stay in the cache.{advice}"
+
+
 def _token_advice() -> str:
     from huggingface_hub import get_token
 
     if get_token() is None:
         return "No token is set: for a private repository set HF_TOKEN, or log in with: hf auth login"
-    return "A token is set; check that it may read this repository."
+    return "A token is set (HF_TOKEN, or by hf auth login); check that it may read this repository."

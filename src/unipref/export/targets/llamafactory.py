@@ -30,6 +30,7 @@ class Llamafactory(Exporter):
     checked: ClassVar = "LLaMA-Factory 0.9.5 by its own parser and converters; the options by its sources"
     source: ClassVar = "https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md"
     marks: ClassVar = MARKS
+    placeholders: ClassVar = {"REWARD_MODEL": "the path of an adapter that LLaMA-Factory's stage rm saved"}
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:
         """Makes a row; the turns of others and of the assistant alternate, as the converter checks."""

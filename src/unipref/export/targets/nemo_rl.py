@@ -26,6 +26,10 @@ class NemoRl(Exporter):
     )
     checked: ClassVar = "documents of NeMo-RL 0.6.0 and its sources, 2026-11-29; not loaded"
     source: ClassVar = "https://docs.nvidia.com/nemo/rl/latest/guides/dpo.html"
+    placeholders: ClassVar = {
+        "NEMO_RL": "the path of your copy of NeMo-RL",
+        "REWARD_MODEL": "the name or path of a reward model",
+    }
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:
         """Makes a row; of two completions, the one of the lower rank is preferred."""
@@ -55,5 +59,5 @@ class NemoRl(Exporter):
         }
         if written.kind == "prompts":
             settings["env"] = {"reward_model": {"enabled": True, "model_name": "REWARD_MODEL", "precision": "bfloat16"}}
-        command = f"uv run NEMO_RL/examples/run_{method}.py --config {method}.yaml (NEMO_RL: the path of your copy)"
+        command = f"uv run NEMO_RL/examples/run_{method}.py --config {method}.yaml"
         return {f"{method}.yaml": make_yaml(command, settings)}

@@ -20,6 +20,7 @@ class Openrlhf(Exporter):
     checked: ClassVar = "OpenRLHF 0.11.2 by its own data sets; the options by its sources"
     source: ClassVar = "https://github.com/OpenRLHF/OpenRLHF#prepare-datasets"
     marks: ClassVar = ("<image>",)
+    placeholders: ClassVar = {"REWARD_MODEL": "the path of a reward model, such as `reward.sh` of the pairs saves"}
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:
         """Makes a row of lists of messages, to which OpenRLHF applies the chat template."""

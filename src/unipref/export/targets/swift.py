@@ -22,6 +22,7 @@ class Swift(Exporter):
     checked: ClassVar = "ms-swift 4.6.0 by its own preprocessor and template inputs; the options by its sources"
     source: ClassVar = "https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html"
     marks: ClassVar = (*MARKS, "<bbox>", "<ref-object>")
+    placeholders: ClassVar = {"REWARD_MODEL": "the name or path of a reward model"}
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:
         """Makes a row; both lists of messages of a pair begin with the prompt."""

@@ -25,6 +25,7 @@ class Verl(Exporter):
     source: ClassVar = "https://verl.readthedocs.io/en/latest/preparation/prepare_data.html"
     suffix: ClassVar[Literal["jsonl", "parquet"]] = "parquet"
     marks: ClassVar = MARKS
+    placeholders: ClassVar = {"REWARD_MODEL": "the name or path of a reward model"}
 
     def convert(self, item: ExportItem, kind: ExportKind) -> Row:
         """Makes a row; the ground truth is empty, as the reward comes from a model."""
