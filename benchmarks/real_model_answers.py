@@ -13,7 +13,7 @@ from typing import Any
 
 from unipref.core.text_keys import digest
 
-MOST, PROMPT, ANSWER = 12, 260, 320
+MOST, PROMPT, ANSWER = 12, 60, 150
 
 
 def main() -> None:
