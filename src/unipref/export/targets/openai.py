@@ -31,7 +31,7 @@ class Openai(Exporter):
         "scores, margins, confidence and objectives in the rows (they are in provenance.jsonl)",
         "names in the results of tools",
     )
-    checked: ClassVar = "a JSON schema written by hand for its fine-tuning files, 2026-11-29; not uploaded"
+    checked: ClassVar = "a hand-written JSON schema of its fine-tuning files, 2026-11-29; not uploaded"
     source: ClassVar = "https://developers.openai.com/api/docs/guides/direct-preference-optimization"
     least_rows: ClassVar = LEAST_ROWS
     placeholders: ClassVar = {"FILE_ID": "the id that OpenAI gave the uploaded rows"}
