@@ -120,6 +120,23 @@ def test_a_cluster_trains_and_measures_what_one_process_does(tmp_path: Path, tin
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="the extra 'ray' is not installed")
+def test_a_cluster_scores_what_one_process_does(tmp_path: Path, tiny_model: Path) -> None:
+    study = small(tmp_path, tiny_model)
+    study["select"] = {"cluster_quality": {"fraction": 0.5, "quality": {"policy_margin": {}}, "unscored": "sample"}}
+    del study["variants"], study["seeds"]
+    unipref.select_preferences(study, tmp_path / "one")
+    unipref.select_preferences(study | {"engine": "ray", "workers": 2}, tmp_path / "two")
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / run).rglob("*") if path.name == "decisions.parquet"}
+        | {path.name: b"" for path in (tmp_path / run).rglob("*.npz")}
+        for run in ("one", "two")
+    )
+    assert one == two
+    assert len(one) >= 2
+
+
+@pytest.mark.slow
 def test_a_job_that_fails_ends_the_run_with_its_reason(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
