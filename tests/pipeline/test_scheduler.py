@@ -49,6 +49,15 @@ def files_of(run: Path) -> dict[str, bytes]:
     }
 
 
+def check_equal(*runs: Path) -> None:
+    """Checks that two runs left the same files and scores."""
+    files = [files_of(run) for run in runs]
+    assert files[0].keys() == files[1].keys() != set()
+    assert [place for place in files[0] if files[0][place] != files[1][place]] == []
+    scores = [json.loads((run / "scores.json").read_text()) for run in runs]
+    assert scores[0] == scores[1]
+
+
 @pytest.mark.slow
 def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
@@ -63,11 +72,7 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(
     with monkeypatch.context() as patch:  # each process would import the libraries for seven seconds
         patch.setattr(job_workers, "Pool", PreloadedPool)
         two = unipref.run(study, tmp_path / "two", jobs=2)
-    files = [files_of(run) for run in (one, two)]
-    assert files[0].keys() == files[1].keys() != set()
-    assert [place for place in files[0] if files[0][place] != files[1][place]] == []
-    scores = [json.loads((run / "scores.json").read_text()) for run in (one, two)]
-    assert scores[0] == scores[1]
+    check_equal(one, two)
     examples = [(run / "examples" / "examples.json").read_bytes() for run in (one, two)]
     assert examples[0] == examples[1]
     assert (one / "verdicts.json").read_text() == (two / "verdicts.json").read_text()
@@ -108,11 +113,7 @@ def test_a_cluster_trains_and_measures_what_one_process_does(tmp_path: Path, tin
     one = unipref.run(study, tmp_path / "one")
     study |= {"engine": {"ray": {"gpus": 0}}, "workers": 2}
     two = unipref.run(study, tmp_path / "two", jobs=2)
-    files = [files_of(run) for run in (one, two)]
-    assert files[0].keys() == files[1].keys() != set()
-    assert [place for place in files[0] if files[0][place] != files[1][place]] == []
-    scores = [json.loads((run / "scores.json").read_text()) for run in (one, two)]
-    assert scores[0] == scores[1]
+    check_equal(one, two)
     assert not list(two.glob(".seen-by-all-*"))
     study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
     with pytest.raises(UserError, match="not a number"):
