@@ -1,8 +1,7 @@
 """The stages that make training data: unify, clean and select."""
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from unipref.clean import clean
 from unipref.core.contracts import Benchmark
 from unipref.core.hub import is_address
 from unipref.core.stage_cache import Stage
-from unipref.core.workers import RayCluster, make_engine
+from unipref.core.workers import make_engine
 from unipref.evaluate import data_path
 from unipref.models.text_cache import use_engine
 from unipref.pipeline import stage_inputs
+from unipref.pipeline.cluster import open_cluster
 from unipref.pipeline.context import RunContext
 from unipref.select import choose
 from unipref.study.schema import Study
@@ -113,7 +113,7 @@ class DataStages:
         preferences, cache = unified.folder / "preferences.parquet", context.cache.folder / "cache"
 
         def work(out: Path) -> dict[str, Any]:
-            with self._use_cluster(study):
+            with open_cluster(study, context.cache.folder) as engine, use_engine(engine):
                 return clean(preferences, study.split, study.clean, out, benchmarks, fetched, cache)
 
         return context.cache.stage(
@@ -143,23 +143,11 @@ class DataStages:
         axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
 
         def work(out: Path) -> dict[str, Any]:
-            with self._use_cluster(study):
+            with open_cluster(study, context.cache.folder) as engine, use_engine(engine):
                 return choose(study.select, candidates, out, seed, cache, study.model, axes, dev)
 
         inputs = stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, held_out, seed)
         return context.cache.stage(name, inputs, work)
-
-    @contextlib.contextmanager
-    def _use_cluster(self, study: Study) -> Iterator[None]:
-        """Embeds and scores texts on a cluster within the context, if the study names one."""
-        cluster = study.find_cluster()
-        if cluster is None:
-            yield
-            return
-        with RayCluster(cluster.address, study.workers, gpus=cluster.gpus) as engine:
-            engine.share(self.context.cache.folder)
-            with use_engine(engine):
-                yield
 
     def find_benchmark_data(self) -> dict[str, Path]:
         """Returns benchmark -> its data, for the benchmarks of all variants that have a data folder.

@@ -21,7 +21,7 @@ from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
 from unipref.core.workers import RayCluster
 from unipref.core.workers.pool import Pool
-from unipref.models import gguf
+from unipref.pipeline.cluster import open_cluster
 from unipref.pipeline.run import STAGES, Run
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
@@ -58,8 +58,11 @@ class Outcome(NamedTuple):
 class JobWorkers(Protocol):
     """Processes that run jobs."""
 
-    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome | None:
-        """Measures the base models of variants; None if this process should do it."""
+    measures_bases: bool
+    """Whether they measure the base models too; else the scheduler's process does."""
+
+    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
+        """Measures the base models of variants."""
         ...
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
@@ -85,16 +88,12 @@ def open_workers(resolved: ResolvedStudy, folder: Path, until: str, jobs: int) -
         until: 'train' or 'evaluate'.
         jobs: number of local processes.
     """
-    study, cluster = resolved.study, resolved.study.find_cluster()
     # The study is unpickled in the process when it can import the study's own code.
     plan = JobPlan(pickle.dumps(resolved), str(folder.resolve()), until)
-    if cluster is not None:
-        with RayCluster(
-            cluster.address, study.workers, gpus=cluster.gpus, environment=_choose_environment(study)
-        ) as engine:
-            engine.share(folder)
+    with open_cluster(resolved.study, folder) as engine:
+        if engine is not None:
             yield _ClusterWorkers(engine, plan)
-        return
+            return
     pool = Pool(jobs, _prepare_process)
     try:
         yield _LocalWorkers(pool, plan)
@@ -102,12 +101,6 @@ def open_workers(resolved: ResolvedStudy, folder: Path, until: str, jobs: int) -
         pool.kill()
         raise
     pool.close()
-
-
-def _choose_environment(study: Study) -> dict[str, str]:
-    """Chooses what has to be the same on all machines: the type that a GGUF file is converted to is in every key."""
-    is_gguf = study.model is not None and gguf.find_file(study.model) is not None
-    return {gguf.DTYPE_VARIABLE: gguf.choose_dtype()} if is_gguf else {}
 
 
 class JobPlan(NamedTuple):
@@ -125,11 +118,13 @@ class JobPlan(NamedTuple):
 
 
 class _LocalWorkers:
+    measures_bases = False
+
     def __init__(self, pool: Pool, plan: JobPlan) -> None:
         self._pool, self._plan = pool, plan
 
-    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> None:
-        """Leaves it to the driver, which is on this machine too."""
+    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
+        raise NotImplementedError("the scheduler's process, on the same machine, measures them")
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
         return self._pool.submit(_run_job, (self._plan, job, folders))
@@ -144,6 +139,8 @@ class _LocalWorkers:
 
 
 class _ClusterWorkers:
+    measures_bases = True
+
     def __init__(self, engine: RayCluster, plan: JobPlan) -> None:
         self._engine, self._plan = engine, plan
 

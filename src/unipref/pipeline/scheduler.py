@@ -78,17 +78,21 @@ def _measure_bases(
     run: Run, prepared: Mapping[str, VariantData], workers: JobWorkers, listener: ProgressListener
 ) -> set[str]:
     """Measures the base models, and returns the keys of the stages that other processes ran for it."""
-    plan = Run(run.context.resolved, run.context.cache.folder, ProgressListener(), dry_run=True, only=prepared.keys())
-    for variant, (study, cleaned, _) in plan.prepare(STAGES.index("evaluate")).items():
-        plan.evaluation.run_base(variant, study, cleaned)
     outcome = None
-    if any(stage.name.startswith("evaluated") for stage in plan.context.cache.pending):
+    if workers.measures_bases and _has_pending_bases(run, prepared):
         outcome = workers.measure_bases(list(prepared), run.context.cache.folders())
     for note in outcome.notes if outcome else ():
         listener.note(note)
     for variant, (study, cleaned, _) in prepared.items():
         run.evaluation.run_base(variant, study, cleaned)
     return set(outcome.keys) if outcome else set()
+
+
+def _has_pending_bases(run: Run, prepared: Mapping[str, VariantData]) -> bool:
+    plan = Run(run.context.resolved, run.context.cache.folder, ProgressListener(), dry_run=True, only=prepared.keys())
+    for variant, (study, cleaned, _) in plan.prepare(STAGES.index("evaluate")).items():
+        plan.evaluation.run_base(variant, study, cleaned)
+    return any(stage.name.startswith("evaluated") for stage in plan.context.cache.pending)
 
 
 def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
