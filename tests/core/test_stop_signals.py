@@ -13,7 +13,7 @@ import pytest
 from support.signals import receive_signals
 
 PROGRAM = """
-import atexit, sys, time
+import atexit, os, sys, time
 from unipref.core import command_line, stop_signals
 
 stop_signals.SECONDS_TO_STOP = 1.0
@@ -37,6 +37,25 @@ def end_late():
     finally:
         time.sleep(30)
 
+class Held:
+    def __del__(self):
+        print("working", flush=True)
+        time.sleep(30)
+
+def hold_and_work():
+    Held()
+    time.sleep(30)
+
+def fork_and_work():
+    if os.fork() == 0:
+        os._exit(0)
+    time.sleep(30)
+
+if sys.argv[1] == "finalizes":
+    command_line.run_app(hold_and_work)
+if sys.argv[1] == "forks":
+    os.register_at_fork(after_in_parent=lambda: (print("working", flush=True), time.sleep(30)))
+    command_line.run_app(fork_and_work)
 if sys.argv[1] in ("resumes", "late"):
     command_line.keep_stages()
 if sys.argv[1] in ("compiles", "resumes"):
@@ -87,6 +106,16 @@ def test_a_signal_inside_code_made_from_text_gives_its_status(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     assert run_and_signal(tmp_path, "compiles", "working", number) == (status, f"{STOPPING}\nStopped.\n")
+
+
+@pytest.mark.parametrize("what", ["finalizes", "forks"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_inside_a_callback_whose_errors_python_drops_stops_the_run(
+    tmp_path: Path, what: str, number: signal.Signals, status: int
+) -> None:
+    began = time.monotonic()
+    assert run_and_signal(tmp_path, what, "working", number) == (status, f"{STOPPING}\nStopped.\n")
+    assert time.monotonic() - began < 20
 
 
 def test_a_command_that_keeps_its_stages_says_how_to_resume(tmp_path: Path) -> None:

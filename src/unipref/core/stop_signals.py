@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -12,6 +13,8 @@ from unipref.core.terminal import echo
 
 SECONDS_TO_STOP = 20.0
 """How long a stopped run may take to end its processes; after that it exits at once."""
+SECONDS_TO_RETRY = 0.01
+"""How long after a callback whose exceptions Python drops the signal is sent again."""
 
 
 class Stopped(BaseException):
@@ -22,6 +25,7 @@ class Stopped(BaseException):
     """
 
     def __init__(self, number: int) -> None:
+        self.number = number
         self.status = 128 + number
         super().__init__(signal.Signals(number).name)
 
@@ -33,6 +37,10 @@ class Interrupted(KeyboardInterrupt):
     while modules are imported. At its end it then kills itself by SIGINT, whatever the exit status. It does not note
     subclasses.
     """
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        self.number = number
+        super().__init__()
 
 
 @contextlib.contextmanager
@@ -47,20 +55,55 @@ def raise_on_stop_signals(on_first: Callable[[], None] = lambda: None) -> Iterat
     """
     before = _default_handlers()
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop_first(number: int, frame: FrameType | None) -> None:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
         _exit_later(number)
         on_first()
-        raise Interrupted if number == signal.SIGINT else Stopped(number)
+        _raise(number)
+
+    def stop_again(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        _raise(number)
 
     for number in before:
-        signal.signal(number, stop)
+        signal.signal(number, stop_first)
     try:
-        yield
+        with _retry_dropped(stop_again):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _raise(number: int) -> None:
+    raise Interrupted(number) if number == signal.SIGINT else Stopped(number)
+
+
+@contextlib.contextmanager
+def _retry_dropped(stop_again: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Sends the signal again, to `stop_again`, when Python dropped the exception of the first.
+
+    Python drops what is raised in a finalizer, in a callback of a weak reference, and around a fork. A signal may come
+    within one of them, and the run would go on.
+    """
+    report = sys.unraisablehook
+
+    def retry(dropped: Any) -> None:
+        if not isinstance(dropped.exc_value, Stopped | Interrupted):
+            report(dropped)
+            return
+        number = dropped.exc_value.number
+        signal.signal(number, stop_again)
+        timer = threading.Timer(SECONDS_TO_RETRY, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = retry
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
 
 
 def exit_on_stop_signals(status: int) -> None:
