@@ -230,6 +230,15 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], list[tuple[str | None, str | None]
         ],
         [(IO, SUN)],
     ),
+    "unipref_corrections": (
+        [
+            {
+                "prompt": [USER], "original": SUN, "corrected": IO, "constraints": ["punctuation:no_comma"],
+                "objective": "instruction", "seed": 1, "ended": True, "temperature": 0.8, "policy": "m", "source": "alpaca",
+            }
+        ],
+        [(IO, SUN)],
+    ),
     "unipref_review": (
         [
             {

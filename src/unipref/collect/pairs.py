@@ -81,17 +81,21 @@ def _count_answers(counts: AnswerCounts, answers: Sequence[Answer]) -> None:
 
 
 def _pair_answers(prompt: Prompt, one: AnsweredPrompt, method: str) -> Iterator[OwnPair]:
-    by_text: dict[str, Answer] = {}
-    for answer in one.answers:
-        # Of two equal texts, the one that the policy ended: the text is then a whole answer.
-        if answer.text and (answer.text not in by_text or (answer.ended and not by_text[answer.text].ended)):
-            by_text[answer.text] = answer
-    distinct = list(by_text.values())
+    distinct = list_distinct(one.answers)
     both = itertools.pairwise(distinct) if method == "adjacent" else itertools.combinations(distinct, 2)
     for first, second in both:
         key = digest(prompt.key, prompt.messages[-1]["content"], first.text, second.text)
         to_judge = PairToJudge(key, prompt.messages, first.text, second.text, first.ended, second.ended)
         yield OwnPair(to_judge, one.place, first, second)
+
+
+def list_distinct(answers: Sequence[Answer]) -> list[Answer]:
+    """Returns the answers with a text, each text once: of two equal ones, the one that the policy ended."""
+    by_text: dict[str, Answer] = {}
+    for answer in answers:
+        if answer.text and (answer.text not in by_text or (answer.ended and not by_text[answer.text].ended)):
+            by_text[answer.text] = answer
+    return list(by_text.values())
 
 
 def repeats_itself(text: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from unipref.collect.corrections_file import CorrectionCounts
 from unipref.collect.feedback_file import name_model
 from unipref.collect.gold_pairs import Agreement
 from unipref.collect.judging import JudgeResult, compare_judges
@@ -27,6 +28,7 @@ def build_report(
     pairs: Sequence[OwnPair],
     results: Sequence[JudgeResult],
     rows: int,
+    corrected: CorrectionCounts | None,
 ) -> dict[str, Any]:
     """Returns the content of `collect.json`: plain JSON values, the same for the same votes."""
     judges = [_describe_judge(result, results, pairs, [prompt.key for prompt in prompts]) for result in results]
@@ -42,7 +44,7 @@ def build_report(
         "name": settings.name,
         "policy": name_model(settings.model),
         "settings": settings.model_dump(
-            mode="json", include={"prompts", "constraints", "answers", "pairs", "objective"}
+            mode="json", include={"prompts", "constraints", "answers", "corrections", "pairs", "objective"}
         ),
         "sources": {
             name: {**vars(counts), "reasons": dict(sorted(counts.reasons.items()))}
@@ -50,15 +52,23 @@ def build_report(
         },
         "constraints": dict(sorted(constraints.items())),
         "answers": msgspec.to_builtins(answers),
+        "corrections": msgspec.to_builtins(corrected),
         "judges": judges,
         "rows": rows,
         "decided": decided,
         "warnings": [
             *_warn_of_answers(answers, settings.answers.max_new_tokens),
+            *_warn_of_corrections(corrected),
             *_warn_of_judges(results),
             *_warn_of_ties(rows, decided),
         ],
     }
+
+
+def _warn_of_corrections(counts: CorrectionCounts | None) -> list[str]:
+    if counts is None or counts.corrected:
+        return []
+    return ["no answer could be corrected: each follows its constraints already, repeats itself, or needs new words."]
 
 
 def _warn_of_ties(rows: int, decided: int) -> list[str]:
@@ -216,6 +226,14 @@ def format_report(report: Mapping[str, Any]) -> str:
         f"{answers['same']} prompts all answers are the same."
     )
     lines += [f"- {count} prompts are not answered: {why}" for why, count in answers["unanswered"].items()]
+    if corrected := report["corrections"]:
+        lines += [
+            "",
+            f"Corrected by rule: {corrected['corrected']} answers to {corrected['corrected_prompts']} of "
+            f"{corrected['prompts']} prompts with constraints. Of the others that were looked at, "
+            f"{corrected['repetitive']} repeat themselves; {corrected['unchanged']} follow all constraints already, or "
+            "no rule can correct them.",
+        ]
     lines += ["", f"{answers['pairs']} pairs, {answers['unended_pairs']} of them with an answer that was cut off."]
     lines += ["", "## Judges", ""]
     lines += [

@@ -9,6 +9,7 @@ import msgspec
 
 from unipref.collect import scoring
 from unipref.collect.answers import AnsweredPrompt, generate_answers
+from unipref.collect.corrections_file import CORRECTIONS, write_corrections
 from unipref.collect.feedback_file import ANSWERS, FEEDBACK, RULES, name_model, write_answers, write_feedback
 from unipref.collect.gold_pairs import read_gold
 from unipref.collect.judging import JudgeResult, run_judge
@@ -125,12 +126,14 @@ def collect_on(
     write_answers(folder / ANSWERS, prompts, answered)
     if until == "answers":
         return {}
+    corrected = write_corrections(folder / CORRECTIONS, loaded, prompts, answered)
     pairs, counts = make_pairs(prompts, answered, loaded.settings.pairs)
     _check_pairs(counts, loaded)
     listener.stage("judges", cached=False)
     results = _judge(loaded, pairs, job, work, listener)
     rows = write_feedback(folder / FEEDBACK, loaded, prompts, pairs, results)
-    report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows) | {"policy_key": policy_key}
+    report = build_report(loaded, prompts, prompt_counts, counts, pairs, results, rows, corrected)
+    report["policy_key"] = policy_key
     json_files.write_json(folder / REPORT, report)
     json_files.write_text(folder / PAGE, hide_secrets(format_report(report)))
     json_files.write_text(folder / SETTINGS, hide_secrets(yaml_files.write(loaded.raw)))
@@ -209,7 +212,7 @@ def _set_aside(folder: Path, key: str, policy: str, listener: ProgressListener) 
         return
     place = folder / EARLIER / str(before.get("policy_key", "unknown"))[:KEY_LENGTH]
     place.mkdir(parents=True, exist_ok=True)
-    for name in (FEEDBACK, REPORT, PAGE, ANSWERS):
+    for name in (FEEDBACK, REPORT, PAGE, ANSWERS, CORRECTIONS):
         if (folder / name).is_file():
             (folder / name).replace(place / name)
     listener.note(

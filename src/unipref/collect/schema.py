@@ -33,8 +33,17 @@ class Collection(Comparing):
     """Which prompts are used."""
     answers: Answers = Answers()
     """How the policy answers."""
+    corrections: int = Field(default=0, ge=0)
+    """Most answers to a prompt that are corrected by the rules of its constraints and written, as edits, into
+    `corrections.jsonl`; 0: none."""
     limits: Limits = Limits()
     """How much of a file is held in memory or unpacked."""
+
+    @model_validator(mode="after")
+    def _has_rules_to_correct_by(self) -> "Collection":
+        if self.corrections and self.constraints is None:
+            raise ValueError("corrections are made by the rules of constraints; set 'constraints' too")
+        return self
 
     @model_validator(mode="after")
     def _has_unique_sources(self) -> "Collection":

@@ -1,0 +1,178 @@
+"""Answers that rules correct: the corrections themselves, the file, and the preferences made of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.fixed_answers import use_answers
+from unipref.collect import collect
+from unipref.core import parquet
+from unipref.core.answer_checks.constraints import TEMPLATES, Constraint
+from unipref.core.answer_checks.corrections import CORRECTIONS, correct_answer
+from unipref.core.answer_checks.ifeval import Checks
+from unipref.core.errors import UserError
+from unipref.pipeline import api
+from unipref.unify import inspection
+
+TEXT = "Bread needs flour, water and time. Knead it well. Then bake it for 1,000 seconds. Enjoy your bread with butter!"
+OTHER = "Buy it in a shop."
+
+
+@pytest.fixture(scope="module")
+def checks() -> Checks:
+    return Checks()
+
+
+def correct(checks: Checks, *constraints: tuple[str, dict[str, Any]], text: str = TEXT, ended: bool = True) -> Any:
+    asked = [Constraint(kind, arguments, "") for kind, arguments in constraints]
+    return correct_answer(text, ended, "How do I bake bread?", asked, [OTHER], checks)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "expected"),
+    [
+        (
+            "keywords:forbidden_words",
+            {"forbidden_words": ["time", "oven"]},
+            "Knead it well. Then bake it for 1,000 seconds. Enjoy your bread with butter!",
+        ),
+        (
+            "length_constraints:number_words",
+            {"num_words": 20, "relation": "less than"},
+            "Bread needs flour, water and time. Knead it well.",
+        ),
+        ("combination:two_responses", {}, f"{TEXT}\n******\n{OTHER}"),
+        (
+            "length_constraints:number_paragraphs",
+            {"num_paragraphs": 2},
+            "Bread needs flour, water and time. Knead it well.\n\n***\n\nThen bake it for 1,000 seconds. Enjoy your "
+            "bread with butter!",
+        ),
+        (
+            "detectable_format:number_bullet_lists",
+            {"num_bullets": 3},
+            "* Bread needs flour, water and time.\n* Knead it well.\n* Then bake it for 1,000 seconds.",
+        ),
+        (
+            "detectable_format:multiple_sections",
+            {"section_spliter": "Step", "num_sections": 2},
+            "Step 1\nBread needs flour, water and time. Knead it well.\n\nStep 2\nThen bake it for 1,000 seconds. "
+            "Enjoy your bread with butter!",
+        ),
+        (
+            "detectable_format:number_highlighted_sections",
+            {"num_highlights": 2},
+            TEXT.replace("seconds", "*seconds*").replace("butter", "*butter*"),
+        ),
+        (
+            "punctuation:no_comma",
+            {},
+            "Bread needs flour water and time. Knead it well. Then bake it for 1000 seconds. Enjoy your bread with "
+            "butter!",
+        ),
+        ("detectable_format:title", {}, f"<<Bread Needs Flour Water And Time>>\n\n{TEXT}"),
+        (
+            "detectable_content:postscript",
+            {"postscript_marker": "P.S."},
+            "Bread needs flour, water and time. Knead it well. Then bake it for 1,000 seconds.\n\nP.S. Enjoy your "
+            "bread with butter!",
+        ),
+        ("startend:end_checker", {"end_phrase": "That is all."}, f"{TEXT} That is all."),
+        ("change_case:english_capital", {}, TEXT.upper()),
+        ("change_case:english_lowercase", {}, TEXT.lower()),
+        ("startend:quotation", {}, f'"{TEXT}"'),
+        ("detectable_format:json_format", {}, json.dumps({"answer": TEXT})),
+    ],
+)
+def test_a_correction_changes_the_form_alone(
+    checks: Checks, kind: str, arguments: dict[str, Any], expected: str
+) -> None:
+    assert correct(checks, (kind, arguments)) == expected
+
+
+def test_every_correction_is_of_a_kind_that_prompts_can_ask_for() -> None:
+    assert set(CORRECTIONS) <= {name.partition("#")[0] for name in TEMPLATES}
+
+
+def test_several_constraints_are_corrected_together(checks: Checks) -> None:
+    both = [("change_case:english_lowercase", {}), ("detectable_format:title", {}), ("punctuation:no_comma", {})]
+    corrected = correct(checks, *both)
+    assert corrected.startswith("<<bread needs flour water and time>>\n\nbread needs flour water and time. knead")
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        [("length_constraints:number_words", {"num_words": 90, "relation": "at least"})],
+        [("keywords:existence", {"keywords": ["yeast"]})],
+        [("punctuation:no_comma", {}), ("keywords:existence", {"keywords": ["yeast"]})],
+        [("keywords:forbidden_words", {"forbidden_words": ["bread", "it"]})],
+        [("length_constraints:number_paragraphs", {"num_paragraphs": 9})],
+    ],
+)
+def test_what_no_rule_can_correct_gives_no_text(checks: Checks, constraints: list[tuple[str, dict[str, Any]]]) -> None:
+    assert correct(checks, *constraints) is None
+
+
+def test_an_answer_that_follows_already_gives_no_correction(checks: Checks) -> None:
+    assert correct(checks, ("startend:end_checker", {"end_phrase": "butter!"})) is None
+
+
+def test_a_cut_answer_loses_its_unfinished_sentence(checks: Checks) -> None:
+    assert correct(checks, ("punctuation:no_comma", {}), text="One, two. Three, fo", ended=False) is None  # two words
+    corrected = correct(checks, ("punctuation:no_comma", {}), text="Take one, two or more. Three, fo", ended=False)
+    assert corrected == "Take one two or more."
+    assert correct(checks, ("punctuation:no_comma", {}), text="no sentence, no end", ended=False) is None
+
+
+def test_corrections_become_preferences_for_the_corrected_text(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("One and two go, three.", "One, two and three go.", "One and two go."))
+    commas = {"only": ["punctuation:no_comma"], "most": 1}
+    own = {**settings, "constraints": commas, "judges": ["checker"], "objective": "form", "corrections": 1}
+    out = tmp_path / "out"
+    report = collect(own, out)
+    file = out / "corrections.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(rows) == 12
+    assert {(row["original"], row["corrected"]) for row in rows} == {
+        ("One and two go, three.", "One and two go three.")
+    }
+    assert report["corrections"] == {
+        "prompts": 12,
+        "corrected_prompts": 12,
+        "corrected": 12,
+        "repetitive": 0,
+        "unchanged": 0,
+    }
+    assert "Corrected by rule: 12 answers to 12 of 12 prompts" in (out / "report.md").read_text()
+    assert "unipref_corrections" in inspection.inspect([file])[0].as_text()
+    source = {"name": "own", "dataset": "unipref_corrections", "path": str(file)}
+    unified = api.unify_feedback({"sources": [source]}, out / "run")
+    found = list(parquet.read_rows(unified, ["prompt", "chosen", "rejected", "objective"], 100))
+    assert len(found) == 12
+    assert {row["chosen"][-1]["content"] for row in found} == {"One and two go three."}
+    assert {row["rejected"][-1]["content"] for row in found} == {"One and two go, three."}
+    assert {row["objective"] for row in found} == {"form"}
+    assert {row["prompt"][-1]["content"] for row in found} == {row["prompt"][-1]["content"] for row in rows}
+    assert collect({**own, "corrections": 0}, out)["corrections"] is None
+    assert not file.exists()
+
+
+def test_nothing_to_correct_is_warned_of(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("One and two go.", "Two go.", "Three go."))
+    commas = {"only": ["punctuation:no_comma"], "most": 1}
+    own = {**settings, "constraints": commas, "judges": ["checker"], "corrections": 2}
+    report = collect(own, tmp_path / "out")
+    assert report["corrections"]["unchanged"] == 36
+    assert any("no answer could be corrected" in warning for warning in report["warnings"])
+
+
+def test_corrections_need_constraints(settings: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="set 'constraints' too"):
+        collect({**settings, "judges": ["checker"], "corrections": 1}, tmp_path / "out")
