@@ -11,7 +11,7 @@ from support.run_records import manifest_from
 from support.verdict_evidence import BASE, GOOD, MANIFEST, SIDES, STEPS, VARIANTS, N, evidence, variant, verdicts_of
 from unipref.analysis.verdicts import judge
 from unipref.analysis.verdicts.claims import judge_claims
-from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, Model
+from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, Model, Side
 from unipref.analysis.verdicts.failure_signs import find_failure_signs
 from unipref.analysis.verdicts.seed_pools import Arm, SeedPools
 from unipref.core.run_folder import Manifest
@@ -314,6 +314,26 @@ def test_the_effect_of_the_study_decides() -> None:
     assert verdicts_of(Evidence(wide, found.measured, found.variants))[0] == "shown"
 
 
+def test_a_better_figure_with_a_worse_guard_is_a_sign_of_failure() -> None:
+    def share(value: float, seed: int) -> Statistic:
+        values = np.full(N, value + 0.002 * (seed - 1))
+        return mean("female_choice", [f"u{i}" for i in range(N)], values, direction="ideal", ideal=0.5, trials=None)
+
+    found = evidence(VARIANTS, GOOD)
+    shares = {BASE_MODEL: 0.36, Model("main", "sft"): 0.5, Model("main", "dpo"): 0.887, Model("source-a", "dpo"): 0.9}
+    own = {
+        model: Measured({None: share(value, 1)} if model == BASE_MODEL else {s: share(value, s) for s in range(3)})
+        for model, value in shares.items()
+    }
+    side = Side("bias: female_choice", "coreference", "female_choice")
+    guards = Evidence({side.objective: side}, {side.objective: own}, found.variants)
+    signs = find_failure_signs(Manifest(), replace(found, guards=guards))
+    # SFT comes nearer to .5, and source-a is no better by the headline metric.
+    assert {sign.name: sign.occurrences for sign in signs}["a better figure that deceives"] == [
+        "main after dpo: two_way_bias of coreference is better, but female_choice is worse (0.360 to 0.887)"
+    ]
+
+
 def test_each_signature_is_found_by_its_threshold() -> None:
     values = BASE | {("main", "sft"): (0.5, 0.3), ("main", "dpo"): (0.6, 0.8)}
     signs = find_failure_signs(manifest_from(MANIFEST), evidence(VARIANTS, values))
@@ -322,6 +342,7 @@ def test_each_signature_is_found_by_its_threshold() -> None:
         "conversion in doubt": ["a: 8 of 17"],
         "over-aggressive filtering": ["main, seed 0: source 'b' is gone"],
         "one objective bought with the other": ["main after dpo: better on instruction, worse on bias"],
+        "a better figure that deceives": [],
         # 1 of 50 is below 5 %, 3 of 50 is not.
         "sources that hardly overlap": ["1 of 50 prompt clusters hold prompts of two sources or more"],
         "training collapse": ["main, seed 0, dpo: the loss is no number"],

@@ -124,6 +124,7 @@ def check_headline(benchmark: type[Benchmark], finding: Finding) -> None:
         assert headline.objective in (INSTRUCTION, BIAS)
         assert headline.metric in whole
         assert headline.skill_metric is None or headline.skill_metric in whole
+        assert {*headline.guards} <= whole - {headline.metric, headline.skill_metric}
     if benchmark.fallback_metric is not None:
         parts = {score.slice for score in finding.scores if score.metric == benchmark.fallback_metric}
         assert {f"objective:{INSTRUCTION}", f"objective:{BIAS}"} <= parts

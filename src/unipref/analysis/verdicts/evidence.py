@@ -131,11 +131,14 @@ class Evidence:
         sides: objective -> its headline metric.
         measured: objective -> model -> its figure.
         variants: name -> variant, the study as written first.
+        guards: the same of the metrics that must not get worse where a headline metric gets better, each an objective
+            of its own, called `OBJECTIVE: METRIC`; None: there are none.
     """
 
     sides: Mapping[str, Side]
     measured: Mapping[str, Mapping[Model, Measured]]
     variants: Mapping[str, Variant]
+    guards: "Evidence | None" = None
     _sums: dict[tuple[str, Weights], Gain | None] = field(default_factory=dict, compare=False)
     _terms: dict[int, Floats] = field(default_factory=dict, compare=False)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from unipref.analysis.verdicts.evidence import Evidence
+from unipref.analysis.verdicts.evidence import Evidence, Model
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import FailureSign, Manifest, each_seed
 
@@ -27,6 +27,11 @@ def find_failure_signs(manifest: Manifest, evidence: Evidence) -> list[FailureSi
             "one objective bought with the other",
             "a model is better than the base model on one side and worse on the other",
             list(_find_trades(evidence)),
+        ),
+        FailureSign(
+            "a better figure that deceives",
+            "a model is better than the base model by a headline metric and worse by a guard of it (docs/verdicts.md)",
+            list(_find_deceptions(evidence)),
         ),
         FailureSign(
             "sources that hardly overlap",
@@ -65,6 +70,30 @@ def _find_trades(evidence: Evidence) -> Iterator[str]:
         worse = [side for side, gain in gains.items() if gain and gain.is_worse]
         if better and worse:
             yield f"{model}: better on {', '.join(better)}, worse on {', '.join(worse)}"
+
+
+def _find_deceptions(evidence: Evidence) -> Iterator[str]:
+    guards = evidence.guards
+    if guards is None:
+        return
+    for name, guard in guards.sides.items():
+        objective = name.partition(":")[0]
+        for model in guards.measured[name]:
+            if model.step == BASE:
+                continue
+            base = evidence.base_of(model)
+            gain, other = evidence.compute_gain(objective, model, base), guards.compute_gain(name, model, base)
+            if gain and gain.is_better and other and other.is_worse:
+                change = " to ".join(_format_figure(guards, name, one) for one in (base, model))
+                yield (
+                    f"{model}: {evidence.sides[objective].metric} of {guard.benchmark} is better, but {guard.metric} "
+                    f"is worse ({change})"
+                )
+
+
+def _format_figure(evidence: Evidence, side: str, model: Model) -> str:
+    figure = evidence.compute_figure(side, model)
+    return "unknown" if figure is None or figure.value is None else f"{figure.value:.3f}"
 
 
 def _find_separate_sources(manifest: Manifest) -> Iterator[str]:

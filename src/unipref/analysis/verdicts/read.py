@@ -38,6 +38,32 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
         objective: replace(side, effect=manifest.effects.get(objective, EFFECT))
         for objective, side in _choose_sides(manifest, evaluated, scores).items()
     }
+    guards = _find_guards(manifest, sides)
+    return Evidence(
+        sides,
+        _read_measured(run, sides, evaluated, scores),
+        variants,
+        Evidence(guards, _read_measured(run, guards, evaluated, scores), variants) if guards else None,
+    )
+
+
+def _find_guards(manifest: Manifest, sides: Mapping[str, Side]) -> dict[str, Side]:
+    """Returns the guards of the sides' headline metrics, and their skills, each as a side of its own."""
+    judged = next(iter(manifest.variants.values()), VariantInfo()).judged
+    found = {}
+    for objective, side in sides.items():
+        headline = judged.get(side.benchmark)
+        if headline is not None and headline.metric == side.metric:
+            for metric in filter(None, (headline.skill_metric, *headline.guards)):
+                name = f"{objective}: {metric}"
+                found[name] = replace(side, objective=name, metric=metric, skill_metric=None, effect=EFFECT)
+    return found
+
+
+def _read_measured(
+    run: Path, sides: Mapping[str, Side], evaluated: Sequence[Evaluated], scores: Scores
+) -> dict[str, dict[Model, Measured]]:
+    """Reads the figures of each model on each side."""
     measured: dict[str, dict[Model, Measured]] = {}
     for objective, side in sides.items():
         by_model: dict[Model, dict[int | None, Statistic]] = {}
@@ -50,7 +76,7 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
             model: Measured(by_seed, _count_guessing(scores, model, side, by_seed), _average_skill(scores, model, side))
             for model, by_seed in by_model.items()
         }
-    return Evidence(sides, measured, variants)
+    return measured
 
 
 def _describe_variant(name: str, info: VariantInfo, manifest: Manifest) -> Variant:

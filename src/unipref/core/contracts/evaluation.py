@@ -23,6 +23,8 @@ class HeadlineMetric(NamedTuple):
         skill_metric: a metric shown beside it as a caption. None: it is a skill itself.
         unit: the value that stands for 1: 100 for a percentage.
         caption: what the report says about it, where it is a proxy for what it measures.
+        guards: further metrics of the benchmark; where one of them, or the skill, gets worse, a better headline
+            metric deceives.
     """
 
     objective: str
@@ -30,6 +32,7 @@ class HeadlineMetric(NamedTuple):
     skill_metric: str | None = None
     unit: float = 1.0
     caption: str = ""
+    guards: tuple[str, ...] = ()
 
 
 INSTRUCTION, BIAS = "instruction", "bias"

@@ -49,6 +49,7 @@ class HeadlineInfo(msgspec.Struct):
     skill_metric: str | None = None
     unit: float = 1.0
     caption: str = ""
+    guards: tuple[str, ...] = ()
 
 
 class VariantInfo(msgspec.Struct, omit_defaults=True):
