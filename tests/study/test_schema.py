@@ -97,6 +97,11 @@ UNKNOWN = [
     ("select", "radnom", "Did you mean 'random'?"),
     ("train.0", {"stf": {}}, "train: unknown trainer 'stf'.\n  Did you mean 'sft'?"),
     ("evaluate.0", "winobais", "evaluate: unknown benchmark 'winobais'.\n  Did you mean 'winobias'?"),
+    (
+        "evaluate",
+        {"steps": ["mydop"], "benchmarks": ["preference_accuracy"]},
+        "evaluate.steps: the study has no training step 'mydop'.\n  Did you mean 'mydpo'?",
+    ),
     ("evaluate.0.winobias.moed", "paper", "evaluate.winobias.moed: unknown key."),
     ("sources.0.format", "pears", "unknown format 'pears'.\n  Did you mean 'pairs'?"),
     ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),

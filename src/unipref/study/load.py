@@ -22,6 +22,7 @@ from unipref.study.grid import expand
 from unipref.study.overrides import apply, expand_path, expand_variables, merge
 from unipref.study.schema import Study
 from unipref.study.source import mark_in_memory, resolve_source
+from unipref.study.steps import list_steps
 from unipref.unify import ResolvedSource
 
 NOT_VARIED = ("name", "data_root", "variants", "grid", "report", "verdicts")
@@ -111,6 +112,7 @@ def _resolve(
     for name, variant in variants.items():
         check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
     _check_tuned(study.verdicts.tuned, variants.values())
+    _check_measured(study.evaluate.steps, variants.values())
     sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
     return ResolvedStudy(raw, study, variants, root, sources, text)
 
@@ -122,6 +124,15 @@ def _check_tuned(names: Collection[str], variants: Iterable[Study]) -> None:
         if name not in known:
             what = f"no training step has the setting '{name}'."
             raise UserError(what, where="verdicts.tuned", mend=near_name(name, known))
+
+
+def _check_measured(names: Collection[str], variants: Iterable[Study]) -> None:
+    """Checks that each name is a training step of the study or of one of its variants."""
+    known = {step.name for variant in variants for step in list_steps(variant)}
+    for name in names:
+        if name not in known:
+            what = f"the study has no training step '{name}'."
+            raise UserError(what, where="evaluate.steps", mend=near_name(name, known))
 
 
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from unipref.clean import CleanSettings, SplitSettings
 from unipref.core.choice_setting import one_choice
 from unipref.core.contracts import Benchmark, Settings, Strategy, Trainer
+from unipref.core.records import BASE
 from unipref.evaluate import label_benchmarks
 from unipref.sources import Limits
 from unipref.study.grid import Grid
@@ -20,6 +21,9 @@ class Evaluation(Settings):
 
     benchmarks: list[Annotated[Benchmark, one_choice("benchmark", "evaluate")]] = []
     """Benchmarks that measure every trained model."""
+    steps: list[str] = []
+    """Training steps whose models are measured, by their names, such as `[dpo]`; default: all. The base model is
+    measured too."""
     every: Annotated[int, Field(ge=1)] | None = None
     """Optimiser steps between two measurements during training, on the dev part of each benchmark that has one. None:
     no measurements during training."""
@@ -151,6 +155,10 @@ class Study(Settings):
         if isinstance(self.engine, str):
             return Cluster() if self.engine == "ray" else None
         return self.engine.ray
+
+    def measures(self, step: str) -> bool:
+        """Whether the benchmarks measure the model of a step, or the base model."""
+        return step == BASE or not self.evaluate.steps or step in self.evaluate.steps
 
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
         """Returns the benchmarks with unique labels; a benchmark that is used again gets a number."""
