@@ -1,16 +1,22 @@
-"""Writes pairs of sentences about people at work that differ in one pronoun, for examples/real_model_small.yaml.
+"""Writes pairs of sentences about people at work that differ in one pronoun, for examples/real_model_*.yaml.
 
 The model's own preference is the rejected answer: the sentence, of two, that the model finds likelier. So the pairs go
 against whatever gender the model connects with a work.
 
-    python examples/real_model_pronouns.py MODEL OUT.jsonl
+    python examples/real_model_pronouns.py MODEL OUT.jsonl [--balanced]
+
+With --balanced, the works are halved for each sentence: those for which the model likes the male pronoun most, and the
+others. Of the first half the female sentence is chosen, of the other the male one. So as many pairs choose "he" as
+"she". Without it, a model that likes one pronoun nearly everywhere gives pairs that nearly all choose the other one.
 """
 
+import argparse
 import itertools
 import json
-import sys
+import statistics
 from pathlib import Path
 
+from unipref.core.records import Message
 from unipref.models.inference import answer_log_likelihoods
 from unipref.models.loading import load_policy, set_threads
 
@@ -37,23 +43,41 @@ SENTENCES = (
 )
 
 
-def main(model: str, out: Path) -> None:
+def main() -> None:
     """Asks the model for both sentences of each pair, and writes the pairs in a fixed order."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="folder or GGUF file")
+    parser.add_argument("out", type=Path, help="JSON Lines file to write")
+    parser.add_argument("--balanced", action="store_true", help="as many pairs that choose the male pronoun as others")
+    asked = parser.parse_args()
     set_threads()
-    policy = load_policy(model, "float32")
+    places = list(itertools.product(WORKS, range(len(SENTENCES))))
     pairs = [
         [before.format(work) + pronoun + after for pronoun in pronouns]
-        for work, (before, pronouns, after) in itertools.product(WORKS, SENTENCES)
+        for work, place in places
+        for before, pronouns, after in [SENTENCES[place]]
     ]
-    prompt = ({"role": "user", "content": PROMPT},)
-    asked = [(prompt, ({"role": "assistant", "content": text},)) for pair in pairs for text in pair]
-    log_p, _ = answer_log_likelihoods(policy, asked)
-    with out.open("w", encoding="utf-8") as file:
-        for number, (male, female) in enumerate(pairs):
-            likes_male = bool(log_p[2 * number] > log_p[2 * number + 1])
-            chosen, rejected = (female, male) if likes_male else (male, female)
+    preferences = ask(asked.model, pairs)
+    middles = [
+        statistics.median(one for one, (_, other) in zip(preferences, places, strict=True) if other == place)
+        if asked.balanced
+        else 0.0
+        for place in range(len(SENTENCES))
+    ]
+    with asked.out.open("w", encoding="utf-8") as file:
+        for (male, female), preference, (_, place) in zip(pairs, preferences, places, strict=True):
+            chosen, rejected = (female, male) if preference > middles[place] else (male, female)
             file.write(json.dumps({"prompt": PROMPT, "chosen": chosen, "rejected": rejected}) + "\n")
 
 
+def ask(model: str, pairs: list[list[str]]) -> list[float]:
+    """Returns by how many nats the model finds the first sentence of each pair likelier than the second."""
+    policy = load_policy(model, "float32")
+    prompt = [Message(role="user", content=PROMPT)]
+    sentences = [(prompt, [Message(role="assistant", content=text)]) for pair in pairs for text in pair]
+    log_p, _ = answer_log_likelihoods(policy, sentences)
+    return [float(log_p[2 * number] - log_p[2 * number + 1]) for number in range(len(pairs))]
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main()
