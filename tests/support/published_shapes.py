@@ -234,7 +234,8 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], list[tuple[str | None, str | None]
         [
             {
                 "prompt": [USER], "original": SUN, "corrected": IO, "constraints": ["punctuation:no_comma"],
-                "objective": "instruction", "seed": 1, "ended": True, "temperature": 0.8, "policy": "m", "source": "alpaca",
+                "objective": "instruction", "seed": 1, "ended": True, "temperature": 0.8, "policy": "m",
+                "source": "alpaca",
             }
         ],
         [(IO, SUN)],
