@@ -92,6 +92,43 @@ def test_a_correction_changes_the_form_alone(
     assert correct(checks, (kind, arguments)) == expected
 
 
+LIST = "Here are some tips.\n\n1. Buy fresh flour, please.\n2. Use a scale. It helps.\n\n3. Wait."
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "expected"),
+    [
+        (
+            "detectable_format:number_bullet_lists",
+            {"num_bullets": 3},
+            "* Here are some tips.\n* Buy fresh flour, please.\n* Use a scale. It helps.",
+        ),
+        ("punctuation:no_comma", {}, LIST.replace(",", "")),
+        (
+            "length_constraints:number_paragraphs",
+            {"num_paragraphs": 2},
+            "Here are some tips.\n\n1. Buy fresh flour, please.\n\n***\n\n2. Use a scale. It helps.\n\n3. Wait.",
+        ),
+        (
+            "keywords:forbidden_words",
+            {"forbidden_words": ["flour"]},
+            "Here are some tips.\n\n2. Use a scale. It helps.\n\n3. Wait.",
+        ),
+        (
+            "length_constraints:number_words",
+            {"num_words": 16, "relation": "less than"},
+            "Here are some tips.",
+        ),
+        ("detectable_format:json_format", {}, json.dumps({"answer": LIST})),
+    ],
+)
+def test_lists_keep_their_lines_and_numbers(
+    checks: Checks, kind: str, arguments: dict[str, Any], expected: str
+) -> None:
+    text = f"```text\n{LIST}\n```" if kind.endswith("json_format") else LIST
+    assert correct(checks, (kind, arguments), text=text) == expected
+
+
 def test_every_correction_is_of_a_kind_that_prompts_can_ask_for() -> None:
     assert set(CORRECTIONS) <= {name.partition("#")[0] for name in TEMPLATES}
 

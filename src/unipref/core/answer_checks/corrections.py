@@ -1,5 +1,6 @@
 """Corrects answers by rule: changes the form of a text until it follows the instructions of its prompt."""
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,12 @@ FEWEST_WORDS = 3
 MOST_TITLE_WORDS = 6
 SPARE_WORDS = 10
 """Words left free below a bound, for a title or an end that another instruction asks for."""
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+")
+_END = re.compile(r"(?<=[.!?])[\"')\]*]*\s+|\n+\s*")
+"""What ends a sentence: a mark with a blank, or the end of a line."""
+_NUMBER = re.compile(r"(?:^|\s)\(?\w{1,2}[.)]\s*$")
+"""The number of a point in a list, such as `2.`, which ends no sentence."""
+_POINT = re.compile(r"^(?:[*•#>-]+|\(?\d{1,2}[.)])\s+")
+_FENCE = re.compile(r"^```\w*$\n?", re.MULTILINE)
 _LONG_WORD = re.compile(r"[A-Za-z]{6,}")
 _IN_NUMBER = re.compile(r"(?<=\d),(?=\d)")
 
@@ -57,8 +63,18 @@ def _is_followed(constraint: Constraint, prompt: str, text: str, checks: Checks)
 
 
 def split_sentences(text: str) -> list[str]:
-    """Splits a text after full stops, question marks and exclamation marks that a blank follows."""
-    return [one.strip() for one in _SENTENCE_END.split(text) if one.strip()]
+    """Splits a text after full stops, question marks and exclamation marks that a blank follows, and after lines."""
+    starts = [*_find_starts(text), len(text)]
+    return [text[start:end].strip() for start, end in itertools.pairwise(starts)]
+
+
+def _find_starts(text: str) -> list[int]:
+    """Finds where the sentences of a text start; the number of a point in a list is no sentence."""
+    starts = [0] if text.strip() else []
+    for found in _END.finditer(text):
+        if found.end() < len(text) and not _NUMBER.search(text[starts[-1] : found.start()] + " "):
+            starts.append(found.end())
+    return starts
 
 
 def _remove_unfinished(text: str) -> str | None:
@@ -69,19 +85,18 @@ def _remove_unfinished(text: str) -> str | None:
 def _remove_sentences(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
     """Removes the sentences with a forbidden word."""
     words = re.compile(r"\b(?:" + "|".join(map(re.escape, arguments["forbidden_words"])) + r")\b", re.IGNORECASE)
-    return " ".join(one for one in split_sentences(text) if not words.search(one)) or None
+    starts = [*_find_starts(text), len(text)]
+    sentences = [text[start:end] for start, end in itertools.pairwise(starts)]
+    return "".join(one for one in sentences if not words.search(one)).strip() or None
 
 
 def _shorten(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
     """Keeps the first sentences that stay below the bound; a text cannot be made longer."""
     if arguments["relation"] != "less than":
         return None
-    kept: list[str] = []
-    for sentence in split_sentences(text):
-        if len(" ".join([*kept, sentence]).split()) >= arguments["num_words"] - SPARE_WORDS:
-            break
-        kept.append(sentence)
-    return " ".join(kept) or None
+    ends = [*_find_starts(text)[1:], len(text)]
+    short = [text[:end] for end in ends if len(text[:end].split()) < arguments["num_words"] - SPARE_WORDS]
+    return short[-1].strip() if short else None
 
 
 def _answer_twice(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
@@ -90,11 +105,11 @@ def _answer_twice(text: str, arguments: Arguments, others: Sequence[str]) -> str
 
 def _divide(text: str, count: int) -> list[str] | None:
     """Divides the sentences of a text into parts of about equal numbers; None if it has too few sentences."""
-    sentences = split_sentences(text)
-    if len(sentences) < count:
+    starts = [*_find_starts(text), len(text)]
+    if len(starts) <= count:
         return None
-    bounds = [round(len(sentences) * part / count) for part in range(count + 1)]
-    return [" ".join(sentences[bounds[part] : bounds[part + 1]]) for part in range(count)]
+    bounds = [starts[round((len(starts) - 1) * part / count)] for part in range(count + 1)]
+    return [text[start:end].strip() for start, end in itertools.pairwise(bounds)]
 
 
 def _make_paragraphs(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
@@ -103,10 +118,11 @@ def _make_paragraphs(text: str, arguments: Arguments, others: Sequence[str]) -> 
 
 
 def _make_bullets(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    """Makes a point of each of the first sentences."""
-    lines = (line.lstrip("*-•# \t") for line in text.splitlines())
-    sentences = split_sentences(" ".join(line for line in lines if line))[: arguments["num_bullets"]]
-    return "\n".join(f"* {one}" for one in sentences)
+    """Makes a point of each of the first lines, or of the first sentences if there are fewer lines."""
+    count = arguments["num_bullets"]
+    lines = [one for line in text.splitlines() if (one := _POINT.sub("", line.strip()))]
+    points = lines if len(lines) >= count else split_sentences("\n".join(lines))
+    return "\n".join(f"* {one}" for one in points[:count])
 
 
 def _make_sections(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
@@ -165,7 +181,7 @@ def _quote(text: str, arguments: Arguments, others: Sequence[str]) -> str | None
 
 
 def _write_json(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    return json.dumps({"answer": text}, ensure_ascii=False)
+    return json.dumps({"answer": _FENCE.sub("", text).strip()}, ensure_ascii=False)
 
 
 CORRECTIONS: dict[str, Correct] = {
