@@ -10,7 +10,7 @@ from support.fixed_answers import use_answers
 from unipref.collect import collect
 from unipref.core import parquet
 from unipref.core.answer_checks.constraints import TEMPLATES, Constraint
-from unipref.core.answer_checks.corrections import CORRECTIONS, correct_answer
+from unipref.core.answer_checks.corrections import CORRECTIONS, correct_answer, split_sentences
 from unipref.core.answer_checks.ifeval import Checks
 from unipref.core.errors import UserError
 from unipref.pipeline import api
@@ -40,8 +40,8 @@ def correct(checks: Checks, *constraints: tuple[str, dict[str, Any]], text: str 
         ),
         (
             "length_constraints:number_words",
-            {"num_words": 20, "relation": "less than"},
-            "Bread needs flour, water and time. Knead it well.",
+            {"num_words": 17, "relation": "less than"},
+            "Bread needs flour, water and time. Knead it well. Then bake it for 1,000 seconds.",
         ),
         ("combination:two_responses", {}, f"{TEXT}\n******\n{OTHER}"),
         (
@@ -101,7 +101,7 @@ LIST = "Here are some tips.\n\n1. Buy fresh flour, please.\n2. Use a scale. It h
         (
             "detectable_format:number_bullet_lists",
             {"num_bullets": 3},
-            "* Here are some tips.\n* Buy fresh flour, please.\n* Use a scale. It helps.",
+            "* Buy fresh flour, please.\n* Use a scale. It helps.\n* Wait.",
         ),
         ("punctuation:no_comma", {}, LIST.replace(",", "")),
         (
@@ -117,7 +117,7 @@ LIST = "Here are some tips.\n\n1. Buy fresh flour, please.\n2. Use a scale. It h
         (
             "length_constraints:number_words",
             {"num_words": 16, "relation": "less than"},
-            "Here are some tips.",
+            "Here are some tips.\n\n1. Buy fresh flour, please.\n2. Use a scale. It helps.",
         ),
         ("detectable_format:json_format", {}, json.dumps({"answer": LIST})),
     ],
@@ -153,8 +153,75 @@ def test_what_no_rule_can_correct_gives_no_text(checks: Checks, constraints: lis
     assert correct(checks, *constraints) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "text"),
+    [
+        ("punctuation:no_comma", {}, "Use this:\n```python\ndef f(a, b): ...\n```"),
+        ("detectable_content:postscript", {"postscript_marker": "P.S."}, "I like it here.\n\nSincerely,\nJohn Smith"),
+        ("detectable_format:title", {}, "Yes."),
+        ("startend:end_checker", {"end_phrase": "That is all."}, "So."),
+        (
+            "length_constraints:number_words",
+            {"num_words": 9, "relation": "less than"},
+            "Wait. " + "Bake it now, please. " * 5,
+        ),
+        ("detectable_format:number_bullet_lists", {"num_bullets": 2}, "See:\n| a | b |\n|---|---|\n| c | d |"),
+    ],
+)
+def test_what_a_rule_would_spoil_is_left_alone(checks: Checks, kind: str, arguments: dict[str, Any], text: str) -> None:
+    assert correct(checks, (kind, arguments), text=text) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "text", "expected"),
+    [
+        (
+            "punctuation:no_comma",
+            {},
+            "Take red,green or 1,2,3 of 12,000, please.",
+            "Take red green or 1 2 3 of 12000 please.",
+        ),
+        (
+            "detectable_format:title",
+            {},
+            "Here's a tip.\nI'm happy.",
+            "<<Here's A Tip>>\n\nHere's a tip.\nI'm happy.",
+        ),
+        (
+            "detectable_format:number_highlighted_sections",
+            {"num_highlights": 2},
+            "<<Important things>> **Careful** now: see https://example.com in Müllerstraße.",
+            "<<Important things>> **Careful** now: see https://example.com in *Müllerstraße*.",
+        ),
+        (
+            "keywords:forbidden_words",
+            {"forbidden_words": ["people"]},
+            "I like it. It has people in it.\n\nBake bread with me. Do it at 30. Then rest.",
+            "I like it.\n\nBake bread with me. Do it at 30. Then rest.",
+        ),
+        (
+            "startend:end_checker",
+            {"end_phrase": "Bye."},
+            "One line here.\nTwo lines.",
+            "One line here.\nTwo lines.\n\nBye.",
+        ),
+    ],
+)
+def test_corrections_of_odd_texts(
+    checks: Checks, kind: str, arguments: dict[str, Any], text: str, expected: str
+) -> None:
+    assert correct(checks, (kind, arguments), text=text) == expected
+
+
+def test_the_time_of_a_correction_grows_with_the_text(checks: Checks) -> None:
+    assert len(split_sentences("a. b. " * 20_000)) == 20_000  # a quadratic search would take minutes
+    assert len(split_sentences("It is so. " * 20_000)) == 20_000
+
+
 def test_an_answer_that_follows_already_gives_no_correction(checks: Checks) -> None:
     assert correct(checks, ("startend:end_checker", {"end_phrase": "butter!"})) is None
+    # Also one that was cut off: to shorten it would teach to end early.
+    assert correct(checks, ("keywords:existence", {"keywords": ["flour"]}), text=f"{TEXT} And th", ended=False) is None
 
 
 def test_a_cut_answer_loses_its_unfinished_sentence(checks: Checks) -> None:
@@ -162,6 +229,10 @@ def test_a_cut_answer_loses_its_unfinished_sentence(checks: Checks) -> None:
     corrected = correct(checks, ("punctuation:no_comma", {}), text="Take one, two or more. Three, fo", ended=False)
     assert corrected == "Take one two or more."
     assert correct(checks, ("punctuation:no_comma", {}), text="no sentence, no end", ended=False) is None
+    assert correct(checks, ("punctuation:no_comma", {}), text='{"a": "One, two. Th', ended=False) is None
+    end = ("startend:end_checker", {"end_phrase": "Bye."})
+    assert correct(checks, end, text="Mix it well first. Then use 2.5 cu", ended=False) == "Mix it well first. Bye."
+    assert correct(checks, end, text="1. Mix the flour\n2. Kne", ended=False) == "1. Mix the flour Bye."
 
 
 def test_corrections_become_preferences_for_the_corrected_text(

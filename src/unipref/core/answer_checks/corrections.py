@@ -4,28 +4,46 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from unipref.core.answer_checks.constraints import Constraint
 from unipref.core.answer_checks.ifeval import Checks
 
 Arguments = Mapping[str, Any]
-Correct = Callable[[str, Arguments, Sequence[str]], str | None]
-"""Text, arguments of the rule and other answers to the prompt -> the corrected text; None: the rule cannot."""
+
+
+class Context(NamedTuple):
+    """What a correction may know besides the text.
+
+    Attributes:
+        others: other answers to the prompt.
+        spare: words to leave free below a bound, for what another instruction adds.
+    """
+
+    others: Sequence[str]
+    spare: int
+
+
+Correct = Callable[[str, Arguments, Context], str | None]
+"""Text, arguments of the rule and context -> the corrected text; None: the rule cannot correct it."""
 
 FEWEST_WORDS = 3
-"""Words below which what is left of a text is no answer."""
-MOST_TITLE_WORDS = 6
+"""Words below which a text is no answer, before anything is added to it."""
+LEAST_KEPT = 0.5
+"""Share of the words that is left at least when a rule removes or shortens."""
+MOST_TITLE_WORDS, FEWEST_TITLE_WORDS = 6, 2
 SPARE_WORDS = 10
-"""Words left free below a bound, for a title or an end that another instruction asks for."""
 _END = re.compile(r"(?<=[.!?])[\"')\]*]*\s+|\n+\s*")
 """What ends a sentence: a mark with a blank, or the end of a line."""
-_NUMBER = re.compile(r"(?:^|\s)\(?\w{1,2}[.)]\s*$")
-"""The number of a point in a list, such as `2.`, which ends no sentence."""
-_POINT = re.compile(r"^(?:[*•#>-]+|\(?\d{1,2}[.)])\s+")
+_NO_END = re.compile(r"(?:^|\n)\s*\(?(?:\d{1,2}|[A-Za-z])[.)]\s*$|\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e)\.$")
+"""What ends no sentence: the number of a point in a list, such as `2.`, and common abbreviations."""
+_POINT = re.compile(r"^\s*(?:[*•-]|\(?\d{1,2}[.)])\s+")
+_LETTERS = re.compile(r"[^\W\d_]")
+_LONG_WORD = re.compile(r"<<.*?>>|\*+[^*\n]+\*+|https?://\S+|\b[^\W\d_]{6,}\b")
+"""A longer word, or what may not be changed: a title, a highlight, an address."""
+_HIGHLIGHT = re.compile(r"\*+[^*\n]+\*+")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _FENCE = re.compile(r"^```\w*$\n?", re.MULTILINE)
-_LONG_WORD = re.compile(r"[A-Za-z]{6,}")
-_IN_NUMBER = re.compile(r"(?<=\d),(?=\d)")
 
 
 def correct_answer(
@@ -42,145 +60,175 @@ def correct_answer(
         checks: the rules.
 
     Returns:
-        A text that follows all constraints by their rules; None if there is no such text, or none that differs from
-        the answer.
+        A text that follows all constraints by their rules; None if the answer follows them already, or if the rules
+        cannot correct it. Code is only quoted or put into JSON.
     """
-    corrected: str | None = text.strip() if is_ended else _remove_unfinished(text)
     by_kind = {constraint.kind: constraint for constraint in constraints}
+    corrected: str | None = text.strip() if is_ended else _remove_unfinished(text)
+    if "```" in text and (not is_ended or not CODE_KINDS.issuperset(by_kind)):
+        return None
+    context = Context(others, SPARE_WORDS if ADDING_KINDS.intersection(by_kind) else 0)
+    is_changed = False
     for kind, correct in CORRECTIONS.items():
-        if not corrected:
+        if not corrected or len(corrected.split()) < FEWEST_WORDS:
             return None
         if kind in by_kind and not _is_followed(by_kind[kind], prompt, corrected, checks):
-            corrected = correct(corrected, by_kind[kind].arguments, others)
-    if not corrected or corrected == text or len(corrected.split()) < FEWEST_WORDS:
-        return None
+            corrected = correct(corrected, by_kind[kind].arguments, context)
+            is_changed = True
     # One correction can undo what another instruction asks for, and not every kind has a correction.
-    return corrected if all(_is_followed(one, prompt, corrected, checks) for one in constraints) else None
+    is_right = is_changed and corrected and all(_is_followed(one, prompt, corrected, checks) for one in constraints)
+    return corrected if is_right else None
 
 
 def _is_followed(constraint: Constraint, prompt: str, text: str, checks: Checks) -> bool:
-    return checks.verdict(0, prompt, [constraint.kind], [constraint.arguments], text).strict[0]
+    return checks.is_followed(0, prompt, constraint.kind, constraint.arguments, text)
 
 
 def split_sentences(text: str) -> list[str]:
     """Splits a text after full stops, question marks and exclamation marks that a blank follows, and after lines."""
-    starts = [*_find_starts(text), len(text)]
-    return [text[start:end].strip() for start, end in itertools.pairwise(starts)]
+    return [piece.strip() for piece in _cut(text)]
 
 
-def _find_starts(text: str) -> list[int]:
-    """Finds where the sentences of a text start; the number of a point in a list is no sentence."""
-    starts = [0] if text.strip() else []
+def _cut(text: str) -> list[str]:
+    """Cuts a text where its sentences start; each piece has the blanks and line ends behind its sentence."""
+    if not text.strip():
+        return []
+    starts = [0]
     for found in _END.finditer(text):
-        if found.end() < len(text) and not _NUMBER.search(text[starts[-1] : found.start()] + " "):
+        # The eight characters before show a number or an abbreviation; the line end in front of them too.
+        before = text[max(starts[-1] - 1, found.start() - 8, 0) : found.start()]
+        if found.end() < len(text) and not _NO_END.search(before):
             starts.append(found.end())
-    return starts
+    return [text[start:end] for start, end in itertools.pairwise([*starts, len(text)])]
 
 
 def _remove_unfinished(text: str) -> str | None:
-    end = max(text.rfind(mark) for mark in ".!?")
-    return text[: end + 1].strip() or None
+    pieces = _cut(text)
+    if not pieces or text.lstrip().startswith(("{", "[")):
+        return None
+    last = pieces[-1].strip()
+    is_whole = last.endswith((".", "!", "?")) and not _NO_END.search(last)
+    return "".join(pieces if is_whole else pieces[:-1]).strip() or None
 
 
-def _remove_sentences(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    """Removes the sentences with a forbidden word."""
+def _remove_sentences(text: str, arguments: Arguments, context: Context) -> str | None:
+    """Removes the sentences with a forbidden word; their line ends stay."""
     words = re.compile(r"\b(?:" + "|".join(map(re.escape, arguments["forbidden_words"])) + r")\b", re.IGNORECASE)
-    starts = [*_find_starts(text), len(text)]
-    sentences = [text[start:end] for start, end in itertools.pairwise(starts)]
-    return "".join(one for one in sentences if not words.search(one)).strip() or None
+    pieces = [piece if not words.search(piece) else _keep_lines(piece) for piece in _cut(text)]
+    left = re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", "".join(pieces))).strip()
+    return left if _keeps_enough(left, text) else None
 
 
-def _shorten(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _keep_lines(piece: str) -> str:
+    blanks = piece[len(piece.rstrip()) :]
+    return blanks if "\n" in blanks else ""
+
+
+def _keeps_enough(left: str, text: str) -> bool:
+    return len(left.split()) >= LEAST_KEPT * len(text.split())
+
+
+def _shorten(text: str, arguments: Arguments, context: Context) -> str | None:
     """Keeps the first sentences that stay below the bound; a text cannot be made longer."""
     if arguments["relation"] != "less than":
         return None
-    ends = [*_find_starts(text)[1:], len(text)]
-    short = [text[:end] for end in ends if len(text[:end].split()) < arguments["num_words"] - SPARE_WORDS]
-    return short[-1].strip() if short else None
+    kept = ""
+    for piece in _cut(text):
+        if len((kept + piece).split()) >= arguments["num_words"] - context.spare:
+            break
+        kept += piece
+    return kept.strip() if _keeps_enough(kept, text) else None
 
 
-def _answer_twice(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    return f"{text}\n******\n{others[0].strip()}" if others else None
+def _answer_twice(text: str, arguments: Arguments, context: Context) -> str | None:
+    return f"{text}\n******\n{context.others[0].strip()}" if context.others else None
 
 
 def _divide(text: str, count: int) -> list[str] | None:
     """Divides the sentences of a text into parts of about equal numbers; None if it has too few sentences."""
-    starts = [*_find_starts(text), len(text)]
-    if len(starts) <= count:
+    pieces = _cut(text)
+    if len(pieces) < count:
         return None
-    bounds = [starts[round((len(starts) - 1) * part / count)] for part in range(count + 1)]
-    return [text[start:end].strip() for start, end in itertools.pairwise(bounds)]
+    bounds = [round(len(pieces) * part / count) for part in range(count + 1)]
+    return ["".join(pieces[start:end]).strip() for start, end in itertools.pairwise(bounds)]
 
 
-def _make_paragraphs(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _make_paragraphs(text: str, arguments: Arguments, context: Context) -> str | None:
     parts = _divide(text.replace("***", ""), arguments["num_paragraphs"])
     return "\n\n***\n\n".join(parts) if parts else None
 
 
-def _make_bullets(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    """Makes a point of each of the first lines, or of the first sentences if there are fewer lines."""
-    count = arguments["num_bullets"]
-    lines = [one for line in text.splitlines() if (one := _POINT.sub("", line.strip()))]
-    points = lines if len(lines) >= count else split_sentences("\n".join(lines))
-    return "\n".join(f"* {one}" for one in points[:count])
+def _make_bullets(text: str, arguments: Arguments, context: Context) -> str | None:
+    """Makes points of the first items of a list, or of the first sentences of a text without one."""
+    lines = [line for line in text.splitlines() if _LETTERS.search(line)]
+    if any(line.lstrip().startswith("|") for line in lines):
+        return None
+    listed = [_POINT.sub("", line).strip() for line in lines if _POINT.match(line)]
+    points = listed or [one for one in split_sentences(text) if _LETTERS.search(one)]
+    return "\n".join(f"* {one}" for one in points[: arguments["num_bullets"]])
 
 
-def _make_sections(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _make_sections(text: str, arguments: Arguments, context: Context) -> str | None:
     parts = _divide(text, arguments["num_sections"])
     word = arguments["section_spliter"]
     return "\n\n".join(f"{word} {number}\n{part}" for number, part in enumerate(parts, start=1)) if parts else None
 
 
-def _highlight(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    """Puts stars around the first longer words, each once."""
-    left, seen = arguments["num_highlights"], set[str]()
+def _add_title(text: str, arguments: Arguments, context: Context) -> str | None:
+    """Makes a title of the first words of the first sentence that has enough of them."""
+    for sentence in split_sentences(text):
+        words = [word for word in re.findall(r"[\w'-]+", _POINT.sub("", sentence)) if _LETTERS.search(word)]
+        if len(words) >= FEWEST_TITLE_WORDS:
+            title = " ".join(word[0].upper() + word[1:] for word in words[:MOST_TITLE_WORDS])
+            return f"<<{title}>>\n\n{text}"
+    return None
+
+
+def _highlight(text: str, arguments: Arguments, context: Context) -> str | None:
+    """Puts stars around the first longer words, each once, until there are enough highlights."""
+    left, seen = arguments["num_highlights"] - len(_HIGHLIGHT.findall(text)), set[str]()
 
     def mark(found: re.Match[str]) -> str:
         nonlocal left
-        if not left or found.group().lower() in seen:
-            return found.group()
+        word = found.group()
+        if left <= 0 or not word.isalpha() or word.lower() in seen:
+            return word
         left -= 1
-        seen.add(found.group().lower())
-        return f"*{found.group()}*"
+        seen.add(word.lower())
+        return f"*{word}*"
 
     return _LONG_WORD.sub(mark, text)
 
 
-def _remove_commas(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    return _IN_NUMBER.sub("", text).replace(",", "")
+def _remove_commas(text: str, arguments: Arguments, context: Context) -> str | None:
+    return re.sub(r",(?=\S)", " ", _THOUSANDS.sub("", text)).replace(",", "")
 
 
-def _add_title(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    """Makes a title of the first words."""
-    words = re.findall(r"[\w'-]+", split_sentences(text)[0])[:MOST_TITLE_WORDS]
-    return f"<<{' '.join(words).title()}>>\n\n{text}" if words else None
-
-
-def _add_postscript(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _add_postscript(text: str, arguments: Arguments, context: Context) -> str | None:
     """Makes a note of the last sentence."""
-    *sentences, last = split_sentences(text)
-    if not sentences:
+    *pieces, last = _cut(text)
+    if not pieces or not last.endswith((".", "!", "?")) or len(last.split()) < FEWEST_WORDS:
         return None
-    return f"{text[: text.rindex(last)].rstrip()}\n\n{arguments['postscript_marker']} {last}"
+    return f"{''.join(pieces).rstrip()}\n\n{arguments['postscript_marker']} {last}"
 
 
-def _add_end(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
-    return f"{text} {arguments['end_phrase']}"
+def _add_end(text: str, arguments: Arguments, context: Context) -> str | None:
+    return text + ("\n\n" if "\n" in text else " ") + str(arguments["end_phrase"])
 
 
-def _use_capitals(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _use_capitals(text: str, arguments: Arguments, context: Context) -> str | None:
     return text.upper()
 
 
-def _use_lower_case(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _use_lower_case(text: str, arguments: Arguments, context: Context) -> str | None:
     return text.lower()
 
 
-def _quote(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _quote(text: str, arguments: Arguments, context: Context) -> str | None:
     return '"' + text.replace('"', "'") + '"'
 
 
-def _write_json(text: str, arguments: Arguments, others: Sequence[str]) -> str | None:
+def _write_json(text: str, arguments: Arguments, context: Context) -> str | None:
     return json.dumps({"answer": _FENCE.sub("", text).strip()}, ensure_ascii=False)
 
 
@@ -191,9 +239,9 @@ CORRECTIONS: dict[str, Correct] = {
     "length_constraints:number_paragraphs": _make_paragraphs,
     "detectable_format:number_bullet_lists": _make_bullets,
     "detectable_format:multiple_sections": _make_sections,
+    "detectable_format:title": _add_title,
     "detectable_format:number_highlighted_sections": _highlight,
     "punctuation:no_comma": _remove_commas,
-    "detectable_format:title": _add_title,
     "detectable_content:postscript": _add_postscript,
     "startend:end_checker": _add_end,
     "change_case:english_capital": _use_capitals,
@@ -203,3 +251,6 @@ CORRECTIONS: dict[str, Correct] = {
 }
 """Type of instruction -> its correction, in the order in which they are applied: what is removed and divided comes
 before what is added. Words to use, blanks, letters and other languages cannot be added by rule."""
+ADDING_KINDS = {"detectable_format:title", "startend:end_checker", "detectable_content:postscript"}
+CODE_KINDS = {"startend:quotation", "detectable_format:json_format"}
+"""What leaves code as it is."""

@@ -63,11 +63,19 @@ class Checks:
         checks = (self._utils.test_instruction_following_strict, self._utils.test_instruction_following_loose)
         sides: list[list[bool]] = [[], []]
         for kind, kwargs in zip(instructions, arguments, strict=True):
-            example = self._utils.InputExample(key, [kind], prompt, [dict(kwargs)])
             for side, check in zip(sides, checks, strict=True):
-                with _fixed_seed(key):
-                    side.append(_is_followed(check, example, output))
+                side.append(self._check(check, key, prompt, kind, kwargs, output))
         return Verdict(*sides)
+
+    def is_followed(self, key: int, prompt: str, kind: str, arguments: Mapping[str, Any], output: str) -> bool:
+        """Whether an output strictly follows one instruction; arguments and errors as of `verdict`."""
+        strict = self._utils.test_instruction_following_strict
+        return self._check(strict, key, prompt, kind, arguments, output)
+
+    def _check(self, check: Any, key: int, prompt: str, kind: str, arguments: Mapping[str, Any], output: str) -> bool:
+        example = self._utils.InputExample(key, [kind], prompt, [dict(arguments)])
+        with _fixed_seed(key):
+            return _is_followed(check, example, output)
 
     def check_type(self, kind: str, where: str) -> None:
         """Raises UserError if an instruction type has no checker."""
