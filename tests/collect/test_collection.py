@@ -267,5 +267,5 @@ def test_votes_that_all_tie_are_no_source(
     report = json.loads((tmp_path / "out" / "collect.json").read_text())
     assert (report["rows"], report["decided"]) == (36, 0)
     assert "all 36 votes are ties, so no preference can be made of them" in report["warnings"][-1]
-    assert "It is no source to train on" in told.stdout
+    assert "It is not a source to train on" in told.stdout
     assert "dataset: unipref_collect" not in told.stdout

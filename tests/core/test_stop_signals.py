@@ -51,6 +51,22 @@ def fork_and_work():
         os._exit(0)
     time.sleep(30)
 
+class Failing:
+    def __del__(self):
+        try:
+            print("working", flush=True)
+            time.sleep(30)
+        finally:
+            raise ValueError("the finalizer fails too")
+
+def fail_and_work():
+    Failing()
+    time.sleep(30)
+
+if sys.argv[1] == "fails":
+    command_line.run_app(fail_and_work)
+if sys.argv[1] == "ends at once":
+    command_line.run_app(lambda: Held() and None)
 if sys.argv[1] == "finalizes":
     command_line.run_app(hold_and_work)
 if sys.argv[1] == "forks":
@@ -108,7 +124,7 @@ def test_a_signal_inside_code_made_from_text_gives_its_status(
     assert run_and_signal(tmp_path, "compiles", "working", number) == (status, f"{STOPPING}\nStopped.\n")
 
 
-@pytest.mark.parametrize("what", ["finalizes", "forks"])
+@pytest.mark.parametrize("what", ["finalizes", "forks", "fails", "ends at once"])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_inside_a_callback_whose_errors_python_drops_stops_the_run(
     tmp_path: Path, what: str, number: signal.Signals, status: int

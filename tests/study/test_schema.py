@@ -102,6 +102,16 @@ UNKNOWN = [
         {"steps": ["mydop"], "benchmarks": ["preference_accuracy"]},
         "evaluate.steps: the study has no training step 'mydop'.\n  Did you mean 'mydpo'?",
     ),
+    (
+        "variants",
+        {"a": {"evaluate": {"steps": ["mydop"], "benchmarks": ["preference_accuracy"]}}},
+        "variants.a.evaluate.steps: the study has no training step 'mydop'.\n  Did you mean 'mydpo'?",
+    ),
+    (
+        "evaluate",
+        {"steps": ["sft"], "benchmarks": ["preference_accuracy"]},
+        "evaluate.steps: 'mydpo', the last policy of the variant 'main', is left out.\n  Add it",
+    ),
     ("evaluate.0.winobias.moed", "paper", "evaluate.winobias.moed: unknown key."),
     ("sources.0.format", "pears", "unknown format 'pears'.\n  Did you mean 'pairs'?"),
     ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),

@@ -26,6 +26,7 @@ def collect(
 ) -> None:
     """Collect feedback on a model's own answers: prompts, several answers each, judges. Can be resumed."""
     from unipref.collect import collect as run
+    from unipref.collect.corrections_file import CORRECTIONS
     from unipref.collect.feedback_file import FEEDBACK
     from unipref.collect.report import format_report
     from unipref.core.progress import ConsoleProgress
@@ -42,7 +43,10 @@ def collect(
     if report["decided"]:
         terminal.echo(f"To train on it, add to a study: {{dataset: unipref_collect, path: {folder / FEEDBACK}}}")
     else:
-        terminal.echo("It is no source to train on: no vote calls one of two answers better.")
+        terminal.echo("It is not a source to train on: no vote calls one of two answers better.")
+    if (report["corrections"] or {}).get("corrected"):
+        path = folder / CORRECTIONS
+        terminal.echo(f"To train on the corrections: {{dataset: unipref_corrections, path: {path}}}")
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -72,7 +72,7 @@ def _iterate_corrected(
         if repeats_itself(answer.text):
             counts.repetitive += 1
             continue
-        others = [one.text for one in answers if one is not answer and one.ended]
+        others = [one.text for one in answers if one is not answer and one.ended and not repeats_itself(one.text)]
         asked = prompt.messages[-1]["content"]
         corrected = correct_answer(answer.text, answer.ended, asked, prompt.constraints, others, checks)
         if corrected is None:

@@ -19,6 +19,7 @@ from unipref.collect.prompts import Prompt, PromptCounts, constrain, read_prompt
 from unipref.collect.report import build_report, format_report
 from unipref.core import hashing, json_files, yaml_files
 from unipref.core.answer_checks.constraints import iterate_rules
+from unipref.core.answer_checks.ifeval import Checks
 from unipref.core.contracts import Judge, JudgeJob, JudgeStopped
 from unipref.core.errors import UserError
 from unipref.core.folder_lock import use_alone
@@ -121,12 +122,14 @@ def collect_on(
     _set_aside(folder, policy_key, name_model(loaded.settings.model), listener)
     job = make_job(loaded, folder, listener)
     check_judges(loaded.settings.judges, job)
+    if loaded.settings.corrections:
+        Checks()  # a missing package stops the run before the policy answers
     listener.stage("answers", cached=False)
     answered = _answer(loaded, prompts, policy, work, jobs, listener)
     write_answers(folder / ANSWERS, prompts, answered)
+    corrected = write_corrections(folder / CORRECTIONS, loaded, prompts, answered)
     if until == "answers":
         return {}
-    corrected = write_corrections(folder / CORRECTIONS, loaded, prompts, answered)
     pairs, counts = make_pairs(prompts, answered, loaded.settings.pairs)
     _check_pairs(counts, loaded)
     listener.stage("judges", cached=False)

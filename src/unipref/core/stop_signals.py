@@ -88,22 +88,37 @@ def _retry_dropped(stop_again: Callable[[int, FrameType | None], None]) -> Itera
     within one of them, and the run would go on.
     """
     report = sys.unraisablehook
+    waiting: list[tuple[int, threading.Timer]] = []
 
     def retry(dropped: Any) -> None:
-        if not isinstance(dropped.exc_value, Stopped | Interrupted):
+        number = _find_signal(dropped.exc_value)
+        if number is None:
             report(dropped)
             return
-        number = dropped.exc_value.number
         signal.signal(number, stop_again)
         timer = threading.Timer(SECONDS_TO_RETRY, os.kill, (os.getpid(), number))
         timer.daemon = True
+        waiting.append((number, timer))
         timer.start()
 
     sys.unraisablehook = retry
     try:
         yield
+        for number, timer in waiting:
+            if timer.is_alive():  # the work ended within the wait
+                timer.cancel()
+                _raise(number)
     finally:
         sys.unraisablehook = report
+
+
+def _find_signal(error: BaseException | None) -> int | None:
+    """Returns the signal of an exception, or of one that it replaced while the finalizer ended."""
+    while error is not None:
+        if isinstance(error, Stopped | Interrupted):
+            return error.number
+        error = error.__context__
+    return None
 
 
 def exit_on_stop_signals(status: int) -> None:

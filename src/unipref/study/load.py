@@ -112,7 +112,7 @@ def _resolve(
     for name, variant in variants.items():
         check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
     _check_tuned(study.verdicts.tuned, variants.values())
-    _check_measured(study.evaluate.steps, variants.values())
+    _check_measured(variants)
     sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
     return ResolvedStudy(raw, study, variants, root, sources, text)
 
@@ -126,13 +126,21 @@ def _check_tuned(names: Collection[str], variants: Iterable[Study]) -> None:
             raise UserError(what, where="verdicts.tuned", mend=near_name(name, known))
 
 
-def _check_measured(names: Collection[str], variants: Iterable[Study]) -> None:
-    """Checks that each name is a training step of the study or of one of its variants."""
-    known = {step.name for variant in variants for step in list_steps(variant)}
-    for name in names:
-        if name not in known:
-            what = f"the study has no training step '{name}'."
-            raise UserError(what, where="evaluate.steps", mend=near_name(name, known))
+def _check_measured(variants: Mapping[str, Study]) -> None:
+    """Checks that the steps to measure exist, and that the last policy of each variant is one of them."""
+    known = {step.name for variant in variants.values() for step in list_steps(variant)}
+    for name, variant in variants.items():
+        where = "evaluate.steps" if name == MAIN else f"variants.{name}.evaluate.steps"
+        measured = variant.evaluate.steps
+        for step in measured:
+            if step not in known:
+                what = f"the study has no training step '{step}'."
+                raise UserError(what, where=where, mend=near_name(step, known))
+        policies = [step.name for step in list_steps(variant) if step.trainer.model_kind == "policy"]
+        if measured and policies and policies[-1] not in measured:
+            what = f"'{policies[-1]}', the last policy of the variant '{name}', is left out."
+            mend = "Add it: the verdicts compare the last policies of the variants."
+            raise UserError(what, where=where, mend=mend)
 
 
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:

@@ -22,8 +22,8 @@ class Evaluation(Settings):
     benchmarks: list[Annotated[Benchmark, one_choice("benchmark", "evaluate")]] = []
     """Benchmarks that measure every trained model."""
     steps: list[str] = []
-    """Training steps whose models are measured, by their names, such as `[dpo]`; default: all. The base model is
-    measured too."""
+    """Training steps whose models are measured at their end, by their names, such as `[dpo]`; default: all. The last
+    policy must be one of them. The base model is measured too."""
     every: Annotated[int, Field(ge=1)] | None = None
     """Optimiser steps between two measurements during training, on the dev part of each benchmark that has one. None:
     no measurements during training."""

@@ -23,13 +23,12 @@ def test_a_run_has_the_guards_of_its_headline_metrics(tmp_path: Path, tiny_model
     folder = RunFolder(run)
     evidence = read_evidence(run, folder.manifest, folder.scores())
     assert evidence.sides["bias"].metric == "stereotype_choice"
-    guards = evidence.guards
-    assert guards is not None
-    side = guards.sides["bias: female_choice"]
+    guards = evidence.guards["bias"]
+    side = guards.sides["female_choice"]
     assert (side.benchmark, side.metric) == ("winogenerated", "female_choice")
     trained = Model("main", "sft")
-    gain = guards.compute_gain("bias: female_choice", trained, BASE_MODEL)
+    gain = guards.compute_gain("female_choice", trained, BASE_MODEL)
     assert gain is not None
-    figures = [guards.compute_figure("bias: female_choice", model) for model in (BASE_MODEL, trained)]
+    figures = [guards.compute_figure("female_choice", model) for model in (BASE_MODEL, trained)]
     before, after = (figure.value for figure in figures if figure is not None and figure.value is not None)
     assert gain.value == pytest.approx(abs(before - 0.5) - abs(after - 0.5))

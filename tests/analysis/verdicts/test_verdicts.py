@@ -325,9 +325,9 @@ def test_a_better_figure_with_a_worse_guard_is_a_sign_of_failure() -> None:
         model: Measured({None: share(value, 1)} if model == BASE_MODEL else {s: share(value, s) for s in range(3)})
         for model, value in shares.items()
     }
-    side = Side("bias: female_choice", "coreference", "female_choice")
-    guards = Evidence({side.objective: side}, {side.objective: own}, found.variants)
-    signs = find_failure_signs(Manifest(), replace(found, guards=guards))
+    side = Side("female_choice", "coreference", "female_choice")
+    guards = Evidence({side.metric: side}, {side.metric: own}, found.variants)
+    signs = find_failure_signs(Manifest(), replace(found, guards={"bias": guards}))
     # SFT comes nearer to .5, and source-a is no better by the headline metric.
     assert {sign.name: sign.occurrences for sign in signs}["a better figure that deceives"] == [
         "main after dpo: two_way_bias of coreference is better, but female_choice is worse (0.360 to 0.887)"
@@ -342,7 +342,6 @@ def test_each_signature_is_found_by_its_threshold() -> None:
         "conversion in doubt": ["a: 8 of 17"],
         "over-aggressive filtering": ["main, seed 0: source 'b' is gone"],
         "one objective bought with the other": ["main after dpo: better on instruction, worse on bias"],
-        "a better figure that deceives": [],
         # 1 of 50 is below 5 %, 3 of 50 is not.
         "sources that hardly overlap": ["1 of 50 prompt clusters hold prompts of two sources or more"],
         "training collapse": ["main, seed 0, dpo: the loss is no number"],

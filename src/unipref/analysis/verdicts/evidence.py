@@ -131,14 +131,14 @@ class Evidence:
         sides: objective -> its headline metric.
         measured: objective -> model -> its figure.
         variants: name -> variant, the study as written first.
-        guards: the same of the metrics that must not get worse where a headline metric gets better, each an objective
-            of its own, called `OBJECTIVE: METRIC`; None: there are none.
+        guards: objective -> the same of the metrics of its benchmark that must not get worse where the headline metric
+            gets better, with the metric in place of the objective.
     """
 
     sides: Mapping[str, Side]
     measured: Mapping[str, Mapping[Model, Measured]]
     variants: Mapping[str, Variant]
-    guards: "Evidence | None" = None
+    guards: Mapping[str, "Evidence"] = field(default_factory=dict)
     _sums: dict[tuple[str, Weights], Gain | None] = field(default_factory=dict, compare=False)
     _terms: dict[int, Floats] = field(default_factory=dict, compare=False)
 

@@ -11,7 +11,12 @@ OVERLAP = 0.05
 
 
 def find_failure_signs(manifest: Manifest, evidence: Evidence) -> list[FailureSign]:
-    """Lists all signs, whether they occurred or not."""
+    """Lists all signs that were looked for, whether they occurred or not."""
+    deceptions = FailureSign(
+        "a better figure that deceives",
+        "a model is better than the base model by a headline metric and worse by a guard of it (docs/verdicts.md)",
+        list(_find_deceptions(evidence)),
+    )
     return [
         FailureSign(
             "conversion in doubt",
@@ -28,11 +33,7 @@ def find_failure_signs(manifest: Manifest, evidence: Evidence) -> list[FailureSi
             "a model is better than the base model on one side and worse on the other",
             list(_find_trades(evidence)),
         ),
-        FailureSign(
-            "a better figure that deceives",
-            "a model is better than the base model by a headline metric and worse by a guard of it (docs/verdicts.md)",
-            list(_find_deceptions(evidence)),
-        ),
+        *([deceptions] if evidence.guards else []),
         FailureSign(
             "sources that hardly overlap",
             f"under {100 * OVERLAP:g} % of the prompt clusters hold prompts of two sources or more",
@@ -73,22 +74,17 @@ def _find_trades(evidence: Evidence) -> Iterator[str]:
 
 
 def _find_deceptions(evidence: Evidence) -> Iterator[str]:
-    guards = evidence.guards
-    if guards is None:
-        return
-    for name, guard in guards.sides.items():
-        objective = name.partition(":")[0]
-        for model in guards.measured[name]:
-            if model.step == BASE:
-                continue
-            base = evidence.base_of(model)
-            gain, other = evidence.compute_gain(objective, model, base), guards.compute_gain(name, model, base)
-            if gain and gain.is_better and other and other.is_worse:
-                change = " to ".join(_format_figure(guards, name, one) for one in (base, model))
-                yield (
-                    f"{model}: {evidence.sides[objective].metric} of {guard.benchmark} is better, but {guard.metric} "
-                    f"is worse ({change})"
-                )
+    for objective, guards in evidence.guards.items():
+        side = evidence.sides[objective]
+        for metric, by_model in guards.measured.items():
+            for model in by_model:
+                if model.step == BASE:
+                    continue
+                base = evidence.base_of(model)
+                gain, other = evidence.compute_gain(objective, model, base), guards.compute_gain(metric, model, base)
+                if gain and gain.is_better and other and other.is_worse:
+                    change = " to ".join(_format_figure(guards, metric, one) for one in (base, model))
+                    yield (f"{model}: {side.metric} of {side.benchmark} is better, but {metric} is worse ({change})")
 
 
 def _format_figure(evidence: Evidence, side: str, model: Model) -> str:

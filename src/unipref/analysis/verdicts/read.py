@@ -38,45 +38,46 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
         objective: replace(side, effect=manifest.effects.get(objective, EFFECT))
         for objective, side in _choose_sides(manifest, evaluated, scores).items()
     }
-    guards = _find_guards(manifest, sides)
-    return Evidence(
-        sides,
-        _read_measured(run, sides, evaluated, scores),
-        variants,
-        Evidence(guards, _read_measured(run, guards, evaluated, scores), variants) if guards else None,
-    )
-
-
-def _find_guards(manifest: Manifest, sides: Mapping[str, Side]) -> dict[str, Side]:
-    """Returns the guards of the sides' headline metrics, and their skills, each as a side of its own."""
-    judged = next(iter(manifest.variants.values()), VariantInfo()).judged
-    found = {}
+    measured: dict[str, dict[Model, Measured]] = {}
+    guards: dict[str, Evidence] = {}
     for objective, side in sides.items():
-        headline = judged.get(side.benchmark)
-        if headline is not None and headline.metric == side.metric:
-            for metric in filter(None, (headline.skill_metric, *headline.guards)):
-                name = f"{objective}: {metric}"
-                found[name] = replace(side, objective=name, metric=metric, skill_metric=None, effect=EFFECT)
-    return found
+        own = _find_guards(manifest, side)
+        measured[objective], *others = _read_measured(run, [side, *own], evaluated, scores)
+        if own:
+            by_metric = {guard.metric: guard for guard in own}
+            guards[objective] = Evidence(by_metric, dict(zip(by_metric, others, strict=True)), variants)
+    return Evidence(sides, measured, variants, guards)
+
+
+def _find_guards(manifest: Manifest, side: Side) -> list[Side]:
+    """Returns the skill beside a headline metric, and its guards, each as a side of its own."""
+    headline = next(iter(manifest.variants.values()), VariantInfo()).judged.get(side.benchmark)
+    if headline is None or headline.metric != side.metric:
+        return []
+    return [
+        replace(side, objective=metric, metric=metric, skill_metric=None, effect=EFFECT)
+        for metric in (headline.skill_metric, *headline.guards)
+        if metric is not None
+    ]
 
 
 def _read_measured(
-    run: Path, sides: Mapping[str, Side], evaluated: Sequence[Evaluated], scores: Scores
-) -> dict[str, dict[Model, Measured]]:
-    """Reads the figures of each model on each side."""
-    measured: dict[str, dict[Model, Measured]] = {}
-    for objective, side in sides.items():
-        by_model: dict[Model, dict[int | None, Statistic]] = {}
-        for one in evaluated:
-            if one.benchmark == side.benchmark:
-                statistic = read_statistic(run / one.folder, side)
+    run: Path, sides: Sequence[Side], evaluated: Sequence[Evaluated], scores: Scores
+) -> list[dict[Model, Measured]]:
+    """Reads the figures of each model on each of the sides, which are metrics of one benchmark."""
+    found: list[dict[Model, dict[int | None, Statistic]]] = [{} for _ in sides]
+    for one in evaluated:
+        if one.benchmark == sides[0].benchmark:
+            for by_model, statistic in zip(found, _read_statistics(run / one.folder, sides), strict=True):
                 if statistic is not None:
                     by_model.setdefault(Model(one.variant, one.step), {})[one.seed] = statistic
-        measured[objective] = {
+    return [
+        {
             model: Measured(by_seed, _count_guessing(scores, model, side, by_seed), _average_skill(scores, model, side))
             for model, by_seed in by_model.items()
         }
-    return measured
+        for side, by_model in zip(sides, found, strict=True)
+    ]
 
 
 def _describe_variant(name: str, info: VariantInfo, manifest: Manifest) -> Variant:
@@ -123,9 +124,17 @@ def _choose_sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Sc
 
 def read_statistic(folder: Path, side: Side) -> Statistic | None:
     """Reads the headline statistic of a side from a folder of an evaluation; None if the tables lack it."""
-    statistics = load_tables(folder)[side.benchmark].statistics().values()
-    matching = [s for s in statistics if s.metric == side.metric and s.slice == side.slice and s.mode != "paper"]
-    return next(iter(sorted(matching, key=lambda s: (s.mode != "corrected", s.split != "test"))), None)
+    return _read_statistics(folder, [side])[0]
+
+
+def _read_statistics(folder: Path, sides: Sequence[Side]) -> list[Statistic | None]:
+    """Reads the statistics of metrics of one benchmark, each as `read_statistic`."""
+    statistics = load_tables(folder)[sides[0].benchmark].statistics().values()
+    found: list[Statistic | None] = []
+    for side in sides:
+        matching = [s for s in statistics if s.metric == side.metric and s.slice == side.slice and s.mode != "paper"]
+        found.append(next(iter(sorted(matching, key=lambda s: (s.mode != "corrected", s.split != "test"))), None))
+    return found
 
 
 def _select_rows(scores: Scores, model: Model, side: Side) -> Iterator[ScoreRow]:
