@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from support.fixed_answers import use_answers
-from unipref.collect import collect
-from unipref.core import parquet
+from unipref import cli
+from unipref.collect import collect, run
+from unipref.core import parquet, yaml_files
 from unipref.core.answer_checks.constraints import TEMPLATES, Constraint
 from unipref.core.answer_checks.corrections import CORRECTIONS, correct_answer, split_sentences
 from unipref.core.answer_checks.ifeval import Checks
@@ -268,6 +270,53 @@ def test_corrections_become_preferences_for_the_corrected_text(
     assert {row["prompt"][-1]["content"] for row in found} == {row["prompt"][-1]["content"] for row in rows}
     assert collect({**own, "corrections": 0}, out)["corrections"] is None
     assert not file.exists()
+
+
+def test_corrections_are_written_with_the_answers_and_the_command_names_them(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A policy whose answers all break the rule: no vote decides, and the corrections are the feedback.
+    use_answers(monkeypatch, lambda prompt: ("One, two and three.", "Four, five and six.", "Seven, eight and nine."))
+    commas = {"only": ["punctuation:no_comma"], "most": 1}
+    file = tmp_path / "collect.yaml"
+    file.write_text(yaml_files.write({**settings, "constraints": commas, "judges": ["checker"], "corrections": 2}))
+    out = tmp_path / "out"
+    CliRunner().invoke(cli.app, ["collect", str(file), "-o", str(out), "--until", "answers"], catch_exceptions=False)
+    before = (out / "corrections.jsonl").read_bytes()
+    assert before.count(b"\n") == 24
+    told = CliRunner().invoke(cli.app, ["collect", str(file), "-o", str(out)], catch_exceptions=False)
+    assert "It is not a source to train on" in told.stdout
+    assert f"{{dataset: unipref_corrections, path: {out / 'corrections.jsonl'}}}" in told.stdout
+    assert (out / "corrections.jsonl").read_bytes() == before
+
+
+def test_an_answer_that_repeats_itself_is_in_no_correction(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = "and the dog and the cat " * 12
+    use_answers(monkeypatch, lambda prompt: (loop, "It is a good number.", "It is not a bad number."))
+    twice = {"only": ["combination:two_responses"], "most": 1}
+    own = {**settings, "constraints": twice, "judges": ["checker"], "corrections": 3}
+    report = collect(own, tmp_path / "out")
+    assert (report["corrections"]["corrected"], report["corrections"]["repetitive"]) == (24, 12)
+    assert "the dog" not in (tmp_path / "out" / "corrections.jsonl").read_text()
+
+
+def test_a_missing_package_stops_the_run_before_the_policy_answers(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise UserError("the package 'lm_eval' is not installed.")
+
+    def answer(prompt: Any) -> Any:
+        raise AssertionError("the policy was asked")
+
+    monkeypatch.setattr(run, "Checks", refuse)
+    use_answers(monkeypatch, answer)
+    people = [{"people": {"path": "votes.csv"}}]
+    own = {**settings, "constraints": {"most": 1}, "judges": people, "corrections": 1}
+    with pytest.raises(UserError, match="lm_eval"):
+        collect(own, tmp_path / "out")
 
 
 def test_nothing_to_correct_is_warned_of(
