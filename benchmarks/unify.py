@@ -1,6 +1,7 @@
 """Speed and memory of unify, compared with throw-away scripts that make the same preferences.
 
     python benchmarks/unify.py [--rows 280000] [--rounds 3] [--work FOLDER] [--ways json orjson polars unipref-1 ...]
+    python benchmarks/unify.py --rows 10000000 --rounds 1 --no-json --ways unipref-2 --work FOLDER
 
 Makes the workload: rated answers on four axes, 3 to 5 to a prompt, in random order, 1.9 KB a row. Each way reads it,
 normalises the prompts, groups the answers, takes the best and the worst, and writes the columns of
@@ -13,11 +14,15 @@ normalises the prompts, groups the answers, takes the best and the worst, and wr
 - unipref-ray: the same on a local Ray cluster, if that is installed.
 
 All modules have been compiled before, as those of an installed package: each way runs once on a few rows first. CPU is
-that of all processes of a run, peak memory the largest sum of their proportional set sizes, sampled twenty times
-a second. The outputs must agree: the same preferences with the same columns (where answers tie, the same scores).
+that of all processes of a run, peak memory the largest sum of their proportional set sizes, sampled four times a
+second. The outputs must agree: the same preferences with the same columns (where answers tie, the same scores).
+
+Plain Python holds all rows in memory. `--no-json` leaves it out: then there are no ratios, and nothing checks the
+outputs. A workload of more than a million rows is shuffled on disk.
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -42,6 +47,9 @@ DECIDES = "helpfulness"
 COMMON = ["prompt", "chosen", "rejected", "axis", "chosen_score", "rejected_score", "axes", "margin_percentile"]
 """The columns by which the outputs are compared, besides `n_responses`."""
 FEW_ROWS = 2000
+ROWS_IN_MEMORY = 1_000_000
+"""Most rows that are shuffled in memory."""
+POOL_WORDS = 2_000_000
 NEEDS = {"orjson": "orjson", "polars": "polars", "unipref-ray": "ray"}
 """Way -> the package it needs."""
 
@@ -57,21 +65,66 @@ class Run(NamedTuple):
 # The workload
 
 
-def write_rows(path: Path, n_rows: int, seed: int = 7) -> None:
-    """Writes the workload; the same arguments give the same bytes."""
+def write_rows(path: Path, n_rows: int, seed: int = 7, in_memory: int = ROWS_IN_MEMORY) -> None:
+    """Writes the workload; the same arguments give the same bytes.
+
+    More rows than `in_memory` are shuffled on disk, and their answers are parts of one long text, which is faster.
+    """
     rng = random.Random(seed)
+    if n_rows > in_memory:
+        _shuffle_on_disk(make_rows(n_rows, rng, POOL_WORDS), path, -(-2 * n_rows // in_memory), rng)
+        return
+    shuffled = list(make_rows(n_rows, rng))
+    rng.shuffle(shuffled)
+    with path.open("wb") as file:
+        file.writelines(shuffled)
+
+
+def _shuffle_on_disk(rows: Iterator[bytes], path: Path, n_parts: int, rng: random.Random) -> None:
+    """Writes rows in random order: each into a random part, then part after part, each shuffled in memory."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, contextlib.ExitStack() as opened:
+        parts = [Path(folder) / f"{number}.jsonl" for number in range(n_parts)]
+        files = [opened.enter_context(part.open("wb")) for part in parts]
+        for row in rows:
+            files[rng.randrange(n_parts)].write(row)
+        opened.close()
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            for part in parts:
+                lines = part.read_bytes().splitlines(keepends=True)
+                part.unlink()
+                rng.shuffle(lines)
+                file.writelines(lines)
+        partial.replace(path)
+
+
+def make_rows(n_rows: int, rng: random.Random, pool_words: int = 0) -> Iterator[bytes]:
+    """Yields the rows of the workload, prompt by prompt.
+
+    Args:
+        n_rows: how many.
+        rng: draws all.
+        pool_words: words of a text of which the answers are parts; 0: each word of each answer is drawn.
+    """
     words = [
         "".join(rng.choice("aeiourstlnmdcpbgh") for _ in range(rng.choice((2, 3, 4, 5, 5, 6, 7, 8, 9, 11)))) + end
         for end in ("", "", "", ",", ".", " –", "é")
         for _ in range(1500)
     ]
-    rows: list[bytes] = []
+    pool = rng.choices(words, k=pool_words)
+
+    def draw_answer(length: int) -> list[str]:
+        if not pool:
+            return rng.choices(words, k=length)
+        start = rng.randrange(len(pool) - length)
+        return pool[start : start + length]
+
     number = 0
-    while len(rows) < n_rows:
+    while number < n_rows:
         prompt = " ".join(rng.choices(words, k=rng.randint(8, 50)))
-        for _ in range(min(rng.randint(3, 5), n_rows - len(rows))):
+        for _ in range(min(rng.randint(3, 5), n_rows - number)):
             shown = prompt if rng.random() < 0.9 else prompt.replace(" ", "  ", 1).capitalize()
-            answer = " ".join(rng.choices(words, k=rng.randint(40, 290)))
+            answer = " ".join(draw_answer(rng.randint(40, 290)))
             row = {
                 "id": f"r-{number:08d}",
                 "prompt": shown,
@@ -79,11 +132,8 @@ def write_rows(path: Path, n_rows: int, seed: int = 7) -> None:
                 "model": f"model-{rng.randint(1, 17)}",
                 **{axis: rng.randint(10, 100) / 10 for axis in AXES},
             }
-            rows.append(json.dumps(row).encode() + b"\n")
+            yield json.dumps(row).encode() + b"\n"
             number += 1
-    rng.shuffle(rows)
-    with path.open("wb") as file:
-        file.writelines(rows)
 
 
 # The throw-away scripts
@@ -242,6 +292,17 @@ def run_unipref(data: Path, out: Path, workers: int, engine: str) -> None:
         unify([source], UnifySettings(), out, engine=running, read=sources.read)
 
 
+def run_way(way: str, data: Path, out: Path) -> None:
+    """Runs one way in this process."""
+    if way == "polars":
+        run_polars(data, out)
+    elif way.startswith("unipref"):
+        is_ray = way == "unipref-ray"
+        run_unipref(data, out, 2 if is_ray else int(way.partition("-")[2]), "ray" if is_ray else "local")
+    else:
+        run_plain(data, out, importlib.import_module(way).loads)
+
+
 def make_command(way: str, data: Path, folder: Path) -> tuple[list[str], Path]:
     """Returns the command of a way, and the file that it writes."""
     out = folder / ("out" if way.startswith("unipref") else "out.parquet")
@@ -327,16 +388,17 @@ def hash_files(folder: Path) -> str:
 
 
 def format_table(runs: dict[str, list[Run]]) -> Iterator[str]:
-    """Yields the lines of the table: medians, and the median of the ratios of each round."""
-    yield "| way | wall s | CPU s | peak MB | wall | CPU | memory |"
-    yield "|---|---|---|---|---|---|---|"
+    """Yields the lines of the table: medians, and the median of the ratios of each round to json, if it ran."""
+    base = runs.get("json")
+    names = ["way", "wall s", "CPU s", "peak MB", *(["wall", "CPU", "memory"] if base else [])]
+    yield f"| {' | '.join(names)} |"
+    yield "|---" * len(names) + "|"
     for way, of_way in runs.items():
         medians = [statistics.median(getattr(run, name) for run in of_way) for name in Run._fields]
-        ratios = [
-            statistics.median(getattr(a, name) / getattr(b, name) for a, b in zip(of_way, runs["json"], strict=True))
-            for name in Run._fields
-        ]
-        figures = [f"{medians[0]:.1f}", f"{medians[1]:.1f}", f"{medians[2] / 1e6:.0f}", *(f"{r:.2f}" for r in ratios)]
+        figures = [f"{medians[0]:.1f}", f"{medians[1]:.1f}", f"{medians[2] / 1e6:.0f}"]
+        for name in Run._fields if base else ():
+            ratios = [getattr(a, name) / getattr(b, name) for a, b in zip(of_way, base or (), strict=True)]
+            figures.append(f"{statistics.median(ratios):.2f}")
         yield f"| {way} | {' | '.join(figures)} |"
 
 
@@ -354,19 +416,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--work", type=Path, help="folder for the workload and the outputs; default: a temporary one")
     parser.add_argument("--ways", nargs="+", default=["json", "orjson", "polars", "unipref-1", "unipref-2"])
+    parser.add_argument("--no-json", action="store_true", help="leave plain Python out, and with it the ratios")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
-        if options.way == "polars":
-            run_polars(options.data, options.out)
-        elif options.way.startswith("unipref"):
-            is_ray = options.way == "unipref-ray"
-            workers = 2 if is_ray else int(options.way.partition("-")[2])
-            run_unipref(options.data, options.out, workers, "ray" if is_ray else "local")
-        else:
-            run_plain(options.data, options.out, importlib.import_module(options.way).loads)
+        run_way(options.way, options.data, options.out)
         return
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
@@ -375,7 +431,8 @@ def main() -> None:
         if not data.is_file():
             write_rows(data, options.rows)
         ways = [way for way in options.ways if way not in NEEDS or importlib.util.find_spec(NEEDS[way])]
-        ways = ["json", *(way for way in ways if way != "json")]
+        first = [] if options.no_json else ["json"]
+        ways = [*first, *(way for way in ways if way != "json")]
         runs: dict[str, list[Run]] = {way: [] for way in ways}
         print(f"{options.rows} rows, {data.stat().st_size / 1e6:.0f} MB")
         few = work / "few.jsonl"
@@ -388,11 +445,13 @@ def main() -> None:
                 command, _ = make_command(way, data, folder)
                 runs[way].append(measure(command, folder / "log.txt"))
                 print(way, *(f"{value:.1f}" for value in runs[way][-1][:2]), f"{runs[way][-1].peak / 1e6:.0f} MB")
-        for way in ways[1:]:
-            ties = check_agreement(make_command("json", data, work / "json")[1], make_command(way, data, work / way)[1])
-            print(f"{way} agrees with json" + (f"; {ties} preferences differ by a tie" if ties else ""))
+        for way in ways[len(first) :]:
+            path = make_command(way, data, work / way)[1]
+            if first:
+                ties = check_agreement(make_command("json", data, work / "json")[1], path)
+                print(f"{way} agrees with json" + (f"; {ties} preferences differ by a tie" if ties else ""))
             if way.startswith("unipref"):
-                print(f"  its files: {hash_files(work / way / 'out')}")
+                print(f"{way}'s files: {hash_files(work / way / 'out')}")
         print("\n".join(format_table(runs)))
 
 

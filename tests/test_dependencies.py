@@ -29,7 +29,7 @@ NOT_IMPORTED = {
     "uv": "a command of `make lowest`",
 }
 """Declared, though no code imports it -> why."""
-IMPORTED_AS = {"PIL": "pillow"}
+IMPORTED_AS = {"PIL": "pillow", "faiss": "faiss-cpu"}
 """The name by which an extra is imported -> its own, where they differ."""
 
 

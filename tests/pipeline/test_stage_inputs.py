@@ -72,6 +72,7 @@ CASES = {
     "the version of TRL": Case(TRAINING, package="trl"),
     "the version of torch": Case({*TRAINING, "examples", *SCORES}, package="torch"),
     "the version of pandas": Case(set(), package="pandas"),
+    "faiss, where nothing is clustered": Case(set(), package="faiss-cpu"),
     "the code of a benchmark": Case({STEREOSET}, module="evaluate/benchmarks/stereoset.py"),
     "the code that compares": Case(SCORES, module="evaluate/compare.py"),
     "the number of examples": Case({"examples"}, ["report.examples=3"]),
@@ -150,6 +151,22 @@ def test_a_change_voids_the_stages_that_depend_on_it(
     finally:
         file.write_text(content, encoding="utf-8")
     assert {stage for stage in ALL if before[stage] != after[stage]} == case.voids
+
+
+def test_a_selection_that_clusters_depends_on_the_version_of_faiss(
+    unchanged: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = unchanged
+    find, versions = hashing.find_versions, [{}, {"faiss-cpu": "1"}, {"faiss-cpu": "2"}]
+    inputs = []
+    for installed in versions:
+        monkeypatch.setattr(
+            hashing, "find_versions", lambda *names, i=installed: i if "faiss-cpu" in names else find(*names)
+        )
+        inputs.append(inputs_of(folder, ["select=cluster_quality"]))
+    changed_stages = [{stage for stage in ALL if inputs[0][stage] != one[stage]} for one in inputs[1:]]
+    assert changed_stages == [{"selected"}, {"selected"}]
+    assert inputs[1]["selected"] != inputs[2]["selected"]
 
 
 def changed(hash_code_file: Callable[..., str], file: Path) -> Callable[..., str]:

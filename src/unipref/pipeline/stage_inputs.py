@@ -141,6 +141,7 @@ def select_inputs(
         seed: of the run.
     """
     embedder = study.select.embedding_model
+    faiss = hashing.find_versions("faiss-cpu", "faiss-gpu") if hasattr(study.select, "clusters") else {}
     return {
         "clean": cleaned.content,  # not its key: a new benchmark that removes no row changes nothing
         **({} if held_out is cleaned else {"dev": held_out.files.get("dev.parquet", held_out.content)}),
@@ -153,6 +154,7 @@ def select_inputs(
         "seed": seed if study.select.is_seeded else None,
         "embedder": hashes.model_key(embedder) if embedder else None,
         "code": hash_code("selected", study.select),
+        **({"versions": faiss} if faiss else {}),
     }
 
 

@@ -85,7 +85,7 @@ class ModelScorer(Scorer):
         place = candidates.cache / "scores" / folder
         shown = (f"scoring with {self.name()}", len(candidates.ids))
         elsewhere = functools.partial(_judge_elsewhere, self, name)
-        return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE, *shown, elsewhere)
+        return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE, shown, elsewhere)
 
 
 _loaded: tuple[tuple[str, str, str], Any] | None = None

@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core import parquet
 from unipref.core.display import shorten
-from unipref.select.candidates import join_contents
+from unipref.select.candidates import count_words, join_contents
 from unipref.select.embedding.tfidf import split_words
 
 if TYPE_CHECKING:
@@ -91,11 +91,8 @@ def read_excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at
 
 
 def _count_words(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":
-    import pyarrow.compute as pc
-
-    counts = pc.count_substring_regex(join_contents(messages), r"\S+").to_numpy().astype("i8")
     missing = messages.is_null().to_numpy(zero_copy_only=False)
-    lengths: npt.NDArray[np.int64] = np.where(missing, MISSING, counts)
+    lengths: npt.NDArray[np.int64] = np.where(missing, MISSING, count_words(messages))
     return lengths
 
 

@@ -27,6 +27,7 @@ from unipref.unify.judging.records import join_files
 from unipref.unify.judging.summary import describe_judging, write_judging
 from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
+    FEEDBACK_FOLDER,
     MapTask,
     ReadRows,
     ReduceTask,
@@ -46,6 +47,7 @@ from unipref.unify.open_groups import OpenGroups
 from unipref.unify.preference_file import OVERRULED, FileCounts, OverruledMethod, PreferenceWriter
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
+from unipref.unify.rated_rows import FOLDER as RATED_FOLDER
 from unipref.unify.rejection_lines import describe_rejects, read_reject_examples, rejection_warnings
 from unipref.unify.second_look import (
     ONE_PAIR,
@@ -192,6 +194,8 @@ def _write_preferences(
             others, chosen = work / alternatives_name(bucket), work / again_name(bucket)
             if count and choose_alternatives(others, chosen, finder, settings.overruled_below, open_groups.schema):
                 again[bucket] = chosen
+    for folder in (FEEDBACK_FOLDER, RATED_FOLDER):
+        shutil.rmtree(work / folder, ignore_errors=True)  # nothing reads it again, and it is as large as the raw data
     writer = PreferenceWriter(
         settings.min_margin,
         settings.overruled,

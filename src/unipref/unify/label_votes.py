@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import xxhash
 
 from unipref.core import parquet
@@ -27,7 +28,8 @@ SEVERAL = "several files"
 
 @dataclass
 class _Gathered:
-    """The votes on one source, while they are read: numbers in an array for each batch, and names by code.
+    """The votes on one source, while they are read: numbers in an array for each batch, and names by code. Each number
+    has as few bytes as it needs, because there are as many as preferences.
 
     Attributes:
         signs, prompts, origins, files, widths: of each vote its sign, the hashes of its prompt and its first row, the
@@ -35,12 +37,12 @@ class _Gathered:
         axes, axis_gaps: of each axis of each vote its code, and its gap.
     """
 
-    signs: list[Ints] = field(default_factory=list)
+    signs: list[npt.NDArray[np.int8]] = field(default_factory=list)
     prompts: list[Ints] = field(default_factory=list)
     origins: list[Ints] = field(default_factory=list)
-    files: list[Ints] = field(default_factory=list)
-    widths: list[Ints] = field(default_factory=list)
-    axes: list[Ints] = field(default_factory=list)
+    files: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    widths: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    axes: list[npt.NDArray[np.int32]] = field(default_factory=list)
     axis_gaps: list[Floats] = field(default_factory=list)
     file_names: dict[str, int] = field(default_factory=dict)
     axis_names: dict[str, int] = field(default_factory=dict)
@@ -98,7 +100,7 @@ def read_votes(
     rows = np.unique(_join([part for each in gathered.values() for part in each.origins]))
     names, rater = _find_raters(judgements, rows)
     return {
-        source: _finish(each, contradictions.get(source, 0), names, rater[np.searchsorted(rows, _join(each.origins))])
+        source: _finish(each, contradictions.get(source, 0), names, rater[np.searchsorted(rows, _drain(each.origins))])
         for source, each in gathered.items()
     }
 
@@ -117,16 +119,17 @@ def _gather(batch: "pa.RecordBatch", axes: Mapping[str, Axis], into: _Gathered) 
     into.axis_gaps.append(gap[counts])
     distinct, place = np.unique(name[counts], return_inverse=True)
     codes = _ints(into.axis_names.setdefault(names[code], len(into.axis_names)) for code in distinct)
-    into.axes.append(codes[place])
+    into.axes.append(codes[place].astype(np.int32))
     votes = np.flatnonzero(net)
-    into.signs.append(np.sign(net[votes]))
-    into.widths.append(np.bincount(row[counts], minlength=len(batch))[votes])
+    into.signs.append(np.sign(net[votes]).astype(np.int8))
+    into.widths.append(np.bincount(row[counts], minlength=len(batch))[votes].astype(np.int32))
     taken = from_numbers(votes)
     into.prompts.append(_ints(map(_hash, batch["group"].take(taken).to_pylist())))
     origins = batch["origin"].take(taken).to_pylist()
     into.origins.append(_ints(_hash(origin[0]) if origin else 0 for origin in origins))
     files = map(_name_file, origins)
-    into.files.append(_ints(into.file_names.setdefault(file, len(into.file_names)) for file in files))
+    codes = _ints(into.file_names.setdefault(file, len(into.file_names)) for file in files)
+    into.files.append(codes.astype(np.int32))
     against = np.flatnonzero(net[votes] < 0)[: MAX_EXAMPLES - len(into.examples)]
     into.examples += [", ".join(origins[place]) for place in against]
 
@@ -198,18 +201,19 @@ def _find_raters(judgements: Path | None, rows: Ints) -> tuple[list[str], Ints]:
 
 
 def _finish(each: _Gathered, contradictions: int, names: list[str], rater: Ints) -> Votes:
-    _, prompt = np.unique(_join(each.prompts), return_inverse=True)
+    """Returns the votes on one source; empties what was gathered, so that memory holds the numbers once."""
+    gap = _scale_gaps(each)
+    _, prompt = np.unique(_drain(each.prompts), return_inverse=True)
     against = np.full(contradictions, -1, dtype=np.int64)
     nobody = np.full(contradictions, NOBODY, dtype=np.int64)
     own_prompts = np.arange(contradictions) + len(prompt)
-    gap = _scale_gaps(each)
     typical = float(np.median(gap)) if len(gap) else 1.0
     return Votes(
-        sign=np.concatenate([_join(each.signs), against]),
+        sign=np.concatenate([_drain(each.signs), against]),
         gap=np.concatenate([gap, np.full(contradictions, typical)]),
         prompt=np.concatenate([prompt, own_prompts]).astype(np.int64),
         rater=np.concatenate([rater, nobody]),
-        file=np.concatenate([_join(each.files), nobody]),
+        file=np.concatenate([_drain(each.files), nobody]),
         raters=names,
         files=list(each.file_names),
         by_axis={axis: [each.by_axis[axis, True], each.by_axis[axis, False]] for axis in sorted(each.axis_names)},
@@ -218,17 +222,30 @@ def _finish(each: _Gathered, contradictions: int, names: list[str], rater: Ints)
 
 
 def _scale_gaps(each: _Gathered) -> Floats:
-    """Returns (n,) the absolute sum of the gaps of each preference, each in mean gaps of its axis."""
-    axes, widths = _join(each.axes), _join(each.widths)
-    gaps = np.concatenate([*each.axis_gaps, np.zeros(0)])
-    means = np.bincount(axes, abs(gaps)) / np.maximum(np.bincount(axes), 1)
-    vote = np.repeat(np.arange(len(widths)), widths)
-    sums = np.bincount(vote, gaps / means[axes], len(widths)) if len(gaps) else np.zeros(0)
-    return np.abs(np.asarray(sums, dtype=np.float64))
+    """Returns (n,) the absolute sum of the gaps of each preference, each in mean gaps of its axis; empties the gaps."""
+    totals, counts = np.zeros(len(each.axis_names)), np.zeros(len(each.axis_names), dtype=np.int64)
+    for axes, gaps in zip(each.axes, each.axis_gaps, strict=True):
+        # Added one by one to the sums, as in one array of all gaps: sums of sums would differ in their last bits.
+        np.add.at(totals, axes, np.abs(gaps))
+        counts += np.bincount(axes, minlength=len(counts))
+    means = totals / np.maximum(counts, 1)
+    sums = [
+        np.bincount(np.repeat(np.arange(len(widths)), widths), gaps / means[axes], len(widths))
+        for axes, gaps, widths in zip(each.axes, each.axis_gaps, each.widths, strict=True)
+    ]
+    each.axes, each.axis_gaps, each.widths = [], [], []
+    return np.asarray(np.abs(np.concatenate([*sums, np.zeros(0)])), dtype=np.float64)
 
 
-def _join(parts: Sequence[Ints]) -> Ints:
+def _join(parts: Sequence[npt.NDArray[Any]]) -> Ints:
     return np.concatenate([*parts, _ints([])])
+
+
+def _drain(parts: list[Any]) -> Ints:
+    """Joins arrays, and empties the list of them."""
+    joined = _join(parts)
+    parts.clear()
+    return joined
 
 
 def _ints(values: Iterable[int]) -> Ints:

@@ -83,7 +83,8 @@ class PreferenceWriter:
     has_shares: bool
 
     def write(self, work: Path, out: Path) -> FileCounts:
-        """Writes `preferences.parquet` and `rejects.parquet`, and to `work` the overruled preferences.
+        """Writes `preferences.parquet` and `rejects.parquet`, and to `work` the overruled preferences. Removes the
+        files of the reduce tasks as soon as they are read.
 
         Args:
             work: folder of the reduce tasks' files and of the rejects.
@@ -124,6 +125,7 @@ class PreferenceWriter:
                             counts.replacing.update(batch["source"].to_pylist())
                             counts.replacements.update(batch["source"].to_pylist())
                             counts.replacements.update(row["source"] for row in left_out)
+                    path.unlink()  # the disk holds the texts only once more, not twice
         return counts
 
     def _count_left_out(self, rows: Sequence[Mapping[str, Any]], counts: FileCounts) -> None:

@@ -3,11 +3,13 @@
 weight(word, text) = (1 + ln tf) * (ln((1 + n) / (1 + df)) + 1), rows normalised, projected on the leading directions.
 Source: Deerwester et al. 1990; the weighting is scikit-learn's smoothed IDF with sublinear TF.
 
-FIT_ROWS and the returned vectors bound the memory: the texts are read twice, once for document frequencies and the rows
-that the directions are fitted on, once to project.
+FIT_ROWS, KEPT_BYTES and the returned vectors bound the memory: the texts are read twice, once for document frequencies
+and the rows that the directions are fitted on, once to project. What KEPT_BYTES hold is counted only once.
 """
 
+import itertools
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 BUCKETS = 2**16
 DIMENSIONS = 64
 FIT_ROWS = 20_000
+KEPT_BYTES = 256 << 20
+"""Most bytes of counted words that are kept for the second reading."""
 SMALLEST_NORM = 1e-6
 """Shorter projections are rounding errors: normalising them would make noise look like a topic."""
 
@@ -54,23 +58,48 @@ def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDA
     counter = HashingVectorizer(analyzer=split_words, n_features=BUCKETS, norm=None, alternate_sign=False)
     # Sums over several threads differ in their last bits from run to run, and clusters would differ with them.
     with limit_to_one_thread():
-        idf, fit_rows = _count_frequencies(counter, texts, ids)
+        kept = _KeptCounts(counter, texts)
+        idf, fit_rows = _count_frequencies(kept, ids)
         directions = _fit_directions(_apply_weights(fit_rows, idf))
         out = np.zeros((n, directions.shape[1]), dtype=np.float32)
         start = 0
-        for batch in texts():
-            projected = _apply_weights(counter.transform(batch), idf) @ directions
+        for counts in kept.count_again():
+            projected = _apply_weights(counts, idf) @ directions
             norms = np.linalg.norm(projected, axis=1, keepdims=True)
-            out[start : start + len(batch)] = np.where(
+            out[start : start + counts.shape[0]] = np.where(
                 norms > SMALLEST_NORM, projected / np.maximum(norms, SMALLEST_NORM), 0.0
             )
-            start += len(batch)
+            start += counts.shape[0]
     return out
 
 
-def _count_frequencies(
-    counter: "HashingVectorizer", texts: Texts, ids: "npt.NDArray[np.str_]"
-) -> tuple["npt.NDArray[np.float64]", Any]:
+class _KeptCounts:
+    """Counts the words of a stream of texts twice, as sparse rows, and keeps as many as KEPT_BYTES hold."""
+
+    def __init__(self, counter: "HashingVectorizer", texts: Texts) -> None:
+        self._counter, self._texts = counter, texts
+        self._kept: list[Any] = []
+        self._n_batches = self._size = 0
+
+    def count(self) -> Iterator[Any]:
+        """Yields the counts of each batch of texts."""
+        for batch in self._texts():
+            counts = self._counter.transform(batch)
+            if self._n_batches == len(self._kept) and self._size < KEPT_BYTES:
+                self._kept.append(counts.astype(np.float32))  # whole numbers, so nothing is lost
+                self._size += counts.nnz * 8
+            self._n_batches += 1
+            yield counts
+
+    def count_again(self) -> Iterator[Any]:
+        """Yields the same again; the texts are read again only if not all counts are kept."""
+        batches = self._texts() if len(self._kept) < self._n_batches else itertools.repeat([], self._n_batches)
+        for number, batch in enumerate(batches):
+            is_kept = number < len(self._kept)
+            yield self._kept[number].astype(np.float64) if is_kept else self._counter.transform(batch)
+
+
+def _count_frequencies(kept: _KeptCounts, ids: "npt.NDArray[np.str_]") -> tuple["npt.NDArray[np.float64]", Any]:
     """Counts inverse document frequencies over all texts (BUCKETS,), and the words of the texts to fit on, by id."""
     from scipy.sparse import vstack
 
@@ -80,11 +109,10 @@ def _count_frequencies(
     fitted[order] = True
     containing = np.zeros(BUCKETS)
     fit_rows, start = [], 0
-    for batch in texts():
-        counts = counter.transform(batch)
+    for counts in kept.count():
         containing += np.bincount(counts.indices, minlength=BUCKETS)
-        fit_rows.append(counts[fitted[start : start + len(batch)]])
-        start += len(batch)
+        fit_rows.append(counts[fitted[start : start + counts.shape[0]]])
+        start += counts.shape[0]
     # The rows are in file order; put them in the order of their ids.
     by_id = np.argsort(np.argsort(order))
     idf = np.log((1 + n) / (1 + containing)) + 1

@@ -49,9 +49,10 @@ class ClusterQuality(EmbedsPrompts, QualityStrategy):
     def _assign_clusters(self, candidates: Candidates, seed: int) -> "npt.NDArray[np.int64]":
         from unipref.select.clusters import cluster
 
-        vectors = candidates.embed(self.embedder)
         if self.per == "union":
-            return cluster(vectors, candidates.ids, self.clusters, self.restarts, seed)
+            # Not held here, because k-means needs as much memory again.
+            return cluster(candidates.embed(self.embedder), candidates.ids, self.clusters, self.restarts, seed)
+        vectors = candidates.embed(self.embedder)
         labels = np.zeros(len(candidates), dtype=np.int64)
         used = 0
         for source in np.unique(candidates.sources):

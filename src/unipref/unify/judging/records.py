@@ -321,10 +321,11 @@ def _to_table(rows: list[Judgement]) -> "pa.Table":
 
 
 def join_files(parts: Sequence[Path], out: Path) -> None:
-    """Writes the judgements of several files to one, in order."""
+    """Writes the judgements of several files to one, in order, and removes each as soon as it is copied."""
     import pyarrow.parquet as pq
 
     with pq.ParquetWriter(out, judgement_schema(), compression="zstd") as file:
         for part in parts:
             for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
                 file.write_batch(batch)
+            part.unlink()
