@@ -4,7 +4,7 @@ from typing import Any
 
 OTHER = {"first": "second", "second": "first", "right": "wrong", "wrong": "right", "high": "low", "low": "high"}
 OTHER |= {"best_first": "worst_first", "worst_first": "best_first"}
-SIDES = (("chosen", "rejected"), ("good", "bad"), ("up", "down"))
+SIDES = (("chosen", "rejected"), ("good", "bad"), ("up", "down"), ("after", "before"))
 
 
 def flip(mapping: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ EXTRAS = {
     "embed": "sentence embeddings (embedder: minilm)",
     "eval": "lm-eval's tasks and IFEval",
     "dedup": "fast near-duplicate search",
+    "faiss": "clusters of many prompts (from 50,000)",
     "real": "models in GGUF files",
     "vision": "models that read images",
     "ray": "rows on a Ray cluster (engine: ray)",
