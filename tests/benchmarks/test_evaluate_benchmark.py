@@ -1,6 +1,5 @@
 """The benchmark of the evaluation: its loops agree with the one pass, and it says so when they do not."""
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,19 +7,13 @@ from types import ModuleType
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from support.scripts import BENCHMARKS, open_script
 
 
 @pytest.fixture
 def bench() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("evaluate_benchmark", BENCHMARKS / "evaluate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["evaluate_benchmark"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["evaluate_benchmark"]
+    with open_script(BENCHMARKS / "evaluate.py", "evaluate_benchmark") as module:
+        yield module
 
 
 @pytest.fixture

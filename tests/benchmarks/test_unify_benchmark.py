@@ -1,6 +1,5 @@
 """The benchmark of unify: its workload in memory and on disk, and a run without plain Python."""
 
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator
@@ -9,19 +8,13 @@ from types import ModuleType
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from support.scripts import BENCHMARKS, open_script
 
 
 @pytest.fixture
 def bench() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("unify_benchmark", BENCHMARKS / "unify.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["unify_benchmark"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["unify_benchmark"]
+    with open_script(BENCHMARKS / "unify.py", "unify_benchmark") as module:
+        yield module
 
 
 def test_a_workload_shuffled_on_disk_is_like_one_shuffled_in_memory(bench: ModuleType, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Tests that invert the label of each public dataset: caught if the data can tell, and no false alarms."""
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -9,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from support.scripts import BENCHMARKS, open_script
 from unipref.sources.catalog import DATASETS
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 CAUGHT = {"bigbench_mistake", "oasst_trees", "sfres_ratings", "topical_chat_ratings", "winogrande"}
 """Datasets with further evidence: other axes, likes, final answers, labels published apart."""
 UNLABELLED = {"alpaca", "dolly_csv", "lima", "seed_tasks", "shepherd_critiques"}
@@ -20,14 +18,8 @@ UNLABELLED = {"alpaca", "dolly_csv", "lima", "seed_tasks", "shepherd_critiques"}
 @pytest.fixture(scope="module")
 def flips() -> Iterator[ModuleType]:
     """The benchmark as a module of the name by which its functions are found."""
-    spec = importlib.util.spec_from_file_location("flip_table", BENCHMARKS / "flip_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["flip_table"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["flip_table"]
+    with open_script(BENCHMARKS / "flip_table.py", "flip_table") as module:
+        yield module
 
 
 def entries() -> list[Any]:

@@ -1,7 +1,5 @@
 """A world of known topics, wrong labels and copies: what each strategy finds of it, and that its measures are right."""
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,19 +9,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from support.scripts import open_script
+
 PLACE = Path(__file__).parents[3] / "benchmarks" / "selection_planted.py"
 
 
 @pytest.fixture(scope="module")
 def planted() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("selection_planted", PLACE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["selection_planted"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["selection_planted"]
+    with open_script(PLACE, "selection_planted") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
