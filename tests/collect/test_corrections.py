@@ -256,6 +256,7 @@ def test_corrections_become_preferences_for_the_corrected_text(
         "corrected_prompts": 12,
         "corrected": 12,
         "repetitive": 0,
+        "followed": 0,
         "unchanged": 0,
     }
     assert "Corrected by rule: 12 answers to 12 of 12 prompts" in (out / "report.md").read_text()
@@ -326,10 +327,10 @@ def test_nothing_to_correct_is_warned_of(
     commas = {"only": ["punctuation:no_comma"], "most": 1}
     own = {**settings, "constraints": commas, "judges": ["checker"], "corrections": 2}
     report = collect(own, tmp_path / "out")
-    assert report["corrections"]["unchanged"] == 36
+    assert (report["corrections"]["followed"], report["corrections"]["unchanged"]) == (36, 0)
     assert any("no answer could be corrected" in warning for warning in report["warnings"])
 
 
 def test_corrections_need_constraints(settings: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="set 'constraints' too"):
+    with pytest.raises(UserError, match=r"corrections: the rules of constraints make.*\n *Set 'constraints' too"):
         collect({**settings, "judges": ["checker"], "corrections": 1}, tmp_path / "out")

@@ -12,7 +12,7 @@ from unipref.collect.load import ResolvedCollection
 from unipref.collect.pairs import list_distinct, repeats_itself
 from unipref.collect.prompts import Prompt
 from unipref.core import json_files
-from unipref.core.answer_checks.corrections import correct_answer
+from unipref.core.answer_checks.corrections import correct_answer, follows_all
 from unipref.core.answer_checks.ifeval import Checks
 
 CORRECTIONS = "corrections.jsonl"
@@ -24,13 +24,14 @@ class CorrectionCounts(msgspec.Struct):
     Attributes:
         prompts: prompts with constraints and an answer; corrected_prompts: those with a corrected answer.
         corrected: answers with a correction; repetitive: answers that repeat themselves, which are not corrected;
-        unchanged: answers that follow all constraints already, or that no rule can correct.
+        followed: answers that follow all constraints already; unchanged: other answers that no rule can correct.
     """
 
     prompts: int = 0
     corrected_prompts: int = 0
     corrected: int = 0
     repetitive: int = 0
+    followed: int = 0
     unchanged: int = 0
 
 
@@ -75,10 +76,12 @@ def _iterate_corrected(
         others = [one.text for one in answers if one is not answer and one.ended and not repeats_itself(one.text)]
         asked = prompt.messages[-1]["content"]
         corrected = correct_answer(answer.text, answer.ended, asked, prompt.constraints, others, checks)
-        if corrected is None:
-            counts.unchanged += 1
-        else:
+        if corrected is not None:
             yield answer, corrected
+        elif follows_all(answer.text, asked, prompt.constraints, checks):
+            counts.followed += 1
+        else:
+            counts.unchanged += 1
 
 
 def _make_row(loaded: ResolvedCollection, prompt: Prompt, answer: Answer, corrected: str) -> dict[str, Any]:

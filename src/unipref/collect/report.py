@@ -68,7 +68,11 @@ def build_report(
 def _warn_of_corrections(counts: CorrectionCounts | None) -> list[str]:
     if counts is None or counts.corrected:
         return []
-    return ["no answer could be corrected: each follows its constraints already, repeats itself, or needs new words."]
+    return [
+        f"no answer could be corrected: {counts.followed} follow their constraints already, {counts.repetitive} repeat "
+        f"themselves, and no rule can correct {counts.unchanged}: they were cut off too early, or need new words. "
+        "corrections.jsonl is empty."
+    ]
 
 
 def _warn_of_ties(rows: int, decided: int) -> list[str]:
@@ -231,8 +235,8 @@ def format_report(report: Mapping[str, Any]) -> str:
             "",
             f"Corrected by rule: {corrected['corrected']} answers to {corrected['corrected_prompts']} of "
             f"{corrected['prompts']} prompts with constraints. Of the others that were looked at, "
-            f"{corrected['repetitive']} repeat themselves; {corrected['unchanged']} follow all constraints already, or "
-            "no rule can correct them.",
+            f"{corrected['repetitive']} repeat themselves, {corrected['followed']} follow all constraints already, as far "
+            f"as they go, and no rule can correct {corrected['unchanged']}.",
         ]
     lines += ["", f"{answers['pairs']} pairs, {answers['unended_pairs']} of them with an answer that was cut off."]
     lines += ["", "## Judges", ""]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from unipref.core.errors import UserError
 from unipref.sources import Limits
 from unipref.study.collecting import Comparing, Prompts, Sampling
 from unipref.study.source import Source
@@ -42,7 +43,8 @@ class Collection(Comparing):
     @model_validator(mode="after")
     def _has_rules_to_correct_by(self) -> "Collection":
         if self.corrections and self.constraints is None:
-            raise ValueError("corrections are made by the rules of constraints; set 'constraints' too")
+            mend = "Set 'constraints' too, such as 'constraints: {most: 2}'."
+            raise UserError("the rules of constraints make the corrections.", where="corrections", mend=mend)
         return self
 
     @model_validator(mode="after")

@@ -139,7 +139,8 @@ def _check_measured(variants: Mapping[str, Study]) -> None:
         policies = [step.name for step in list_steps(variant) if step.trainer.model_kind == "policy"]
         if measured and policies and policies[-1] not in measured:
             what = f"'{policies[-1]}', the last policy of the variant '{name}', is left out."
-            mend = "Add it: the verdicts compare the last policies of the variants."
+            mend = f"Add it, or give the variant steps of its own: {{evaluate: {{steps: [{policies[-1]}], ...}}}}. The "
+            mend += "verdicts compare the last policies."
             raise UserError(what, where=where, mend=mend)
 
 

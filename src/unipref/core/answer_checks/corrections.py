@@ -76,8 +76,13 @@ def correct_answer(
             corrected = correct(corrected, by_kind[kind].arguments, context)
             is_changed = True
     # One correction can undo what another instruction asks for, and not every kind has a correction.
-    is_right = is_changed and corrected and all(_is_followed(one, prompt, corrected, checks) for one in constraints)
+    is_right = is_changed and corrected and follows_all(corrected, prompt, constraints, checks)
     return corrected if is_right else None
+
+
+def follows_all(text: str, prompt: str, constraints: Sequence[Constraint], checks: Checks) -> bool:
+    """Whether a text strictly follows all constraints; arguments as of `correct_answer`."""
+    return all(_is_followed(constraint, prompt, text, checks) for constraint in constraints)
 
 
 def _is_followed(constraint: Constraint, prompt: str, text: str, checks: Checks) -> bool:
