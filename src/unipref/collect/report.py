@@ -235,8 +235,8 @@ def format_report(report: Mapping[str, Any]) -> str:
             "",
             f"Corrected by rule: {corrected['corrected']} answers to {corrected['corrected_prompts']} of "
             f"{corrected['prompts']} prompts with constraints. Of the others that were looked at, "
-            f"{corrected['repetitive']} repeat themselves, {corrected['followed']} follow all constraints already, as far "
-            f"as they go, and no rule can correct {corrected['unchanged']}.",
+            f"{corrected['repetitive']} repeat themselves, {corrected['followed']} follow all constraints already, "
+            f"as far as they go, and no rule can correct {corrected['unchanged']}.",
         ]
     lines += ["", f"{answers['pairs']} pairs, {answers['unended_pairs']} of them with an answer that was cut off."]
     lines += ["", "## Judges", ""]
