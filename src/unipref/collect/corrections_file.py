@@ -1,6 +1,6 @@
 """Writes the policy's answers with their corrections by rule: edits, which are a source like any other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,20 @@ class CorrectionCounts(msgspec.Struct):
 
 
 def write_corrections(
-    path: Path, loaded: ResolvedCollection, prompts: Sequence[Prompt], answered: Sequence[AnsweredPrompt]
+    path: Path,
+    loaded: ResolvedCollection,
+    prompts: Sequence[Prompt],
+    answered: Sequence[AnsweredPrompt],
+    on_progress: Callable[[str, int, int], None],
 ) -> CorrectionCounts | None:
     """Writes one row for each answer that a rule corrects, at most `corrections` to a prompt.
+
+    Args:
+        path: the file.
+        loaded: the settings.
+        prompts: with their constraints.
+        answered: their answers, in the same order.
+        on_progress: called with what runs, and the numbers of prompts done and of all.
 
     Returns:
         The counts; None, and no file, if the settings ask for no corrections.
@@ -50,7 +61,8 @@ def write_corrections(
         return None
     checks = Checks()
     with json_files.replace_file(path) as file:
-        for prompt, one in zip(prompts, answered, strict=True):
+        for number, (prompt, one) in enumerate(zip(prompts, answered, strict=True)):
+            on_progress("correcting answers", number, len(prompts))
             if not prompt.constraints or one.why_not is not None:
                 continue
             counts.prompts += 1

@@ -127,7 +127,7 @@ def collect_on(
     listener.stage("answers", cached=False)
     answered = _answer(loaded, prompts, policy, work, jobs, listener)
     write_answers(folder / ANSWERS, prompts, answered)
-    corrected = write_corrections(folder / CORRECTIONS, loaded, prompts, answered)
+    corrected = write_corrections(folder / CORRECTIONS, loaded, prompts, answered, listener.progress)
     if until == "answers":
         return {}
     pairs, counts = make_pairs(prompts, answered, loaded.settings.pairs)
