@@ -33,7 +33,7 @@ class EvaluationStage:
         self, variant: str, seed: int | None, step: str, study: Study, model: TrainedModel, cleaned: Stage
     ) -> None:
         """Measures one model on every benchmark that can measure it, unless the study leaves its step out."""
-        if not study.measures(step):
+        if not study.is_measured(step):
             return
         context = self.context
         root, splits = context.resolved.data_root, find_held_out_files(cleaned, study)

@@ -8,7 +8,7 @@ import contextlib
 import os
 import pickle
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -58,11 +58,9 @@ class Outcome(NamedTuple):
 class JobWorkers(Protocol):
     """Processes that run jobs."""
 
-    measures_bases: bool
-    """Whether they measure the base models too; else the scheduler's process does."""
-
-    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
-        """Measures the base models of variants."""
+    @property
+    def measure_bases(self) -> Callable[[Sequence[str], dict[str, str]], Outcome] | None:
+        """Measures the base models of variants; None if the scheduler's process does, on the same machine."""
         ...
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
@@ -118,13 +116,10 @@ class JobPlan(NamedTuple):
 
 
 class _LocalWorkers:
-    measures_bases = False
+    measure_bases = None
 
     def __init__(self, pool: Pool, plan: JobPlan) -> None:
         self._pool, self._plan = pool, plan
-
-    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
-        raise NotImplementedError("the scheduler's process, on the same machine, measures them")
 
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
         return self._pool.submit(_run_job, (self._plan, job, folders))
@@ -139,8 +134,6 @@ class _LocalWorkers:
 
 
 class _ClusterWorkers:
-    measures_bases = True
-
     def __init__(self, engine: RayCluster, plan: JobPlan) -> None:
         self._engine, self._plan = engine, plan
 

@@ -79,7 +79,7 @@ def _measure_bases(
 ) -> set[str]:
     """Measures the base models, and returns the keys of the stages that other processes ran for it."""
     outcome = None
-    if workers.measures_bases and _has_pending_bases(run, prepared):
+    if workers.measure_bases is not None and _has_pending_bases(run, prepared):
         outcome = workers.measure_bases(list(prepared), run.context.cache.folders())
     for note in outcome.notes if outcome else ():
         listener.note(note)

@@ -128,7 +128,8 @@ def _check_tuned(names: Collection[str], variants: Iterable[Study]) -> None:
 
 def _check_measured(variants: Mapping[str, Study]) -> None:
     """Checks that the steps to measure exist, and that the last policy of each variant is one of them."""
-    known = {step.name for variant in variants.values() for step in list_steps(variant)}
+    steps = {name: list_steps(variant) for name, variant in variants.items()}
+    known = {step.name for own in steps.values() for step in own}
     for name, variant in variants.items():
         where = "evaluate.steps" if name == MAIN else f"variants.{name}.evaluate.steps"
         measured = variant.evaluate.steps
@@ -136,7 +137,7 @@ def _check_measured(variants: Mapping[str, Study]) -> None:
             if step not in known:
                 what = f"the study has no training step '{step}'."
                 raise UserError(what, where=where, mend=near_name(step, known))
-        policies = [step.name for step in list_steps(variant) if step.trainer.model_kind == "policy"]
+        policies = [step.name for step in steps[name] if step.trainer.model_kind == "policy"]
         if measured and policies and policies[-1] not in measured:
             what = f"'{policies[-1]}', the last policy of the variant '{name}', is left out."
             mend = f"Add it, or give the variant steps of its own: {{evaluate: {{steps: [{policies[-1]}], ...}}}}. The "

@@ -156,8 +156,8 @@ class Study(Settings):
             return Cluster() if self.engine == "ray" else None
         return self.engine.ray
 
-    def measures(self, step: str) -> bool:
-        """Whether the benchmarks measure the model of a step, or the base model."""
+    def is_measured(self, step: str) -> bool:
+        """Whether the benchmarks measure the model of this step, or of the base model's name."""
         return step == BASE or not self.evaluate.steps or step in self.evaluate.steps
 
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:

@@ -328,7 +328,7 @@ def test_a_better_figure_with_a_worse_guard_is_a_sign_of_failure() -> None:
     side = Side("female_choice", "coreference", "female_choice")
     guards = Evidence({side.metric: side}, {side.metric: own}, found.variants)
     signs = find_failure_signs(Manifest(), replace(found, guards={"bias": guards}))
-    # SFT comes nearer to .5, and source-a is no better by the headline metric.
+    # SFT comes nearer to .5, and source-a is not better by the headline metric.
     assert {sign.name: sign.occurrences for sign in signs}["a better figure that deceives"] == [
         "main after dpo: two_way_bias of coreference is better, but female_choice is worse (0.360 to 0.887)"
     ]

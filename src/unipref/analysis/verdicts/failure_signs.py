@@ -84,7 +84,7 @@ def _find_deceptions(evidence: Evidence) -> Iterator[str]:
                 gain, other = evidence.compute_gain(objective, model, base), guards.compute_gain(metric, model, base)
                 if gain and gain.is_better and other and other.is_worse:
                     change = " to ".join(_format_figure(guards, metric, one) for one in (base, model))
-                    yield (f"{model}: {side.metric} of {side.benchmark} is better, but {metric} is worse ({change})")
+                    yield f"{model}: {side.metric} of {side.benchmark} is better, but {metric} is worse ({change})"
 
 
 def _format_figure(evidence: Evidence, side: str, model: Model) -> str:
