@@ -73,6 +73,50 @@ def test_few_items_are_ahead(tmp_path: Path, two: Local) -> None:
     assert len(list(tmp_path.iterdir())) <= 5
 
 
+@pytest.fixture(scope="module")
+def one_besides() -> Iterator[Local]:
+    with Local(workers=2, is_worker=True) as engine:
+        yield engine
+
+
+def pause(n: int) -> tuple[int, int]:
+    import time
+
+    time.sleep(0.05)
+    return n, os.getpid()
+
+
+def test_this_process_works_too_where_it_is_a_worker(one_besides: Local) -> None:
+    results = list(one_besides.map(pause, range(60), label="pausing"))
+    assert [n for n, _ in results] == list(range(60))
+    pids = {pid for _, pid in results}
+    assert len(pids) == 2
+    assert os.getpid() in pids
+
+
+def test_few_items_are_ahead_where_this_process_works_too(tmp_path: Path, one_besides: Local) -> None:
+    results = one_besides.map(functools.partial(leave_trace, tmp_path), range(50), label="tracing")
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert len(list(tmp_path.iterdir())) <= 5
+
+
+def test_the_first_error_in_the_order_of_the_items_arrives_where_this_process_works_too(one_besides: Local) -> None:
+    results = one_besides.map(fail_late, range(8), label="failing")
+    assert [next(results) for _ in range(2)] == [0, 1]
+    with pytest.raises(UserError, match="item 2 fails"):
+        next(results)
+
+
+def fail_late(n: int) -> int:
+    import time
+
+    time.sleep(0.2 if n == 2 else 0)
+    if n >= 2:
+        raise UserError(f"item {n} fails", where="x")
+    return n
+
+
 def leave_trace(folder: Path, n: int) -> int:
     (folder / str(n)).touch()
     return n
@@ -107,6 +151,22 @@ def test_a_worker_that_dies_is_told_and_replaced() -> None:
         assert "a worker process died" in caught.value.what
         assert "fewer workers" in (caught.value.mend or "")
         assert [n for n, _ in engine.map(squared, [1, 2], label="squaring")] == [1, 4]
+
+
+def test_a_worker_that_dies_is_told_where_this_process_works_too() -> None:
+    with Local(2, is_worker=True) as engine:
+        with pytest.raises(UserError, match="a worker process died"):
+            list(engine.map(functools.partial(die_elsewhere, os.getpid()), range(40), label="reading"))
+        assert [n for n, _ in engine.map(squared, [1, 2], label="squaring")] == [1, 4]
+
+
+def die_elsewhere(driver: int, n: int) -> int:
+    import time
+
+    time.sleep(0.1)
+    if os.getpid() != driver:
+        os._exit(9)
+    return n
 
 
 @pytest.mark.parametrize("how", ["file", "standard input"])

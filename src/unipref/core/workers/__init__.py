@@ -74,7 +74,7 @@ def make_engine(
     if name == "ray":
         return RayCluster(address, workers, on_progress)
     if name == "local":
-        return Local(workers, size, on_progress)
+        return Local(workers, size, on_progress, is_worker=True)
     raise UserError(f"unknown engine '{name}'.", where=where, mend=near_name(name, ["local", "ray"]))
 
 

@@ -24,6 +24,8 @@ SMALL_BYTES = 16 << 20
 
 AHEAD = 2
 """Items per worker that may be running, or finished and waiting to be read."""
+WAITING = 1
+"""Items that wait for a free process where this process works too, and so cannot hand over one at any moment."""
 
 
 class Local:
@@ -36,16 +38,21 @@ class Local:
         workers: number of processes; None: one per free core, or only this process for small work.
         size: total bytes to read; None: unknown, treated as large.
         on_progress: called with the work's label, the number of finished items and of all items.
+        is_worker: whether this process is one of the workers, and runs items itself while the others start.
     """
 
     def __init__(
-        self, workers: int | None = None, size: int | None = None, on_progress: Progress | None = None
+        self,
+        workers: int | None = None,
+        size: int | None = None,
+        on_progress: Progress | None = None,
+        is_worker: bool = False,
     ) -> None:
         if workers is not None and workers < 1:
             raise UserError(f"expected 1 or more workers, found {workers}.", where="workers", mend="Give 1 or more.")
         if workers is None:
             workers = 1 if size is not None and size < SMALL_BYTES else count_free_cores()
-        self.workers, self._on_progress = workers, on_progress
+        self.workers, self._on_progress, self._is_worker = workers, on_progress, is_worker
         self._pool: Pool | None = None
 
     def map(self, fn: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
@@ -74,15 +81,23 @@ class Local:
     def _in_processes(
         self, fn: Callable[[Item], Result], items: Sequence[Item], workers: int, label: str
     ) -> Iterator[Result]:
+        n_processes = self.workers - self._is_worker
         if self._pool is None:
-            self._pool = Pool(self.workers, _use_one_thread)
+            self._pool = Pool(n_processes, _use_one_thread)
         running: deque[Future[Result]] = deque()
-        n_submitted = n_done = 0
+        waiting = iter(items)
+        n_left, n_done = len(items), 0
         try:
             while n_done < len(items):
-                while n_submitted < len(items) and len(running) < workers * AHEAD:
-                    running.append(self._pool.submit(_apply, fn, items[n_submitted]))
-                    n_submitted += 1
+                while n_left and len(running) < workers * AHEAD:
+                    if self._is_worker and sum(not one.done() for one in running) >= n_processes + WAITING:
+                        break
+                    running.append(self._pool.submit(_apply, fn, next(waiting)))
+                    n_left -= 1
+                if self._is_worker and n_left and len(running) < workers * AHEAD and not running[0].done():
+                    running.append(_call_here(fn, next(waiting)))
+                    n_left -= 1
+                    continue
                 result = running.popleft().result()
                 n_done += 1
                 yield result
@@ -137,6 +152,16 @@ def _use_one_thread() -> None:
     """Limits a worker to one thread."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     guard_libraries()
+
+
+def _call_here(fn: Callable[[Item], Result], item: Item) -> "Future[Result]":
+    """Calls `fn` in this process. Its error comes in the order of the items, as those of other processes do."""
+    future: Future[Result] = Future()
+    try:
+        future.set_result(fn(item))
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 def _apply(fn: Callable[[Item], Result], item: Item) -> Result:
