@@ -86,3 +86,25 @@ def test_text_that_is_not_utf8_is_an_error_that_names_the_file(tmp_path: Path) -
     with pytest.raises(UserError, match="cannot be read as Parquet") as caught:
         list(parquet.read_rows(tmp_path / "x.parquet"))
     assert caught.value.where == str(tmp_path / "x.parquet")
+
+
+def test_batches_written_beside_are_those_of_a_plain_writer(tmp_path: Path) -> None:
+    schema = pa.schema([("n", pa.int64())])
+    batches = [pa.RecordBatch.from_pydict({"n": list(range(start, start + 50))}, schema=schema) for start in (0, 50, 9)]
+    with parquet.write_beside(tmp_path / "beside.parquet", schema) as write:
+        for batch in batches:
+            write(batch)
+    with pq.ParquetWriter(tmp_path / "plain.parquet", schema, compression="zstd") as file:
+        for batch in batches:
+            file.write_batch(batch)
+    assert (tmp_path / "beside.parquet").read_bytes() == (tmp_path / "plain.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("n_after", [0, 1])
+def test_the_error_of_a_batch_written_beside_is_raised(tmp_path: Path, n_after: int) -> None:
+    schema = pa.schema([("n", pa.int64())])
+    other = pa.RecordBatch.from_pydict({"m": ["text"]})
+    with pytest.raises(ValueError, match="schema"):
+        with parquet.write_beside(tmp_path / "file.parquet", schema) as write:
+            for _ in range(1 + n_after):
+                write(other)

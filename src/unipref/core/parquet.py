@@ -3,7 +3,8 @@
 `sources/parquet_rows.py` reads users' own files. There, an unreadable row group is a rejected row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,29 @@ def write_plain(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
     import pyarrow.parquet as pq
 
     return pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False)
+
+
+@contextmanager
+def write_beside(
+    path: Path, schema: "pa.Schema", compression: str = "zstd"
+) -> "Iterator[Callable[[pa.RecordBatch], None]]":
+    """Opens a file, and yields a function that writes a batch in a thread, while the caller makes the next one.
+
+    At most one batch is being written; the function first waits for the one before, and raises its error.
+    """
+    import pyarrow.parquet as pq
+
+    pending: list[Future[None]] = []
+    with pq.ParquetWriter(path, schema, compression=compression) as file, ThreadPoolExecutor(1) as thread:
+
+        def write(batch: "pa.RecordBatch") -> None:
+            while pending:
+                pending.pop().result()
+            pending.append(thread.submit(file.write_batch, batch))
+
+        yield write
+        while pending:
+            pending.pop().result()
 
 
 def read_schema(path: Path) -> "pa.Schema":

@@ -7,6 +7,7 @@ judgements --aggregate--> utilities of answers --> confidence and margin of each
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,6 +131,44 @@ def unify(
     work = out / "buckets"
     work.mkdir()
     engine.share(work)
+    counts, reduces = _project(sources, settings, work, engine, read)
+    projections = {source.projection.source: source.projection for source in sources}
+    judgements_of = {
+        name: each.judgements if each.informative_judgements or not _needs_overlaps(settings) else 0
+        for name, each in zip(projections, counts, strict=True)
+    }
+    one_way = {source.projection.source for source in sources if not source.format.can_disagree}
+    parts = [work / judgements_name(task.bucket) for task in reduces]
+    with ThreadPoolExecutor(1) as thread:
+        joined = thread.submit(join_files, parts, out / "judgements.parquet")
+        if any(judgements_of.values()):
+            joined.result()  # the aggregate reads the file
+        finder, judging = aggregate_judgements(
+            settings.aggregate, out, judgements_of, projections, on_progress, one_way
+        )
+        written = _write_preferences(reduces, settings, finder, engine, out)
+        joined.result()
+    write_judging(judging, out)
+    records = _make_records(sources, counts, written, judging, out, work)
+    for source, record in zip(sources, records.values(), strict=True):
+        if missing := find_missing_columns(source, read):
+            record["missing_columns"] = missing
+            record["notes"].append(describe_missing_columns(missing))
+    shutil.rmtree(work)
+    if not written.kept.total():
+        lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
+        for name, record in records.items():
+            lines += describe_rejects(name, record)
+            if "missing_columns" in record:
+                lines.append(f"{name}: {describe_missing_columns(record['missing_columns'])}")
+        raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
+    return records
+
+
+def _project(
+    sources: list[ResolvedSource], settings: UnifySettings, work: Path, engine: Engine, read: ReadRows
+) -> tuple[list[SourceCounts], list[ReduceTask]]:
+    """Runs the map and the reduce tasks, which write to `work`; returns the counts of each source, and the reduce tasks."""
     n_buckets = max(1, -(-sum(part.size for source in sources for part in source.parts) // BUCKET_BYTES))
     counts = [SourceCounts() for _ in sources]
     without_parts = [
@@ -149,30 +188,7 @@ def unify(
     for counts_by_source in engine.map(reduce_bucket, reduces, label="projecting"):
         for index, source_counts in counts_by_source.items():
             counts[index] += source_counts
-    join_files([work / judgements_name(bucket) for bucket in range(n_buckets)], out / "judgements.parquet")
-    projections = {source.projection.source: source.projection for source in sources}
-    judgements_of = {
-        name: each.judgements if each.informative_judgements or not _needs_overlaps(settings) else 0
-        for name, each in zip(projections, counts, strict=True)
-    }
-    one_way = {source.projection.source for source in sources if not source.format.can_disagree}
-    finder, judging = aggregate_judgements(settings.aggregate, out, judgements_of, projections, on_progress, one_way)
-    written = _write_preferences(reduces, settings, finder, engine, out)
-    write_judging(judging, out)
-    records = _make_records(sources, counts, written, judging, out, work)
-    for source, record in zip(sources, records.values(), strict=True):
-        if missing := find_missing_columns(source, read):
-            record["missing_columns"] = missing
-            record["notes"].append(describe_missing_columns(missing))
-    shutil.rmtree(work)
-    if not written.kept.total():
-        lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
-        for name, record in records.items():
-            lines += describe_rejects(name, record)
-            if "missing_columns" in record:
-                lines.append(f"{name}: {describe_missing_columns(record['missing_columns'])}")
-        raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
-    return records
+    return counts, reduces
 
 
 def _write_preferences(

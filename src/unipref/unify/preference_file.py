@@ -90,8 +90,6 @@ class PreferenceWriter:
             work: folder of the reduce tasks' files and of the rejects.
             out: folder of the two files.
         """
-        import pyarrow.parquet as pq
-
         counts, rejects = FileCounts(), _RejectFile(out / "rejects.parquet")
         decoder = msgspec.msgpack.Decoder(RejectRecord)
         parts = [work / part_name(bucket) for bucket in range(len(self.evidence))]
@@ -99,8 +97,8 @@ class PreferenceWriter:
         percentiles = compute_margin_percentiles([*parts, *(path for _, path in again)])
         percentile_again = dict(zip((bucket for bucket, _ in again), percentiles[len(parts) :], strict=True))
         with (
-            pq.ParquetWriter(out / "preferences.parquet", self.schema, compression="zstd") as kept,
-            pq.ParquetWriter(work / OVERRULED, self.schema) as overruled,
+            parquet.write_beside(out / "preferences.parquet", self.schema) as kept,
+            parquet.write_beside(work / OVERRULED, self.schema, "snappy") as overruled,
             rejects,
         ):
             for record in read_bucket(work / REJECTS_FOLDER, 0):
@@ -116,8 +114,8 @@ class PreferenceWriter:
                         files.append((path, found, unscored if path == ordered else percentile_again[bucket]))
                 for path, of_file, percentile in files:
                     for batch, evidence, left_out, dropped in self._fill(path, of_file, percentile):
-                        overruled.write_batch(dropped)
-                        kept.write_batch(self._turn(batch, evidence, counts))
+                        overruled(dropped)
+                        kept(self._turn(batch, evidence, counts))
                         rejects.add(left_out)
                         self._count(batch, evidence, counts)
                         self._count_left_out(left_out, counts)
