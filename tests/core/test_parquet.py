@@ -104,7 +104,7 @@ def test_batches_written_beside_are_those_of_a_plain_writer(tmp_path: Path) -> N
 def test_the_error_of_a_batch_written_beside_is_raised(tmp_path: Path, n_after: int) -> None:
     schema = pa.schema([("n", pa.int64())])
     other = pa.RecordBatch.from_pydict({"m": ["text"]})
-    with pytest.raises(ValueError, match="schema"):
-        with parquet.write_beside(tmp_path / "file.parquet", schema) as write:
-            for _ in range(1 + n_after):
-                write(other)
+    path = tmp_path / "file.parquet"
+    with pytest.raises(ValueError, match="schema"), parquet.write_beside(path, schema) as write:
+        for _ in range(1 + n_after):
+            write(other)

@@ -168,7 +168,7 @@ def unify(
 def _project(
     sources: list[ResolvedSource], settings: UnifySettings, work: Path, engine: Engine, read: ReadRows
 ) -> tuple[list[SourceCounts], list[ReduceTask]]:
-    """Runs the map and the reduce tasks, which write to `work`; returns the counts of each source, and the reduce tasks."""
+    """Runs the map and the reduce tasks, which write to `work`; returns each source's counts, and the reduce tasks."""
     n_buckets = max(1, -(-sum(part.size for source in sources for part in source.parts) // BUCKET_BYTES))
     counts = [SourceCounts() for _ in sources]
     without_parts = [
