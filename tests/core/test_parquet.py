@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,30 @@ def test_batches_written_beside_are_those_of_a_plain_writer(tmp_path: Path) -> N
 def test_the_error_of_a_batch_written_beside_is_raised(tmp_path: Path, n_after: int) -> None:
     schema = pa.schema([("n", pa.int64())])
     other = pa.RecordBatch.from_pydict({"m": ["text"]})
-    path = tmp_path / "file.parquet"
-    with pytest.raises(ValueError, match="schema"), parquet.write_beside(path, schema) as write:
-        for _ in range(1 + n_after):
-            write(other)
+
+    def write_all() -> None:
+        with parquet.write_beside(tmp_path / "file.parquet", schema) as write:
+            for _ in range(1 + n_after):
+                write(other)
+
+    with pytest.raises(ValueError, match="schema"):
+        write_all()
+
+
+def test_batches_read_ahead_are_those_that_are_read(path: Path) -> None:
+    ahead = list(parquet.read_ahead(path, ["id"], rows_at_once=4))
+    assert [batch.to_pydict() for batch in ahead] == [
+        batch.to_pydict() for batch in parquet.read_batches(path, ["id"], rows_at_once=4)
+    ]
+
+
+def test_errors_of_reading_ahead_are_those_of_reading(path: Path) -> None:
+    with pytest.raises(UserError, match="no column score"):
+        next(parquet.read_ahead(path, ["score"]))
+
+
+def test_reading_ahead_can_be_left_early(path: Path) -> None:
+    batches = parquet.read_ahead(path, ["id"], rows_at_once=2)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]

@@ -47,6 +47,18 @@ def read_batches(
         yield from _gather(batches, rows_at_once)
 
 
+def read_ahead(
+    path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
+) -> "Iterator[pa.RecordBatch]":
+    """Yields as `read_batches` does; a thread decodes the next batch while the caller works on this one."""
+    batches = read_batches(path, columns, rows_at_once, mend)
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = thread.submit(next, batches, None)
+            yield batch
+
+
 def read_rows(
     path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
 ) -> Iterator[dict[str, Any]]:
@@ -84,20 +96,20 @@ def write_plain(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
 @contextmanager
 def write_beside(
     path: Path, schema: "pa.Schema", compression: str = "zstd"
-) -> "Iterator[Callable[[pa.RecordBatch], None]]":
-    """Opens a file, and yields a function that writes a batch in a thread, while the caller makes the next one.
+) -> "Iterator[Callable[[pa.RecordBatch | pa.Table], None]]":
+    """Opens a file, and yields a function that writes rows in a thread, while the caller makes the next ones.
 
-    At most one batch is being written; the function first waits for the one before, and raises its error.
+    The function first waits for the rows before, and raises their error.
     """
     import pyarrow.parquet as pq
 
     pending: list[Future[None]] = []
     with pq.ParquetWriter(path, schema, compression=compression) as file, ThreadPoolExecutor(1) as thread:
 
-        def write(batch: "pa.RecordBatch") -> None:
+        def write(rows: "pa.RecordBatch | pa.Table") -> None:
             while pending:
                 pending.pop().result()
-            pending.append(thread.submit(file.write_batch, batch))
+            pending.append(thread.submit(file.write, rows))
 
         yield write
         while pending:

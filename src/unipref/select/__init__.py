@@ -141,17 +141,16 @@ def _write_decisions(candidates: Candidates, selection: Selection, target: Path)
 def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
     """Copies the kept rows, batch by batch, in row groups of about ROWS_AT_ONCE rows."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(target, parquet.read_schema(source), compression="zstd") as writer:
+    with parquet.write_beside(target, parquet.read_schema(source)) as write:
         waiting: list[pa.RecordBatch] = []
-        for batch in _iterate_kept_rows(parquet.read_batches(source, rows_at_once=ROWS_AT_ONCE), kept):
+        for batch in _iterate_kept_rows(parquet.read_ahead(source, rows_at_once=ROWS_AT_ONCE), kept):
             waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
-                writer.write_table(pa.Table.from_batches(waiting))
+                write(pa.Table.from_batches(waiting))
                 waiting = []
         if waiting:
-            writer.write_table(pa.Table.from_batches(waiting))
+            write(pa.Table.from_batches(waiting))
 
 
 def _iterate_kept_rows(

@@ -46,7 +46,7 @@ def read_candidates(
     import pyarrow.compute as pc
 
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "axis", "tokens")}
-    for batch in parquet.read_batches(preferences, [*COLUMNS, "axis", *MESSAGES], rows_at_once):
+    for batch in parquet.read_ahead(preferences, [*COLUMNS, "axis", *MESSAGES], rows_at_once):
         for name in COLUMNS:
             parts[name].append(_to_numbers(batch.column(name)) if name in NUMBERS else _to_strings(batch.column(name)))
         parts["axis"].append(_to_strings(pc.coalesce(batch.column("axis"), batch.column("objective"))))
@@ -54,11 +54,11 @@ def read_candidates(
     columns = {name: _concatenate(arrays, name) for name, arrays in parts.items()}
 
     def prompts() -> Iterator[list[str]]:
-        for batch in parquet.read_batches(preferences, ["prompt"], rows_at_once):
+        for batch in parquet.read_ahead(preferences, ["prompt"], rows_at_once):
             yield join_contents(batch.column("prompt")).to_pylist()
 
     def texts() -> Iterator[list[Dialogue]]:
-        for batch in parquet.read_batches(preferences, MESSAGES, rows_at_once):
+        for batch in parquet.read_ahead(preferences, MESSAGES, rows_at_once):
             sides = (batch.column(name).to_pylist() for name in MESSAGES)
             yield [Dialogue(*side) for side in zip(*sides, strict=True)]
 
