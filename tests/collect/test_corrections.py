@@ -331,6 +331,20 @@ def test_nothing_to_correct_is_warned_of(
     assert any("no answer could be corrected" in warning for warning in report["warnings"])
 
 
+def test_answers_without_pairs_still_give_corrections(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_answers(monkeypatch, lambda prompt: ("First, I count the apples, then the pears.",) * 3)
+    commas = {"only": ["punctuation:no_comma"], "most": 1}
+    own = {**settings, "constraints": commas, "judges": ["checker"]}
+    report = collect({**own, "corrections": 1}, tmp_path / "out")
+    assert (report["corrections"]["corrected"], report["answers"]["pairs"]) == (12, 0)
+    assert (tmp_path / "out" / "feedback.jsonl").read_text() == ""
+    assert "12 prompts" in (tmp_path / "out" / "report.md").read_text()
+    with pytest.raises(UserError, match="no prompt has two different answers"):
+        collect(own, tmp_path / "without")
+
+
 def test_corrections_need_constraints(settings: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"corrections: the rules of constraints make.*\n *Set 'constraints' too"):
         collect({**settings, "judges": ["checker"], "corrections": 1}, tmp_path / "out")

@@ -59,8 +59,9 @@ def collect(
         The report, as in `collect.json`; empty if the judges are not reached. The feedback is in `feedback.jsonl`.
 
     Raises:
-        UserError: a setting, a file or a model is wrong; no two answers can be compared; or a judge stopped for a
-            reason that the settings did not plan. In the last case all files are written, and the next run goes on.
+        UserError: a setting, a file or a model is wrong; no two answers can be compared and none was corrected; or a
+            judge stopped for a reason that the settings did not plan. In the last case all files are written, and the
+            next run goes on.
     """
     listener = listener or ProgressListener()
     folder = Path(out)
@@ -131,7 +132,11 @@ def collect_on(
     if until == "answers":
         return {}
     pairs, counts = make_pairs(prompts, answered, loaded.settings.pairs)
-    _check_pairs(counts, loaded)
+    nothing_to_judge = _explain_missing_pairs(counts, loaded)
+    if nothing_to_judge is not None:
+        if corrected is None or not corrected.corrected:
+            raise nothing_to_judge
+        listener.warn(f"{nothing_to_judge.what} Only {CORRECTIONS} has feedback.")
     listener.stage("judges", cached=False)
     results = _judge(loaded, pairs, job, work, listener)
     rows = write_feedback(folder / FEEDBACK, loaded, prompts, pairs, results)
@@ -142,7 +147,8 @@ def collect_on(
     json_files.write_text(folder / SETTINGS, hide_secrets(yaml_files.write(loaded.raw)))
     for warning in report["warnings"]:
         listener.warn(warning)
-    _raise_stop(results, folder / FEEDBACK, rows)
+    if nothing_to_judge is None:
+        _raise_stop(results, folder / FEEDBACK, rows)
     return report
 
 
@@ -224,11 +230,11 @@ def _set_aside(folder: Path, key: str, policy: str, listener: ProgressListener) 
     )
 
 
-def _check_pairs(counts: AnswerCounts, loaded: ResolvedCollection) -> None:
-    """Checks that there is something to judge.
+def _explain_missing_pairs(counts: AnswerCounts, loaded: ResolvedCollection) -> UserError | None:
+    """Returns the error that says why there is nothing to judge; None: there is. The answers are kept.
 
     Raises:
-        UserError: there is not. The answers are kept.
+        UserError: the policy answers no prompt.
     """
     if not counts.prompts:
         whys = "; ".join(f"{why} ({count})" for why, count in counts.unanswered.items())
@@ -237,15 +243,16 @@ def _check_pairs(counts: AnswerCounts, loaded: ResolvedCollection) -> None:
         mend = "Raise 'answers.temperature' or 'answers.k', or use another policy; answers.jsonl has the answers."
         same, empty = counts.same, counts.empty
         what = f"no prompt has two different answers: {same} prompts have equal ones, {empty} answers are empty."
-        raise UserError(what, where="answers", mend=mend)
+        return UserError(what, where="answers", mend=mend)
     judges_of_whole = [judge.annotator() for judge in loaded.settings.judges if not judge.judges_unended]
     if counts.unended_pairs == counts.pairs and len(judges_of_whole) == len(loaded.settings.judges):
         most = loaded.settings.answers.max_new_tokens
-        raise UserError(
+        return UserError(
             f"no two answers to a prompt ended within {most} tokens, so there is nothing to judge.",
             where="answers.max_new_tokens",
             mend="Raise it, or use a policy that ends its answers; answers.jsonl has the answers.",
         )
+    return None
 
 
 def make_job(loaded: ResolvedCollection, folder: Path, listener: ProgressListener) -> JudgeJob:
