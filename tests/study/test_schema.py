@@ -109,6 +109,11 @@ UNKNOWN = [
     ),
     (
         "evaluate",
+        {"steps": ["base", "mydpo"], "benchmarks": ["preference_accuracy"]},
+        "evaluate.steps: the study has no training step 'base'.\n  The base model is always measured; leave it out.",
+    ),
+    (
+        "evaluate",
         {"steps": ["sft"], "benchmarks": ["preference_accuracy"]},
         "evaluate.steps: 'mydpo', the last policy of the variant 'main', is left out.\n  Add it",
     ),

@@ -136,7 +136,9 @@ def _check_measured(variants: Mapping[str, Study]) -> None:
         for step in measured:
             if step not in known:
                 what = f"the study has no training step '{step}'."
-                raise UserError(what, where=where, mend=near_name(step, known))
+                is_base = step == BASE
+                mend = "The base model is always measured; leave it out." if is_base else near_name(step, known)
+                raise UserError(what, where=where, mend=mend)
         policies = [step.name for step in steps[name] if step.trainer.model_kind == "policy"]
         if measured and policies and policies[-1] not in measured:
             what = f"'{policies[-1]}', the last policy of the variant '{name}', is left out."
