@@ -60,7 +60,19 @@ VARIANT_FIELDS = (
 """Settings in which variants may differ while their selections stay comparable."""
 CARRIED_OVER = ("preflight", "selected", "rounds", "train", "steps", "model_hash", "model_quantization", "examples")
 """Fields about scored models that a run takes over from earlier runs, if it did not get that far itself."""
-PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "pyarrow",
+    "scikit-learn",
+    "numpy",
+    "faiss-cpu",
+    "faiss-gpu",
+)
 
 
 class ManifestWriter:
