@@ -13,8 +13,11 @@ import typer
 
 import unipref
 from unipref import cli
+from unipref.collect.schema import Answers, Collection
 from unipref.core import registry, yaml_files
+from unipref.core.answer_checks.constraints import ConstraintSettings
 from unipref.study import options
+from unipref.study.collecting import Gold, Prompts
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -202,6 +205,18 @@ def test_entries_in_the_page_of_formats_are_valid_and_formats_are_complete():
         registry.make("format", entry["format"], entry["map"], "formats.md")
     table = page.partition("## Stars")[0]
     assert [name for name in registry.list_own_names("format") if f"`{name}`" not in table] == []
+
+
+def test_the_table_of_collect_has_every_setting():
+    table = (ROOT / "docs" / "collect.md").read_text(encoding="utf-8").partition("## Settings")[2].partition("\n## ")[0]
+    rows = {line.partition(" | ")[0]: line for line in table.splitlines() if line.startswith("| `")}
+    row_of = {name: row for names, row in rows.items() for name in re.findall(r"`(\w+)`", names)}
+    assert row_of.keys() == Collection.model_fields.keys()
+    nested = {"prompts": Prompts, "constraints": ConstraintSettings, "answers": Answers, "gold": Gold}
+    missing = [
+        f"{name}.{key}" for name, of in nested.items() for key in of.model_fields if f"`{key}`" not in row_of[name]
+    ]
+    assert not missing
 
 
 def test_the_version_is_the_same_everywhere():
