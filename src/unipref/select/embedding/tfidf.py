@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unipref.core.one_thread import limit_to_one_thread
+from unipref.core.work_progress import RowCount, show_phase
 from unipref.models.text_cache import Texts
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDA
     with limit_to_one_thread():
         kept = _KeptCounts(counter, texts)
         idf, fit_rows = _count_frequencies(kept, ids)
-        directions = _fit_directions(_apply_weights(fit_rows, idf))
+        with show_phase("finding directions"):
+            directions = _fit_directions(_apply_weights(fit_rows, idf))
         out = np.zeros((n, directions.shape[1]), dtype=np.float32)
-        start = 0
+        start, shown = 0, RowCount("projecting prompts", n)
         for counts in kept.count_again():
             projected = _apply_weights(counts, idf) @ directions
             norms = np.linalg.norm(projected, axis=1, keepdims=True)
@@ -70,6 +72,7 @@ def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDA
                 norms > SMALLEST_NORM, projected / np.maximum(norms, SMALLEST_NORM), 0.0
             )
             start += counts.shape[0]
+            shown.add(counts.shape[0])
     return out
 
 
@@ -108,11 +111,12 @@ def _count_frequencies(kept: _KeptCounts, ids: "npt.NDArray[np.str_]") -> tuple[
     fitted = np.zeros(n, dtype=bool)
     fitted[order] = True
     containing = np.zeros(BUCKETS)
-    fit_rows, start = [], 0
+    fit_rows, start, shown = [], 0, RowCount("counting words", n)
     for counts in kept.count():
         containing += np.bincount(counts.indices, minlength=BUCKETS)
         fit_rows.append(counts[fitted[start : start + counts.shape[0]]])
         start += counts.shape[0]
+        shown.add(counts.shape[0])
     # The rows are in file order; put them in the order of their ids.
     by_id = np.argsort(np.argsort(order))
     idf = np.log((1 + n) / (1 + containing)) + 1
