@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from unipref.core.json_progress import JsonProgress
+from unipref.core.work_pace import Work
 from unipref.core.work_progress import report_work, show_phase, show_work
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
@@ -139,6 +140,21 @@ def test_the_thread_that_looks_at_the_work_ends_with_the_context(capsys: pytest.
         assert thread.is_alive()
     assert not thread.is_alive()
     assert len(read_lines(capsys)) == 1
+
+
+def test_an_exit_in_the_thread_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unipref.core.watched_work.SECONDS_BETWEEN_LOOKS", 0.0)
+
+    class Closed(JsonProgress):
+        def look(self, work: Work, now: float) -> None:
+            raise SystemExit(1)
+
+    with Closed() as listener:
+        listener.progress("clustering", 0, 1)
+        assert listener._thread is not None
+        listener._thread.join(10)
+        with pytest.raises(SystemExit):
+            listener.progress("clustering", 1, 1)
 
 
 def test_an_error_and_texts_from_data_are_one_line_of_json_each(capsys: pytest.CaptureFixture[str]) -> None:

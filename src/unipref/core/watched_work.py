@@ -1,6 +1,5 @@
 """What the listeners that print progress share: the state of all work, and a look at it while it says nothing."""
 
-import contextlib
 import threading
 import time
 from types import TracebackType
@@ -11,6 +10,8 @@ from unipref.core.work_pace import Work, Works
 from unipref.core.work_progress import Unit
 
 SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_END = 1.0
+"""How long to wait for a look to end; it does not while standard error takes nothing."""
 
 
 class WatchedWork(ProgressListener):
@@ -25,6 +26,7 @@ class WatchedWork(ProgressListener):
         self.lock = threading.RLock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._exit: SystemExit | None = None
 
     def __enter__(self) -> Self:
         self._ended.clear()
@@ -37,7 +39,7 @@ class WatchedWork(ProgressListener):
     ) -> None:
         self._ended.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(SECONDS_TO_END)
         self.end(error)
 
     def progress(
@@ -51,6 +53,8 @@ class WatchedWork(ProgressListener):
         rows: int | None = None,
     ) -> None:
         """Updates the state of the work, and shows it."""
+        if self._exit is not None:
+            raise self._exit
         now = time.monotonic()
         with self.lock:
             work, begins = self.works.update(label, done, total, figures, unit, rows, now)
@@ -82,7 +86,10 @@ class WatchedWork(ProgressListener):
                 self.look(work, time.monotonic())
 
     def _look_repeatedly(self) -> None:
-        # A closed standard error is met by the next line of this process's own work.
-        with contextlib.suppress(OSError, ValueError):
+        try:
             while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
                 self.look_now()
+        except (OSError, ValueError):
+            pass  # the next line of the main thread meets the closed standard error too
+        except SystemExit as stop:  # of rich; in a thread, it would end the thread alone
+            self._exit = stop
