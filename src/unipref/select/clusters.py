@@ -42,13 +42,14 @@ def cluster(
     if len(vectors) >= FAISS_ROWS and importlib.util.find_spec("faiss") is not None:
         labels[order] = _cluster_by_faiss(vectors, order, count, restarts, seed)
         return labels
-    from sklearn.cluster import KMeans
+    with show_phase("clustering"):
+        from sklearn.cluster import KMeans
 
-    vectors = vectors[order]  # frees those that were given, if the caller does not hold them
-    means = KMeans(n_clusters=count, n_init=restarts, random_state=seed, copy_x=False)
-    # With several threads, the centres would be summed in the order in which the threads finish.
-    with limit_to_one_thread(), show_phase("clustering"):
-        labels[order] = means.fit(vectors).labels_
+        vectors = vectors[order]  # frees those that were given, if the caller does not hold them
+        means = KMeans(n_clusters=count, n_init=restarts, random_state=seed, copy_x=False)
+        # With several threads, the centres would be summed in the order in which the threads finish.
+        with limit_to_one_thread():
+            labels[order] = means.fit(vectors).labels_
     return labels
 
 

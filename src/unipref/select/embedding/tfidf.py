@@ -51,16 +51,17 @@ def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDA
     Returns:
         (n, d) float32 with d <= DIMENSIONS; unit rows, zero if a text has no part in the leading directions.
     """
-    from sklearn.feature_extraction.text import HashingVectorizer
-
     n = len(ids)
     if n == 0:
         return np.zeros((0, 1), dtype=np.float32)
+    shown = RowCount("counting words", n)  # before the import, which takes long
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     counter = HashingVectorizer(analyzer=split_words, n_features=BUCKETS, norm=None, alternate_sign=False)
     # Sums over several threads differ in their last bits from run to run, and clusters would differ with them.
     with limit_to_one_thread():
         kept = _KeptCounts(counter, texts)
-        idf, fit_rows = _count_frequencies(kept, ids)
+        idf, fit_rows = _count_frequencies(kept, ids, shown)
         with show_phase("finding directions"):
             directions = _fit_directions(_apply_weights(fit_rows, idf))
         out = np.zeros((n, directions.shape[1]), dtype=np.float32)
@@ -102,7 +103,9 @@ class _KeptCounts:
             yield self._kept[number].astype(np.float64) if is_kept else self._counter.transform(batch)
 
 
-def _count_frequencies(kept: _KeptCounts, ids: "npt.NDArray[np.str_]") -> tuple["npt.NDArray[np.float64]", Any]:
+def _count_frequencies(
+    kept: _KeptCounts, ids: "npt.NDArray[np.str_]", shown: RowCount
+) -> tuple["npt.NDArray[np.float64]", Any]:
     """Counts inverse document frequencies over all texts (BUCKETS,), and the words of the texts to fit on, by id."""
     from scipy.sparse import vstack
 
@@ -111,7 +114,7 @@ def _count_frequencies(kept: _KeptCounts, ids: "npt.NDArray[np.str_]") -> tuple[
     fitted = np.zeros(n, dtype=bool)
     fitted[order] = True
     containing = np.zeros(BUCKETS)
-    fit_rows, start, shown = [], 0, RowCount("counting words", n)
+    fit_rows, start = [], 0
     for counts in kept.count():
         containing += np.bincount(counts.indices, minlength=BUCKETS)
         fit_rows.append(counts[fitted[start : start + counts.shape[0]]])
