@@ -14,7 +14,7 @@ from unipref.core.work_progress import show_work
 def test_the_numbers_of_a_bar_are_shown_and_only_other_texts_are_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[tuple[str, int, int]] = []
 
-    def show(*work: object) -> None:
+    def show(*work: object, **more: object) -> None:
         seen.append(work)  # type: ignore[arg-type]
         sys.stderr.write(f"{work[1]} of {work[2]}\n")
 

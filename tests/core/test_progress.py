@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from unipref.core.progress import ConsoleProgress
+from unipref.core.console_progress import ConsoleProgress, WarningsOnly
 
 
 def test_a_note_in_the_same_words_is_referred_to_in_later_stages(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,11 +25,81 @@ def test_a_note_in_the_same_words_is_referred_to_in_later_stages(capsys: pytest.
     ]
 
 
-def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with ConsoleProgress() as console:
-        for step in range(1, 4):
-            console.progress("training sft", step, 3, {"loss": 0.51234, "epoch": 1.0, "dev/bbq": 0.25})
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which a test sets."""
+    made = [100.0]
+    monkeypatch.setattr("unipref.core.watched_work.time.monotonic", lambda: made[0])
+    return made
+
+
+def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(
+    now: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = ConsoleProgress()
+    now[0] += 11
+    for step in range(1, 4):
+        console.progress("training sft", step, 3, {"loss": 0.51234, "epoch": 1.0, "dev/bbq": 0.25})
     assert capsys.readouterr().err == "  training sft 1/3  loss 0.5123, dev/bbq 0.25\n"
+
+
+def test_lines_have_the_rows_the_rate_and_the_time_left_as_far_as_they_are_known(
+    now: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = ConsoleProgress()
+    now[0] += 2
+    console.progress("reading", 0, 17, unit="parts", rows=0)
+    now[0] += 11
+    console.progress("reading", 5, 17, unit="parts", rows=81_000)
+    console.progress("writing", 0, 25_014, unit="rows")
+    now[0] += 11
+    console.progress("writing", 16_384, 25_014, unit="rows")
+    console.progress("embedding", 0, 9_000, unit="texts")
+    now[0] += 11
+    console.progress("embedding", 11, 9_000, unit="texts")
+    console.progress("estimating", 0, None)
+    now[0] += 11
+    console.progress("estimating", 4, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "  reading 0/17 parts, 0 rows",
+        "  reading 5/17 parts, 81,000 rows, 7,364 rows/s, about 26 s left",
+        "  writing 16,384/25,014 rows, 1,489 rows/s, about 6 s left",
+        "  embedding 11/9,000 texts, 1 texts/s, about 2.5 h left",
+        "  estimating 4, 11 s so far",
+    ]
+
+
+def test_work_without_a_line_gets_one_within_two_seconds_and_then_every_ten(
+    now: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = ConsoleProgress()
+    console.stage("clean", False)
+    now[0] += 1
+    console.progress("clustering", 0, 1)  # too soon after the line of the stage
+    for _ in range(40):
+        now[0] += 0.5
+        console.look_now()
+    console.progress("clustering", 1, 1)
+    now[0] += 60
+    console.look_now()
+    assert capsys.readouterr().err.splitlines() == [
+        "clean",
+        "  clustering 0/1, 1 s so far",
+        "  clustering 0/1, 12 s so far",
+    ]
+
+
+def test_only_warnings_are_printed_where_no_progress_is_wanted(
+    now: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = WarningsOnly()
+    console.stage("clean", False)
+    console.note("few rows")
+    now[0] += 60
+    console.progress("clustering", 0, 1)
+    console.look_now()
+    console.warn("no disk")
+    assert capsys.readouterr().err == "Warning: no disk\n"
 
 
 def terminal() -> Console:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unipref.core import terminal
-from unipref.core.progress import ConsoleProgress
+from unipref.core.console_progress import ConsoleProgress
 
 PACKAGE = Path(terminal.__file__).parents[1]
 ATTACK = "\x1b]0;PWN\x07\x1b[2J\u202e\x9b31m[bold]x[/bold][link=file:///]y[/link]\r\x85\ud800"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from unipref.core.progress import ConsoleProgress
+from unipref.core.console_progress import ConsoleProgress
 from unipref.core.work_progress import report_work, show_work
 
 
 def test_work_is_reported_to_the_receiver_within_the_context_alone() -> None:
     seen: list[tuple[str, int, int]] = []
     report_work("before", 0, 1)
-    with show_work(lambda *work: seen.append(work)):
+    with show_work(lambda *work, **more: seen.append(work)):
         report_work("reading", 0, 2)
         with show_work(None):
             report_work("hidden", 0, 1)
@@ -24,10 +24,10 @@ def test_new_work_gets_a_line_after_two_seconds_and_later_lines_say_what_is_left
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("unipref.core.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("unipref.core.watched_work.time.monotonic", lambda: now[0])
     with ConsoleProgress() as console, show_work(console.progress):
         for seconds, label, done in (
-            (0, "loading", 0),  # the first line comes at once
+            (2, "loading", 0),
             (1, "reading texts", 0),  # too soon after the last line
             (2, "generating", 0),  # new work, three seconds after the last line
             (4, "generating", 10),
@@ -38,5 +38,5 @@ def test_new_work_gets_a_line_after_two_seconds_and_later_lines_say_what_is_left
     assert capsys.readouterr().err.splitlines() == [
         "  loading 0/100",
         "  generating 0/100",
-        "  generating 25/100  about 33 s left",
+        "  generating 25/100, about 33 s left",
     ]

@@ -199,7 +199,7 @@ import unipref
 from unipref.core.progress import ProgressListener
 
 class Telling(ProgressListener):
-    def progress(self, label, done, total, figures=None):
+    def progress(self, label, done, total, figures=None, **more):
         if label == "training sft":
             print("training", flush=True)
 

@@ -33,6 +33,7 @@ from unipref.core.contracts import Settings
 from unipref.core.errors import needs_extra
 from unipref.core.records import Messages, Reason
 from unipref.core.text_keys import root_prompt_key
+from unipref.core.work_progress import show_phase
 
 __all__ = ["CleanSettings", "MeaningSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
 
@@ -116,9 +117,10 @@ def clean(
             search.meanings = MeaningLeaks(benchmarks, settings.meaning, folder).find(original, BATCH)
     search.run(preferences, original, out)
     families = search.families
-    sizes = families.sizes()
-    heavy = find_heavy_families(sizes) if search.near else []
-    parts = assign_parts(families, split, heavy)
+    with show_phase("splitting"):
+        sizes = families.sizes()
+        heavy = find_heavy_families(sizes) if search.near else []
+        parts = assign_parts(families, split, heavy)
     result = write_parts(preferences, parts, search.removals, out)
     if redacted is not None:
         preferences.unlink()
@@ -175,14 +177,14 @@ class _RemovalSearch:
         repeats = self._find_repeats(preferences)
         prompts = (row["prompt"] for row in parquet.read_rows(original, ["prompt"], BATCH)) if self._redacts else None
 
-        def rows() -> Iterator[dict[str, Any]]:
-            return parquet.read_rows(preferences, columns, BATCH)
+        def rows(shown: str) -> Iterator[dict[str, Any]]:
+            return parquet.read_rows(preferences, columns, BATCH, shown=shown)
 
         def remaining_rows() -> Iterator[tuple[int, dict[str, Any]]]:
-            return ((place, row) for place, row in enumerate(rows()) if place not in self.removals)
+            return ((place, row) for place, row in enumerate(rows("reading candidates")) if place not in self.removals)
 
         pending: list[tuple[int, dict[str, Any]]] = []
-        for place, row in enumerate(rows()):
+        for place, row in enumerate(rows(self._describe_search())):
             prompt = row["prompt"] if prompts is None else next(prompts)
             if removal := self._find_removal(place, row, prompt) or repeats.get(place):
                 self.removals[place] = removal
@@ -197,10 +199,15 @@ class _RemovalSearch:
             self.near.add(pending)
             self._add_near_duplicates(self.near.find(remaining_rows, out))
 
+    def _describe_search(self) -> str:
+        """Says what is found in the pass over the preferences."""
+        found = ["finding leaks"] if self.leaks else []
+        return " and ".join([*found, "computing signatures"] if self.near else found) or "grouping prompts"
+
     def _find_repeats(self, preferences: Path) -> dict[int, Removal]:
         """Returns the removals of preferences that repeat or contradict another one."""
         exact = ExactRepeats()
-        for place, row in enumerate(parquet.read_rows(preferences, [*SIDES], BATCH)):
+        for place, row in enumerate(parquet.read_rows(preferences, [*SIDES], BATCH, shown="finding exact duplicates")):
             exact.add(place, row)
         copies: dict[int, list[int]] = {}
         for place, first in exact.first_of.items():

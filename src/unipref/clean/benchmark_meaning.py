@@ -16,6 +16,7 @@ from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.records import Messages
 from unipref.core.text_keys import normalise, text_hash
+from unipref.core.work_progress import show_items, show_starts
 from unipref.models.sentence_model import HUB_NAMES, compute_sentence_vectors
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class MeaningLeaks:
     def __init__(self, data: Mapping[str, Path], settings: MeaningSettings, cache: Path) -> None:
         self.settings, self._cache = settings, cache
         self._texts: dict[tuple[str, bytes], tuple[str, str]] = {}
-        for file, row, content in iterate_texts(files_of(data), []):
+        for file, row, content in iterate_texts(show_items(files_of(data), "reading texts of benchmarks", "files"), []):
             if len(split_words(content)) >= MIN_WORDS:
                 key = file.benchmark, text_hash(content)
                 self._texts.setdefault(key, (content, f"{file.name}:{row}"))
@@ -83,7 +84,7 @@ class MeaningLeaks:
         places: dict[bytes, int] = {}
         turns_of = [
             [places.setdefault(text_hash(turn), len(places)) for turn in list_turns(row["prompt"])]
-            for row in parquet.read_rows(preferences, ["prompt"], rows_at_once)
+            for row in parquet.read_rows(preferences, ["prompt"], rows_at_once, shown="reading prompts")
         ]
 
         def turns() -> Iterator[list[str]]:
@@ -96,8 +97,10 @@ class MeaningLeaks:
 
         model = HUB_NAMES.get(self.settings.embedder, self.settings.embedder)
         contents = [content for content, _ in self._texts.values()]
-        known = compute_sentence_vectors(model, lambda: iter([contents]), self._cache)
-        asked = compute_sentence_vectors(model, turns, self._cache)
+        known = compute_sentence_vectors(
+            model, lambda: iter([contents]), self._cache, len(contents), "texts of benchmarks"
+        )
+        asked = compute_sentence_vectors(model, turns, self._cache, len(places), "turns")
         matches = self._match(asked, known)
         found: dict[int, list[MeaningMatch]] = {}
         for place, numbers in enumerate(turns_of):
@@ -119,7 +122,7 @@ class MeaningLeaks:
         names = [benchmark for benchmark, _ in keys]
         columns = {name: np.flatnonzero(np.array(names) == name) for name in sorted(set(names))}
         found: dict[int, list[MeaningMatch]] = {}
-        for start in range(0, len(asked), TURNS_AT_ONCE):
+        for start in show_starts(len(asked), TURNS_AT_ONCE, "comparing meanings", "texts"):
             cosines = asked[start : start + TURNS_AT_ONCE] @ known.T
             for name, mine in columns.items():
                 nearest = mine[cosines[:, mine].argmax(axis=1)]

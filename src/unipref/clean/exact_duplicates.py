@@ -75,7 +75,8 @@ def find_losers(preferences: Path, opposite: list[tuple[int, int]], copies: Mapp
     wanted = {place for pair in opposite for first in pair for place in (first, *copies.get(first, ()))}
     columns = ["id", "objective", "confidence", "n_judgements"]
     rows: dict[int, dict[str, Any]] = {}
-    for place, row in enumerate(parquet.read_rows(preferences, columns) if wanted else ()):
+    shown = "comparing opposite labels"
+    for place, row in enumerate(parquet.read_rows(preferences, columns, shown=shown) if wanted else ()):
         if place in wanted:
             rows[place] = row
     for one, other in opposite:

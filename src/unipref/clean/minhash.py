@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from unipref.core.errors import needs_extra
+from unipref.core.work_progress import show_items
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,13 +72,17 @@ class Sketches:
             key ^= key >> np.uint64(32)
         self._bands.append(key.astype(np.uint32))
 
-    def find_candidates(self) -> "CandidatePairs":
-        """Returns the pairs of sets that share a band, up to `MAX_NEIGHBOURS` per set and band."""
+    def find_candidates(self, shown: str = "") -> "CandidatePairs":
+        """Returns the pairs of sets that share a band, up to `MAX_NEIGHBOURS` per set and band.
+
+        Args:
+            shown: what to report the progress as, band by band; empty: nothing is reported.
+        """
         import numpy as np
 
         bands = np.concatenate(self._bands) if self._bands else np.empty((0, self._n_bands), dtype=np.uint32)
         pairs, times = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
-        for band in range(self._n_bands):
+        for band in show_items(range(self._n_bands), shown):
             new = _pairs_with_same_key(bands[:, band])
             if len(new):
                 pairs, place = np.unique(np.concatenate([pairs, new]), return_inverse=True)
@@ -121,6 +126,10 @@ class CandidatePairs:
         later, earlier = pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)
         order = np.lexsort((earlier, -times, later))
         self._later, self._earlier = later[order].astype(np.int64), earlier[order].astype(np.int64)
+
+    def __len__(self) -> int:
+        """Returns the number of sets with an earlier one, those that are iterated."""
+        return len(set(self._later.tolist()))
 
     def members(self) -> list[int]:
         """Returns every set that is in a pair, ascending."""

@@ -31,6 +31,7 @@ from unipref.core.contracts import Settings
 from unipref.core.messages import identify_parts, message_text
 from unipref.core.records import Message, Messages
 from unipref.core.text_keys import root_prompt_key
+from unipref.core.work_progress import show_every
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,7 +126,10 @@ class NearDuplicates:
             rows: streams the preferences again; only candidates are inspected.
             folder: where the words of candidates are stored; nothing is left there.
         """
-        pairs, prompts = self._preferences.find_candidates(), self._prompts.find_candidates()
+        pairs, prompts = (
+            sketches.find_candidates(f"finding pairs of {what}")
+            for sketches, what in ((self._preferences, "preferences"), (self._prompts, "prompts"))
+        )
         places = {self._places[number]: number for number in pairs.members()}
         prompt_places = {self._prompt_places[number]: number for number in prompts.members()}
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -144,8 +148,18 @@ class NearDuplicates:
                 _PairVerifier(store, self._settings),
                 _PairVerifier(prompt_store, self._settings),
             )
-            twins = {self._places[a]: self._places[b] for a, b in _find_twins(pairs, verifier.same_preference)}
-            tied = [(roots[a], roots[b]) for a, b in _find_ties(prompts, prompt_verifier.same_prompt)]
+            twins = {
+                self._places[a]: self._places[b]
+                for a, b in _find_twins(
+                    show_every(pairs, len(pairs), "verifying pairs of preferences"), verifier.same_preference
+                )
+            }
+            tied = [
+                (roots[a], roots[b])
+                for a, b in _find_ties(
+                    show_every(prompts, len(prompts), "verifying pairs of prompts"), prompt_verifier.same_prompt
+                )
+            ]
         groups = {place: groups[place] for place in twins}
         in_pairs = len({root for pair in tied for root in pair})
         return NearDuplicatePairs(twins, groups, tied, in_pairs, verifier.compared + prompt_verifier.compared)

@@ -35,7 +35,7 @@ def write_redacted(preferences: Path, kinds: list[Kind], out: Path, rows_at_once
     recogniser, counts = Recogniser(kinds), dict[str, Counter[str]]()
     schema = preference_schema(schema_has_parts(parquet.read_schema(preferences)))
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        for batch in parquet.read_batches(preferences, rows_at_once=rows_at_once):
+        for batch in parquet.read_batches(preferences, rows_at_once=rows_at_once, shown="replacing personal data"):
             texts = batch.select(["source", *SIDES, "extra"]).to_pylist()
             changed = [_redact_row(recogniser, row, counts.setdefault(row["source"], Counter())) for row in texts]
             columns: dict[str, pa.Array] = {name: batch[name] for name in batch.schema.names}

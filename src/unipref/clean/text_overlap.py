@@ -18,6 +18,7 @@ from unipref import sources
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
 from unipref.core.text_keys import normalise, text_hash
+from unipref.core.work_progress import show_items
 from unipref.sources import Part
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Benchmarks:
         self._place: list[tuple[int, int | str]] = []
         self._n_runs, self._runs, self._run_of = array("I"), array("Q"), array("I")
         self.unread: list[str] = []
-        for number, file in enumerate(self._files):
+        for number, file in enumerate(show_items(self._files, "reading benchmarks", "files")):
             for _, row, content in iterate_texts([file], self.unread):
                 self._add(number, row, content)
         self._index()

@@ -63,7 +63,7 @@ def write_parts(
     writers = {name: pq.ParquetWriter(out / f"{name}.parquet", s, compression="zstd") for name, s in schemas.items()}
     place = 0
     try:
-        for batch in parquet.read_batches(preferences, rows_at_once=BATCH):
+        for batch in parquet.read_batches(preferences, rows_at_once=BATCH, shown="writing parts"):
             rows = batch.select(["id", "source", "group", "origin"]).to_pylist()
             parts = [removed.assign_part(place + i, row) or part_of_group[row["group"]] for i, row in enumerate(rows)]
             place += len(rows)

@@ -7,7 +7,22 @@ from typing import Annotated, Any, Literal
 import typer
 
 from unipref.cli import about, collect, export, models, push, review, value
-from unipref.cli.shared import AsJson, Out, RunArgument, Sets, Study, complete_runs, print_note, print_result, warn
+from unipref.cli.shared import (
+    AsJson,
+    How,
+    Out,
+    Progress,
+    RunArgument,
+    Sets,
+    Study,
+    complete_runs,
+    print_result,
+    show_progress,
+    warn,
+)
+from unipref.cli.shared import (
+    print_note as print_note,
+)
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages, run_app
 from unipref.core.errors import UserError, describe, resource_error
@@ -72,11 +87,12 @@ def _run(
     out: Path | None,
     until: str,
     as_json: bool,
+    how: How = "bar",
     **options: Any,
 ) -> None:
-    terminal.say_first(f"reading {terminal.show_name(str(study))} ...")
+    if how == "bar":
+        terminal.say_first(f"reading {terminal.show_name(str(study))} ...")
     from unipref import report
-    from unipref.core.progress import ConsoleProgress
     from unipref.core.run_folder import RunFolder
     from unipref.pipeline import api, execute
 
@@ -93,7 +109,7 @@ def _run(
             else:
                 _print_run(run, listener.warn)
 
-    with ConsoleProgress(on_results=print_results) as listener:
+    with show_progress(how, print_results) as listener:
         execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **options)
     if not as_json and (folder / report.PAGE).is_file():
         with terminal.allow_closed_pipe():
@@ -114,15 +130,19 @@ def _print_run(run: Path, warn: Callable[[str], None]) -> None:
 
 
 @app.command()
-def unify(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
+def unify(
+    study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False, progress: Progress = "bar"
+) -> None:
     """Convert all sources to one preference format."""
-    _run(study, overrides, out, "unify", as_json)
+    _run(study, overrides, out, "unify", as_json, progress)
 
 
 @app.command()
-def select(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
+def select(
+    study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False, progress: Progress = "bar"
+) -> None:
     """Unify, split, clean and select the preferences to train on."""
-    _run(study, overrides, out, "select", as_json)
+    _run(study, overrides, out, "select", as_json, progress)
 
 
 @app.command()
@@ -133,9 +153,10 @@ def train(
     accelerate: Accelerate = None,
     check: Annotated[bool, typer.Option("--check", help="Only check the training steps; train nothing.")] = False,
     as_json: AsJson = False,
+    progress: Progress = "bar",
 ) -> None:
     """Run everything up to the trained models."""
-    _run(study, overrides, out, "check" if check else "train", as_json, accelerate=accelerate)
+    _run(study, overrides, out, "check" if check else "train", as_json, progress, accelerate=accelerate)
 
 
 @app.command()
@@ -147,10 +168,11 @@ def run(
     dry_run: DryRun = False,
     accelerate: Accelerate = None,
     as_json: AsJson = False,
+    progress: Progress = "bar",
 ) -> None:
     """Run the whole study: unify, select, train, evaluate, report. Finished stages are skipped."""
     if not dry_run:
-        _run(study, overrides, out, "evaluate", as_json, jobs=jobs, accelerate=accelerate)
+        _run(study, overrides, out, "evaluate", as_json, progress, jobs=jobs, accelerate=accelerate)
         return
     from unipref.pipeline import api
     from unipref.pipeline.dry_run import format_estimate
@@ -247,13 +269,16 @@ def audit(
         Path | None, typer.Option("--benchmarks", help="Folder of benchmarks, to find overlapping prompts.")
     ] = None,
     as_json: AsJson = False,
+    progress: Progress = "bar",
 ) -> None:
     """Audit a run's unified data: counts, ties, duplicates, contradictions, lengths, languages, overlaps."""
     from unipref.analysis import audit as auditing
+    from unipref.core.work_progress import show_work
 
-    findings = auditing.audit(folder, gold, benchmarks, truth)
-    if not auditing.write_audit(findings, folder):
-        print_note(f"{folder} is read-only, so the report will not show this audit.")
+    with show_progress(progress) as listener, show_work(listener.progress):
+        findings = auditing.audit(folder, gold, benchmarks, truth)
+        if not auditing.write_audit(findings, folder):
+            listener.warn(f"{folder} is read-only, so the report will not show this audit.")
     print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))
 
 
@@ -312,7 +337,6 @@ def demo(
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
     from unipref.core.folder_lock import use_alone
-    from unipref.core.progress import ConsoleProgress
     from unipref.core.workers.local import count_usable_cores
     from unipref.demo import nearest
 
@@ -326,13 +350,13 @@ def demo(
         from unipref.demo import real as own_answers
 
         policy = own_answers.find_model(model)
-        with ConsoleProgress() as listener, use_alone(out / "real"):
+        with show_progress() as listener, use_alone(out / "real"):
             study = own_answers.build(out / "real", policy, listener, processes)
         _run(study, None, out / "real" / "run", "evaluate", as_json)
         return
     if not full:
         with use_alone(out):
-            with ConsoleProgress() as listener:
+            with show_progress() as listener:
                 study = world.build(out, listener.progress, world.World(noise=noise or "careless"))
             baseline = nearest.write_baseline(out)
             _run(study, None, out / "run", "evaluate", as_json, jobs=processes)
@@ -344,7 +368,7 @@ def demo(
     from unipref.demo import full as table
     from unipref.demo import reproduction_page
 
-    with ConsoleProgress() as listener, use_alone(out / "full"):
+    with show_progress() as listener, use_alone(out / "full"):
         table.run(out / "full", processes, listener)
     page = reproduction_page.write_page(out / "full")
     claims = list(reproduction_page.read_claims(out / "full"))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from unipref.cli.shared import AsJson, Sets
+from unipref.cli.shared import AsJson, Progress, Sets, show_progress
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages
 
@@ -23,17 +23,17 @@ def collect(
         Literal["prompts", "answers", "judges"], typer.Option(help="The last part to run: prompts, answers or judges.")
     ] = "judges",
     as_json: AsJson = False,
+    progress: Progress = "bar",
 ) -> None:
     """Collect feedback on a model's own answers: prompts, several answers each, judges. Can be resumed."""
     from unipref.collect import collect as run
     from unipref.collect.corrections_file import CORRECTIONS
     from unipref.collect.feedback_file import FEEDBACK
     from unipref.collect.report import format_report
-    from unipref.core.progress import ConsoleProgress
 
     keep_stages("answers and judgements")
     folder = out or Path("runs") / file.stem
-    with ConsoleProgress() as listener:
+    with show_progress(progress) as listener:
         report = run(file, folder, overrides=overrides or [], until=until, jobs=jobs, listener=listener)
     if as_json or not report:
         terminal.echo_json(report) if as_json else terminal.echo(f"Written to {folder}")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from unipref.cli.shared import AsJson, complete_runs, print_note, print_result, warn
+from unipref.cli.shared import AsJson, complete_runs, print_note, print_result, show_progress, warn
 from unipref.core.errors import UserError
 
 
@@ -72,11 +72,10 @@ def _export_model(
     as_json: bool,
 ) -> None:
     """Writes a model as a GGUF file."""
-    from unipref.core.progress import ConsoleProgress
     from unipref.core.work_progress import show_work
     from unipref.pipeline.gguf_export import export_model
 
-    with ConsoleProgress() as listener, show_work(listener.progress):
+    with show_progress() as listener, show_work(listener.progress):
         account = export_model(folder, out, model, storage, print_note)
     print_result(account.as_dict(), as_json, account.as_text())
     for warning in account.warnings:

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from unipref.cli.shared import AsJson, RunArgument, complete_choices, complete_runs, print_note, print_result
+from unipref.cli.shared import (
+    AsJson,
+    Progress,
+    RunArgument,
+    complete_choices,
+    complete_runs,
+    print_note,
+    print_result,
+    show_progress,
+)
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages
 from unipref.core.errors import UserError
@@ -61,11 +70,12 @@ def evaluate(  # noqa: PLR0913, options of one command
         ),
     ] = 1,
     as_json: AsJson = False,
+    progress: Progress = "bar",
 ) -> None:
     """Measure models or judges on benchmarks, with data in DATA/<benchmark>."""
-    terminal.say_first("reading benchmarks ...")
+    if progress == "bar":
+        terminal.say_first("reading benchmarks ...")
     from unipref import report
-    from unipref.core.progress import ConsoleProgress
     from unipref.core.work_progress import show_work
     from unipref.pipeline import api
 
@@ -73,7 +83,7 @@ def evaluate(  # noqa: PLR0913, options of one command
         raise UserError("there is nothing to measure.", mend="Give model folders or hub names, or --judges FILE.")
     if out is not None:
         keep_stages("benchmarks")
-    with ConsoleProgress() as listener, show_work(listener.progress):
+    with show_progress(progress) as listener, show_work(listener.progress):
         options: dict[str, Any] = {"precision": precision, "new_tokens": new_tokens, "jobs": jobs}
         if judges is not None:
             _refuse_options({**options, "jobs": None if jobs == 1 else jobs})
@@ -147,7 +157,6 @@ def generate(
     """Let one or several models answer prompts: unipref generate MODEL "prompt" --beside MODEL"""
     terminal.say_first(f"loading {terminal.show_name(model)} ...")
     from unipref.analysis.best_model import resolve_model
-    from unipref.core.progress import ConsoleProgress
     from unipref.core.work_progress import show_work
     from unipref.models import side_by_side as generation
 
@@ -156,7 +165,7 @@ def generate(
         names.append(name)
         if why:
             print_note(why)
-    with ConsoleProgress() as listener, show_work(listener.progress):
+    with show_progress() as listener, show_work(listener.progress):
         answers = generation.generate_answers(names, prompts, max_new_tokens, temperature, seed)
     print_result(answers, as_json, generation.format_side_by_side(answers))
 
@@ -192,12 +201,11 @@ def soup(  # noqa: PLR0913, options of one command
 ) -> None:
     """Merge the weights of models trained on one objective each, without training: unipref soup RUN --trace 5"""
     from unipref import report as page
-    from unipref.core.progress import ConsoleProgress
     from unipref.models.weight_merging import Recipe
     from unipref.pipeline.merge import merge
 
     recipe = Recipe(method, density, seed or 0)
-    with ConsoleProgress() as listener:
+    with show_progress() as listener:
         options: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": listener}
         rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **options)
         wants_model = weights is not None or trace is None

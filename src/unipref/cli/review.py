@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unipref.cli.shared import AsJson, RunArgument, print_note, print_result, warn
+from unipref.cli.shared import AsJson, RunArgument, print_note, print_result, show_progress, warn
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,9 +62,8 @@ def review(
 def _open(folder: Path, out: Path | None, most: int | None) -> "Iterator[OpenReview]":
     """Opens the review and says what is in its list."""
     from unipref.collect.review import open_review
-    from unipref.core.progress import ConsoleProgress
 
-    with ConsoleProgress() as listener, open_review(folder, out, most, listener.progress) as opened:
+    with show_progress() as listener, open_review(folder, out, most, listener.progress) as opened:
         queue = opened.queue
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(queue.count_reasons().items()))
         listener.note(f"{len(queue.items)} of {queue.total} preferences are in the list: {reasons}")

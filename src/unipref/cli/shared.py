@@ -2,16 +2,42 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from unipref.core import terminal
 
+if TYPE_CHECKING:
+    from unipref.core.watched_work import WatchedWork
+
 Study = Annotated[Path, typer.Argument(help="The study file (YAML).")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="The run folder; default: runs/STUDY-FILE-NAME.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+How = Literal["bar", "json", "none"]
+"""How progress is shown on standard error."""
+Progress = Annotated[
+    How,
+    typer.Option(
+        "--progress", help="Progress on standard error: bars (lines if it is no terminal), JSON lines, or none."
+    ),
+]
+
+
+def show_progress(how: How = "bar", on_results: Callable[[Path], None] | None = None) -> "WatchedWork":
+    """Makes the listener that shows the stages, notes and progress of a command, for use as a context manager.
+
+    Args:
+        how: bar: for a person; json: a JSON object per line, for a program; none: only warnings.
+        on_results: called with the run folder when all results are written, before the report is made.
+    """
+    from unipref.core.console_progress import ConsoleProgress, WarningsOnly
+    from unipref.core.json_progress import JsonProgress
+
+    if how == "json":
+        return JsonProgress(on_results)
+    return (WarningsOnly if how == "none" else ConsoleProgress)(on_results=on_results)
 
 
 def complete_runs(incomplete: str) -> list[str]:

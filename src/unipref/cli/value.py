@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from unipref.cli.shared import AsJson, RunArgument, print_note, print_result, warn
+from unipref.cli.shared import AsJson, Progress, RunArgument, print_result, show_progress
 from unipref.core.command_line import keep_stages
 
 
-def value(
+def value(  # noqa: PLR0913, options of one command
     folder: RunArgument,
     variant: Annotated[str, typer.Option(help="Whose last policy is the reference.")] = "main",
     ask: Annotated[
@@ -27,11 +27,11 @@ def value(
         bool, typer.Option("--dry-run", help="Only show the number of trainings, and the time.")
     ] = False,
     as_json: AsJson = False,
+    progress: Progress = "bar",
 ) -> None:
     """Measure what each source and axis of a finished run contributed, and what more labels may buy."""
     from unipref import report
     from unipref.core.hub import pin_in
-    from unipref.core.progress import ConsoleProgress
     from unipref.core.run_folder import RunFolder
     from unipref.pipeline import api
     from unipref.pipeline.value import plan
@@ -44,7 +44,7 @@ def value(
         print_result(cost, as_json, plan.describe_estimate(cost, len(planned.seeds)))
         return
     keep_stages()
-    with ConsoleProgress() as listener:
+    with show_progress(progress) as listener:
         found = api.value_sources(
             folder,
             variant=variant,
@@ -54,11 +54,11 @@ def value(
             jobs=jobs,
             listener=listener,
         )
-    page = report.write(folder, warn)
+        page = report.write(folder, listener.warn)
+        listener.note(f"Report: {page}")
     record = RunFolder(folder).value()
     assert record is not None
     print_result(found, as_json, report.value(record))
-    print_note(f"Report: {page}")
 
 
 def add_commands(app: typer.Typer) -> None:

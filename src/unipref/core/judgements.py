@@ -346,12 +346,13 @@ def write_judgements(path: Path, table: "pa.Table") -> None:
     pq.write_table(table.select(judgement_schema().names).cast(judgement_schema()), path, compression="zstd")
 
 
-def read_judgements(path: Path, sources: Collection[str] | None = None) -> Judgements:
+def read_judgements(path: Path, sources: Collection[str] | None = None, shown: str = "") -> Judgements:
     """Reads a Parquet file of judgements.
 
     Args:
         path: the file.
         sources: the sources whose judgements are read; None: all.
+        shown: what to report the progress as; empty: nothing is reported.
 
     Raises:
         UserError: the file is missing or damaged, lacks a column, or holds a row that is not a judgement.
@@ -365,7 +366,7 @@ def read_judgements(path: Path, sources: Collection[str] | None = None) -> Judge
     wanted = None if sources is None else pa.array(sorted(sources), pa.string())
     batches = [
         batch if wanted is None else batch.filter(pc.is_in(batch["source"], value_set=wanted))
-        for batch in parquet.read_batches(path, schema.names, rows_at_once=2**16)
+        for batch in parquet.read_batches(path, schema.names, rows_at_once=2**16, shown=shown)
     ]
     table = pa.Table.from_batches(batches, schema=schema)
     del batches

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError, first_line, raise_if_resource
+from unipref.core.work_progress import RowCount
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +28,7 @@ def read_batches(
     rows_at_once: int = ROWS_AT_ONCE,
     mend: str = MEND,
     few: int = FEW_ROWS,
+    shown: str = "",
 ) -> "Iterator[pa.RecordBatch]":
     """Yields the record batches of a file, in order.
 
@@ -36,6 +38,7 @@ def read_batches(
         rows_at_once: most rows of a batch; fewer if the rows are long.
         mend: how to fix an unreadable file, for the error.
         few: most rows that are decoded before their size is looked at; more where the row groups of the file are small.
+        shown: what the rows are read for, to report the progress; empty: nothing is reported.
 
     Raises:
         UserError: the file is missing or damaged, or has no such column.
@@ -44,26 +47,39 @@ def read_batches(
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
         batches = file.iter_batches(min(few, rows_at_once), columns=None if columns is None else list(columns))
-        yield from _gather(batches, rows_at_once)
+        count = RowCount(shown, file.metadata.num_rows)
+        for batch in _gather(batches, rows_at_once):
+            yield batch
+            count.add(len(batch))
 
 
 def read_ahead(
-    path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
+    path: Path,
+    columns: Sequence[str] | None = None,
+    rows_at_once: int = ROWS_AT_ONCE,
+    mend: str = MEND,
+    shown: str = "",
 ) -> "Iterator[pa.RecordBatch]":
     """Yields as `read_batches` does; a thread decodes the next batch while the caller works on this one."""
     batches = read_batches(path, columns, rows_at_once, mend)
+    count = RowCount(shown, count_rows(path, mend) if shown else 0)
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(next, batches, None)
         while (batch := following.result()) is not None:
             following = thread.submit(next, batches, None)
             yield batch
+            count.add(len(batch))
 
 
 def read_rows(
-    path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
+    path: Path,
+    columns: Sequence[str] | None = None,
+    rows_at_once: int = ROWS_AT_ONCE,
+    mend: str = MEND,
+    shown: str = "",
 ) -> Iterator[dict[str, Any]]:
     """Yields the rows of a file as dicts, in order; arguments and errors as for `read_batches`."""
-    for batch in read_batches(path, columns, rows_at_once, mend):
+    for batch in read_batches(path, columns, rows_at_once, mend, shown=shown):
         yield from list_rows(batch, path, mend)
 
 

@@ -30,6 +30,7 @@ from unipref.core.folder_lock import LOCKS, check_real_folder, make_folder, make
 from unipref.core.hashing import RECORD, checksums, json_hash
 from unipref.core.json_files import to_plain_json, write_json
 from unipref.core.secrets import hide_secrets_in
+from unipref.core.work_progress import show_phase
 
 __all__ = ["LOCKS", "PendingStage", "Stage", "StageCache", "checkpoint_dir", "stage_kind"]
 
@@ -175,7 +176,11 @@ class StageCache:
     def _read(self, folder: Path, key: str) -> Stage | None:
         """Returns the stage in a folder; None if it is missing or damaged, or if its key or files differ."""
         record = _read_record(folder / RECORD)
-        if record is None or record.key != key or record.files != (files := checksums(folder)):
+        if record is None or record.key != key:
+            return None
+        with show_phase("checking results"):
+            files = checksums(folder)
+        if record.files != files:
             return None
         return _make_stage(folder, record, files, cached=key not in self._done_by_others)
 
@@ -186,7 +191,9 @@ class StageCache:
             with measure_peak_memory() as peak:
                 result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
             seconds, cpu_seconds = time.perf_counter() - start, sum(os.times()[:4]) - cpu_start
-            files, plain = checksums(partial), hide_secrets_in(to_plain_json(result))
+            with show_phase("hashing results"):
+                files = checksums(partial)
+            plain = hide_secrets_in(to_plain_json(result))
             record = StageRecord(key, round(seconds, 3), round(cpu_seconds, 3), peak[0], files, plain)
             record.check = record.compute_check()
             write_json(partial / RECORD, msgspec.to_builtins(record))

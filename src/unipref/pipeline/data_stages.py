@@ -10,6 +10,7 @@ from unipref.clean import clean
 from unipref.core.contracts import Benchmark
 from unipref.core.hub import is_address
 from unipref.core.stage_cache import Stage
+from unipref.core.work_progress import show_items, show_phase
 from unipref.core.workers import make_engine
 from unipref.evaluate import data_path
 from unipref.models.text_cache import use_engine
@@ -41,7 +42,9 @@ class DataStages:
     def run_unify(self, variant: str, study: Study) -> Stage:
         """Converts the sources to preferences."""
         context, resolved = self.context, self.context.resolved.sources[variant]
-        file_hashes = sources.hash_files([part for source in resolved for part in source.parts])
+        file_hashes = sources.hash_files(
+            show_items([part for source in resolved for part in source.parts], "hashing files", "parts")
+        )
         inputs = stage_inputs.unify_inputs(study, resolved, file_hashes)
         name = context.shared_folder("unified", variant)
         stage = self.unify_sources(name, inputs, study, resolved, file_hashes)
@@ -80,16 +83,17 @@ class DataStages:
         parts = [part for source in resolved for part in source.parts]
 
         def work(out: Path) -> dict[str, Any]:
-            sources.check_parts(parts)
+            with show_phase("checking parts"):
+                sources.check_parts(parts)
             size = sum(part.size for part in parts)
             engine_name, address = study.engine_settings()
             with (
                 sources.joined(parts, out) as read,
-                make_engine(engine_name, study.workers, size, context.listener.progress, address=address) as engine,
+                make_engine(engine_name, study.workers, size, address=address) as engine,
             ):
-                progress = context.listener.progress
-                result = unify(list(resolved), study.unify, out, engine=engine, read=read, on_progress=progress)
-            sources.check_unchanged(file_hashes)
+                result = unify(list(resolved), study.unify, out, engine=engine, read=read)
+            with show_phase("checking files"):
+                sources.check_unchanged(file_hashes)
             return result
 
         return context.cache.stage(name, inputs, work)

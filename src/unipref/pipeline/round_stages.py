@@ -27,7 +27,7 @@ from unipref.core.folder_lock import use_alone
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
-from unipref.core.work_progress import report_work
+from unipref.core.work_progress import Unit, report_work
 from unipref.pipeline import round_inputs, stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
@@ -286,8 +286,17 @@ class _WithoutStages(ProgressListener):
     def warn(self, text: str) -> None:
         self.note(text)
 
-    def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
-        self._listener.progress(f"{self._step}: {label}", done, total, figures)
+    def progress(
+        self,
+        label: str,
+        done: int,
+        total: int | None,
+        figures: dict[str, Any] | None = None,
+        *,
+        unit: Unit = "steps",
+        rows: int | None = None,
+    ) -> None:
+        self._listener.progress(f"{self._step}: {label}", done, total, figures, unit=unit, rows=rows)
 
 
 def resolve_feedback(run: Path, folder: str, step: str, limits: Limits) -> ResolvedSource:

@@ -16,6 +16,7 @@ from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import VERDICTS, RunFolder
 from unipref.core.stage_cache import Stage, StageCache, stage_kind
+from unipref.core.work_progress import show_phase
 from unipref.models import gguf
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
@@ -122,7 +123,8 @@ class Run:
             Exception: a resource of the machine is missing.
         """
         try:
-            work()
+            with show_phase(f"writing the {what}"):
+                work()
         except Exception as error:
             if resource_error(error) is not None:
                 raise

@@ -9,6 +9,7 @@ from unipref.core import parquet
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection, Strategy
 from unipref.core.errors import UserError
+from unipref.core.work_progress import show_phase
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +69,8 @@ def choose(
     _check_selection(selection, len(candidates), strategy.name())
     kept = selection.kept
     _write(preferences, out / OUTPUT, kept)
-    _write_decisions(candidates, selection, out / DECISIONS)
+    with show_phase("writing decisions"):
+        _write_decisions(candidates, selection, out / DECISIONS)
     seconds = round(time.perf_counter() - start, 3)
     summary = summarise_selection(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
     if strategy.is_filter:
@@ -144,7 +146,8 @@ def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
 
     with parquet.write_beside(target, parquet.read_schema(source)) as write:
         waiting: list[pa.RecordBatch] = []
-        for batch in _iterate_kept_rows(parquet.read_ahead(source, rows_at_once=ROWS_AT_ONCE), kept):
+        batches = parquet.read_ahead(source, rows_at_once=ROWS_AT_ONCE, shown="writing the selection")
+        for batch in _iterate_kept_rows(batches, kept):
             waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
                 write(pa.Table.from_batches(waiting))

@@ -44,14 +44,14 @@ def measure_agreement(preferences: Path, axes: AxesOfSources, rows_at_once: int)
         (n,) numbers between minus and plus the number of axes; NaN without an axis that has both scores, a direction
         and a gap that is not 0.
     """
-    scales = _measure_scales(_read(preferences, rows_at_once))
-    rows = _read(preferences, rows_at_once)
+    scales = _measure_scales(_read(preferences, rows_at_once, "measuring gaps"))
+    rows = _read(preferences, rows_at_once, "measuring agreement")
     return np.array([_compute_agreement(source, pairs, axes, scales) for source, pairs in rows], dtype=np.float64)
 
 
-def _read(preferences: Path, rows_at_once: int) -> Iterator[tuple[str, list[AxisPair]]]:
+def _read(preferences: Path, rows_at_once: int, shown: str) -> Iterator[tuple[str, list[AxisPair]]]:
     """Yields the source and the further axes with both scores, of each row."""
-    for row in parquet.read_rows(preferences, ["source", "axes"], rows_at_once):
+    for row in parquet.read_rows(preferences, ["source", "axes"], rows_at_once, shown=shown):
         yield row["source"], [pair for pair in row["axes"] if None not in (pair["chosen"], pair["rejected"])]
 
 

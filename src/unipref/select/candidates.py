@@ -32,6 +32,7 @@ def read_candidates(
     model: str | None = None,
     axes: AxesOfSources | None = None,
     dev: Path | None = None,
+    what: str = "candidates",
 ) -> Candidates:
     """Reads the candidates from a Parquet file of `Preference` rows.
 
@@ -42,11 +43,13 @@ def read_candidates(
         model: the study's model, for scorers that use one.
         axes: of each source, which tell the direction of a score.
         dev: the file of the dev part of the split, which only some scorers read.
+        what: what the rows are, for the progress.
     """
     import pyarrow.compute as pc
 
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "axis", "tokens")}
-    for batch in parquet.read_ahead(preferences, [*COLUMNS, "axis", *MESSAGES], rows_at_once):
+    shown = f"reading {what}"
+    for batch in parquet.read_ahead(preferences, [*COLUMNS, "axis", *MESSAGES], rows_at_once, shown=shown):
         for name in COLUMNS:
             parts[name].append(_to_numbers(batch.column(name)) if name in NUMBERS else _to_strings(batch.column(name)))
         parts["axis"].append(_to_strings(pc.coalesce(batch.column("axis"), batch.column("objective"))))
@@ -77,7 +80,9 @@ def read_candidates(
         cache=cache,
         axis_agreement=functools.cache(lambda: measure_agreement(preferences, axes or {}, rows_at_once)),
         rejected_rewards=functools.cache(lambda: measure_rejected(preferences, rows_at_once)),
-        read_dev=None if dev is None else lambda: read_candidates(dev, cache, rows_at_once, model, axes),
+        read_dev=None
+        if dev is None
+        else lambda: read_candidates(dev, cache, rows_at_once, model, axes, what="the dev part"),
         axes=columns["axis"],
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unipref.core.one_thread import limit_to_one_thread
+from unipref.core.work_progress import show_phase, show_starts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,13 +42,14 @@ def cluster(
     if len(vectors) >= FAISS_ROWS and importlib.util.find_spec("faiss") is not None:
         labels[order] = _cluster_by_faiss(vectors, order, count, restarts, seed)
         return labels
-    from sklearn.cluster import KMeans
+    with show_phase("clustering"):
+        from sklearn.cluster import KMeans
 
-    vectors = vectors[order]  # frees those that were given, if the caller does not hold them
-    means = KMeans(n_clusters=count, n_init=restarts, random_state=seed, copy_x=False)
-    # With several threads, the centres would be summed in the order in which the threads finish.
-    with limit_to_one_thread():
-        labels[order] = means.fit(vectors).labels_
+        vectors = vectors[order]  # frees those that were given, if the caller does not hold them
+        means = KMeans(n_clusters=count, n_init=restarts, random_state=seed, copy_x=False)
+        # With several threads, the centres would be summed in the order in which the threads finish.
+        with limit_to_one_thread():
+            labels[order] = means.fit(vectors).labels_
     return labels
 
 
@@ -62,10 +64,11 @@ def _cluster_by_faiss(
     settings = {"seed": seed % 2**31, "nredo": restarts, "max_points_per_centroid": -(-n_fit // count)}
     with limit_to_one_thread():
         means = faiss.Kmeans(vectors.shape[1], count, **settings)
-        means.train(vectors[order[:n_fit]])
+        with show_phase("clustering"):
+            means.train(vectors[order[:n_fit]])
         parts = [
             means.index.search(vectors[order[start : start + ROWS_AT_ONCE]], 1)[1][:, 0]
-            for start in range(0, len(order), ROWS_AT_ONCE)
+            for start in show_starts(len(order), ROWS_AT_ONCE, "assigning to clusters")
         ]
     return np.concatenate(parts)
 
@@ -95,8 +98,9 @@ def partition(
         return labels
     order = np.argsort(ids, kind="stable")[: count * FIT_ROWS_PER_CLUSTER]
     with limit_to_one_thread():
-        means = KMeans(n_clusters=count, n_init=1, random_state=seed).fit(vectors[order])
-        for start in range(0, len(vectors), ROWS_AT_ONCE):
+        with show_phase("partitioning"):
+            means = KMeans(n_clusters=count, n_init=1, random_state=seed).fit(vectors[order])
+        for start in show_starts(len(vectors), ROWS_AT_ONCE, "assigning to partitions"):
             labels[start : start + ROWS_AT_ONCE] = means.predict(vectors[start : start + ROWS_AT_ONCE])
     return labels
 

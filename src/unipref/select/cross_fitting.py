@@ -17,8 +17,9 @@ import numpy as np
 from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.chat_models import Policy
 from unipref.core.text_keys import digest
+from unipref.core.work_progress import show_starts
 from unipref.models.inference import all_answer_tokens
-from unipref.models.text_cache import compute_cached, make_folder_name
+from unipref.models.text_cache import Shown, compute_cached, make_folder_name
 from unipref.select.answer_sums import split_by_logits, sum_answers
 from unipref.select.model_scorer import DIALOGUES_AT_ONCE, PolicyScorer, dialogue_key
 
@@ -138,7 +139,9 @@ def _judge(
     settings = fit._replace(repeats=0, batch_size=0)
     identity = repr([model_key(model), settings, repeat, learnt, code_key(__name__)])
     place: Path = held_out.cache / "scores" / make_folder_name("cross_fitted", identity)
-    return compute_cached(held_out.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE)[:, 0].astype(np.float64)
+    shown = Shown("scoring held-out pairs", len(held_out), "rows")
+    numbers = compute_cached(held_out.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE, shown)
+    return numbers[:, 0].astype(np.float64)
 
 
 def train_dpo(policy: Policy, pairs: Sequence[Dialogue], fit: Fit, seed: int) -> Policy:
@@ -162,7 +165,7 @@ def train_dpo(policy: Policy, pairs: Sequence[Dialogue], fit: Fit, seed: int) ->
         inject_adapter_in_model(config, model)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=fit.learning_rate, weight_decay=0.0)
-    for start in range(0, len(pairs), PAIRS_PER_STEP):
+    for start in show_starts(len(pairs), PAIRS_PER_STEP, "training for the margin"):
         step = pairs[start : start + PAIRS_PER_STEP]
         for part in _split_step(policy, step, fit.batch_size // 2):
             with torch.no_grad(), _without_adapters(model):

@@ -12,7 +12,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
 from unipref.core.text_keys import digest, join_turns
-from unipref.models.text_cache import compute_cached, make_folder_name
+from unipref.models.text_cache import Shown, compute_cached, make_folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -83,7 +83,7 @@ class ModelScorer(Scorer):
         settings = self.model_dump(exclude={"weight", "model", "batch_size", *self.reading}, mode="json")
         folder = make_folder_name(self.name(), repr([self.name(), model_key(name), settings, code]))
         place = candidates.cache / "scores" / folder
-        shown = (f"scoring with {self.name()}", len(candidates.ids))
+        shown = Shown(f"scoring with {self.name()}", len(candidates.ids), "rows")
         elsewhere = functools.partial(_judge_elsewhere, self, name)
         return compute_cached(candidates.texts(), dialogue_key, compute, place, DIALOGUES_AT_ONCE, shown, elsewhere)
 

@@ -37,7 +37,7 @@ def measure_rejected(preferences: Path, rows_at_once: int) -> "npt.NDArray[np.fl
     codes: dict[tuple[str, str], int] = {}
     directions: dict[int, Counter[float]] = defaultdict(Counter)
     scores, groups = [], []
-    for row in parquet.read_rows(preferences, COLUMNS, rows_at_once):
+    for row in parquet.read_rows(preferences, COLUMNS, rows_at_once, shown="ranking rejected answers"):
         chosen, rejected = row["chosen_score"], row["rejected_score"]
         is_known = chosen is not None and rejected is not None and row["axis"] is not None
         code = codes.setdefault((row["source"], row["axis"] or ""), len(codes))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unipref.core.candidates import Candidates
+from unipref.core.work_progress import show_items, show_phase
 from unipref.select import diversity, wording
 
 if TYPE_CHECKING:
@@ -70,18 +71,20 @@ def summarise_selection(
     mask = np.zeros(len(candidates), dtype=bool)
     mask[kept] = True
     vectors = candidates.embed(EMBEDDER)
-    labels = diversity.assign_clusters(vectors, candidates.ids)
+    with show_phase("clustering for the summary"):
+        labels = diversity.assign_clusters(vectors, candidates.ids)
     parts = list(_parts(candidates))
     samples = [np.sort(rows) for part in parts for rows in _draw_samples(part.order, mask)]
     lengths, distinct = wording.measure_wording(preferences, samples, rows_at_once)
     no_map = diversity.find_map_obstacle(vectors, parts[0].order)
-    prompt_map = {} if no_map else diversity.project_to_map(vectors, parts[0].order, mask)
+    with show_phase("mapping prompts"):
+        prompt_map = {} if no_map else diversity.project_to_map(vectors, parts[0].order, mask)
     if prompt_map:
         points = parts[0].order[: diversity.MAP_POINTS]
         excerpts = wording.read_excerpts(preferences, points, rows_at_once)
         prompt_map |= _label_points(points, candidates, excerpts, reasons)
     summaries = []
-    for number, part in enumerate(parts):
+    for number, part in enumerate(show_items(parts, "summarising groups")):
         rows = [part.order, part.order[mask[part.order]]]
         summaries.append(
             {

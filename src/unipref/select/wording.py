@@ -52,8 +52,8 @@ def measure_wording(
     pairs: list[set[int]] = [set() for _ in samples]
     totals = [0] * len(samples)
     wanted = np.unique(np.concatenate(samples)) if samples else np.array([], dtype=np.int64)
-    start = 0
-    for batch in parquet.read_ahead(preferences, ["prompt", "chosen", "rejected"], rows_at_once):
+    columns, start = ["prompt", "chosen", "rejected"], 0
+    for batch in parquet.read_ahead(preferences, columns, rows_at_once, shown="measuring wording"):
         lengths.append((_count_words(batch.column("chosen")), _count_words(batch.column("rejected"))))
         here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)]
         found = dict(zip(here.tolist(), _hash_word_pairs(batch, here - start), strict=True))
@@ -81,7 +81,7 @@ def read_excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at
 
     found: dict[int, str] = {}
     wanted, start = np.sort(positions), 0
-    for batch in parquet.read_ahead(preferences, ["prompt"], rows_at_once):
+    for batch in parquet.read_ahead(preferences, ["prompt"], rows_at_once, shown="reading excerpts"):
         low, high = np.searchsorted(wanted, [start, start + batch.num_rows])
         rows = wanted[low:high] - start
         for row, prompt in zip(rows.tolist(), batch.column("prompt").take(pa.array(rows)).to_pylist(), strict=True):

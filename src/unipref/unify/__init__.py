@@ -18,8 +18,9 @@ from unipref.core.choice_setting import one_choice
 from unipref.core.contracts import Aggregate, Settings
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, preference_schema
+from unipref.core.work_progress import show_items
 from unipref.core.workers import Engine
-from unipref.core.workers.local import Progress
+from unipref.core.workers.shown_map import map_shown
 from unipref.unify.bucket_projection import reduce_bucket
 from unipref.unify.judging.estimate import aggregate_judgements
 from unipref.unify.judging.evidence import EvidenceFinder
@@ -110,7 +111,6 @@ def unify(
     *,
     engine: Engine,
     read: ReadRows,
-    on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Reads every source and writes `preferences`, `judgements` and `rejects.parquet` and `judging.json` to `out`.
 
@@ -120,7 +120,6 @@ def unify(
         out: an empty folder.
         engine: runs the map and reduce tasks; the result does not depend on it.
         read: reads the rows of a part.
-        on_progress: called with a label, the finished steps and the most steps while the aggregate runs.
 
     Returns:
         Source name -> its counts and examples: rows = used + rejected, groups = projected + groups_rejected.
@@ -139,15 +138,17 @@ def unify(
     }
     one_way = {source.projection.source for source in sources if not source.format.can_disagree}
     parts = [work / judgements_name(task.bucket) for task in reduces]
+    joined = out / "judgements.parquet"
     with ThreadPoolExecutor(1) as thread:
-        joined = thread.submit(join_files, parts, out / "judgements.parquet")
         if any(judgements_of.values()):
-            joined.result()  # the aggregate reads the file
-        finder, judging = aggregate_judgements(
-            settings.aggregate, out, judgements_of, projections, on_progress, one_way
-        )
+            join_files(parts, joined)  # the aggregate reads the file
+            joining = None
+        else:
+            joining = thread.submit(join_files, parts, joined)
+        finder, judging = aggregate_judgements(settings.aggregate, out, judgements_of, projections, one_way)
         written = _write_preferences(reduces, settings, finder, engine, out)
-        joined.result()
+        if joining is not None:
+            joining.result()
     write_judging(judging, out)
     records = _make_records(sources, counts, written, judging, out, work)
     for source, record in zip(sources, records.values(), strict=True):
@@ -181,11 +182,11 @@ def _project(
         for source in sources
     ]
     maps = list(_plan_maps(sources, without_parts, read, work, n_buckets))
-    for task, task_counts in zip(maps, engine.map(map_rows, maps, label="reading"), strict=True):
+    for task, task_counts in zip(maps, map_shown(engine, map_rows, maps, "reading", "parts", _count_rows), strict=True):
         counts[task.source] += task_counts
     with_parts = any(each.message_parts.keys() - {NO_TOOLS} for each in counts)
     reduces = [ReduceTask(bucket, without_parts, work, work, with_parts) for bucket in range(n_buckets)]
-    for counts_by_source in engine.map(reduce_bucket, reduces, label="projecting"):
+    for counts_by_source in map_shown(engine, reduce_bucket, reduces, "projecting", "buckets"):
         for index, source_counts in counts_by_source.items():
             counts[index] += source_counts
     return counts, reduces
@@ -197,15 +198,18 @@ def _write_preferences(
     """Writes the preferences, in the light of all judgements."""
     work, schema = reduces[0].out, preference_schema(reduces[0].with_parts)
     open_groups = OpenGroups(finder, settings.overruled_below, settings.pairs, settings.cap, with_keys(schema))
-    evidence = [open_groups.find_evidence(work / part_name(task.bucket)) for task in reduces]
+    evidence = [
+        open_groups.find_evidence(work / part_name(task.bucket))
+        for task in show_items(reduces, "finding evidence", "buckets")
+    ]
     again: dict[int, Path] = {}
     if finder is not None and settings.overruled == "leave_out" and settings.pairs in ONE_PAIR:
         lost = [
             LookAgain(task, find_lost_groups(work / part_name(task.bucket), of_part, settings.overruled_below))
-            for task, of_part in zip(reduces, evidence, strict=True)
+            for task, of_part in zip(show_items(reduces, "finding overruled groups", "buckets"), evidence, strict=True)
         ]
         lost = [one for one in lost if one.groups]
-        for one, count in zip(lost, engine.map(look_again, lost, label="projecting again"), strict=True):
+        for one, count in zip(lost, map_shown(engine, look_again, lost, "projecting again", "buckets"), strict=True):
             bucket = one.task.bucket
             others, chosen = work / alternatives_name(bucket), work / again_name(bucket)
             if count and choose_alternatives(others, chosen, finder, settings.overruled_below, open_groups.schema):
@@ -223,6 +227,10 @@ def _write_preferences(
         settings.aggregate is not None and settings.aggregate.has_shares,
     )
     return writer.write(work, out)
+
+
+def _count_rows(counts: SourceCounts) -> int:
+    return counts.rows
 
 
 def _needs_overlaps(settings: UnifySettings) -> bool:

@@ -14,6 +14,7 @@ from unipref.core import parquet
 from unipref.core.arrow_arrays import from_flags, from_numbers, read_flags, read_numbers
 from unipref.core.judgements import NOBODY, Floats, Ints
 from unipref.core.records import ROLE_COLUMNS, Axis
+from unipref.core.work_progress import RowCount
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,12 +92,14 @@ def read_votes(
     """
     gathered = {source: _Gathered() for source in axes_of}
     columns = ["source", "group", "axes", "origin", *ROLE_COLUMNS]
+    count = RowCount("checking labels", sum(map(parquet.count_rows, preferences)))
     for batch in (batch for path in preferences for batch in parquet.read_batches(path, columns)):
         sources = batch["source"].dictionary_encode()
         for code, source in enumerate(sources.dictionary.to_pylist()):
             is_its = read_numbers(sources.indices) == code
             of_source = batch if is_its.all() else batch.filter(from_flags(is_its))
             _gather(of_source, axes_of[source], gathered[source])
+        count.add(len(batch))
     rows = np.unique(_join([part for each in gathered.values() for part in each.origins]))
     names, rater = _find_raters(judgements, rows)
     return {
@@ -187,7 +190,8 @@ def _find_raters(judgements: Path | None, rows: Ints) -> tuple[list[str], Ints]:
     """
     names: dict[str, int] = {}
     rater = np.full(len(rows), UNSEEN, dtype=np.int64)
-    for batch in parquet.read_batches(judgements, ["origin", "annotator"]) if judgements and len(rows) else ():
+    columns = ["origin", "annotator"]
+    for batch in parquet.read_batches(judgements, columns, shown="finding raters") if judgements and len(rows) else ():
         if batch["annotator"].null_count == len(batch):
             continue
         named = batch.filter(batch["annotator"].is_valid())

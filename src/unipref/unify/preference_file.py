@@ -16,6 +16,7 @@ import numpy.typing as npt
 from unipref.core import parquet
 from unipref.core.arrow_arrays import from_flags, from_numbers, from_rows, read_flags, read_numbers
 from unipref.core.records import Reason, reject_schema
+from unipref.core.work_progress import RowCount
 from unipref.core.workers.buckets import read_bucket
 from unipref.unify.judging.evidence import PreferenceEvidence
 from unipref.unify.judging.pair_keys import KEY_COLUMNS, NUMBER
@@ -94,7 +95,10 @@ class PreferenceWriter:
         decoder = msgspec.msgpack.Decoder(RejectRecord)
         parts = [work / part_name(bucket) for bucket in range(len(self.evidence))]
         again = sorted(self.again.items())
-        percentiles = compute_margin_percentiles([*parts, *(path for _, path in again)])
+        known = [*parts, *(path for _, path in again)]
+        percentiles = compute_margin_percentiles(known)
+        # Those that the aggregate orders are not counted: how many they are is known only when they are written.
+        count = RowCount("writing preferences", sum(map(parquet.count_rows, known)))
         percentile_again = dict(zip((bucket for bucket, _ in again), percentiles[len(parts) :], strict=True))
         with (
             parquet.write_beside(out / "preferences.parquet", self.schema) as kept,
@@ -123,6 +127,7 @@ class PreferenceWriter:
                             counts.replacing.update(batch["source"].to_pylist())
                             counts.replacements.update(batch["source"].to_pylist())
                             counts.replacements.update(row["source"] for row in left_out)
+                        count.add(0 if path == ordered else len(batch) + len(left_out))
                     path.unlink()  # the disk holds the texts only once more, not twice
         return counts
 

@@ -23,7 +23,7 @@ LEVELS = {
 def read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
     """Returns source -> `LEVEL.REASON` -> the first such reject: its file and row, field and detail."""
     examples: dict[str, dict[str, str]] = {}
-    for row in parquet.read_rows(out / "rejects.parquet"):
+    for row in parquet.read_rows(out / "rejects.parquet", shown="reading rejects"):
         field = f"field '{row['field']}': " if row["field"] else ""
         example = f"{row['origin'][0]}: {field}{row['detail']}"
         examples.setdefault(row["source"], {}).setdefault(f"{row['level']}.{row['reason']}", example)

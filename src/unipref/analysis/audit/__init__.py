@@ -25,6 +25,7 @@ from unipref.core import hashing, json_files
 from unipref.core.errors import UserError
 from unipref.core.run_folder import ConfidenceCounts, count_confidence
 from unipref.core.text_keys import normalise
+from unipref.core.work_progress import show_phase
 
 AUDIT = "audit.json"
 
@@ -136,8 +137,9 @@ class _Tallies:
             self._leaks.add(preference, root)
 
     def audit_sources(self, run: UnifiedRun) -> list[SourceAudit]:
-        repeats, opposites = self._copies.count()
-        shared = self._prompts.count()
+        with show_phase("counting duplicates"):
+            repeats, opposites = self._copies.count()
+            shared = self._prompts.count()
         kinds: list[CopyCounts | SharedCounts] = [*repeats.values(), *opposites.values(), *shared.values()]
         places = run.find_places({number for kind in kinds for example in kind.examples for number in example})
         after = run.count_after_clean()

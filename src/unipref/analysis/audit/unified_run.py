@@ -105,16 +105,18 @@ class UnifiedRun:
 
     def read_preferences(self) -> Iterator[AuditedPreference]:
         """Yields every preference in file order."""
-        for number, row in enumerate(self._read_rows(self.preferences_file, COLUMNS)):
+        for number, row in enumerate(self._read_rows(self.preferences_file, COLUMNS, "auditing preferences")):
             yield AuditedPreference(number, **row)
 
     def read_rejects(self) -> Iterator[dict[str, Any]]:
         """Yields every row of `rejects.parquet`."""
-        return self._read_rows(self.rejects_file, ["source", "level", "reason", "field", "detail", "origin"])
+        return self._read_rows(
+            self.rejects_file, ["source", "level", "reason", "field", "detail", "origin"], "auditing rejects"
+        )
 
-    def _read_rows(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
+    def _read_rows(self, path: Path, columns: list[str], shown: str) -> Iterator[dict[str, Any]]:
         """Yields the rows of a table; the source of each must be in the manifest."""
-        for row in parquet.read_rows(path, columns, BATCH, "Run unify again."):
+        for row in parquet.read_rows(path, columns, BATCH, "Run unify again.", shown):
             if row["source"] not in self.sources:
                 raise UserError(
                     f"a row is of source '{row['source']}', which is missing in manifest.json.",
@@ -127,7 +129,7 @@ class UnifiedRun:
         """Returns number of a preference -> its origin."""
         if not numbers:
             return {}
-        rows = parquet.read_rows(self.preferences_file, ["origin"], BATCH)
+        rows = parquet.read_rows(self.preferences_file, ["origin"], BATCH, shown="finding examples")
         return {number: ", ".join(row["origin"]) for number, row in enumerate(rows) if number in numbers}
 
     def count_after_clean(self) -> dict[str, dict[str, int]]:
@@ -137,7 +139,7 @@ class UnifiedRun:
             path = self.folder / "clean" / f"{part}.parquet"
             if not path.is_file():
                 continue
-            counts = Counter(row["source"] for row in parquet.read_rows(path, ["source"]))
+            counts = Counter(row["source"] for row in parquet.read_rows(path, ["source"], shown=f"counting {part}"))
             for source, n in counts.items():
                 by_source.setdefault(source, dict.fromkeys(PARTS, 0))[part] = n
         return by_source

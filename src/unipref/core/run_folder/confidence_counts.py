@@ -43,7 +43,9 @@ def count_confidence(preferences: Path) -> dict[str, ConfidenceCounts]:
     """
     counts: dict[str, ConfidenceCounts] = {}
     if preferences.is_file():
-        for batch in parquet.read_batches(preferences, ["source", "confidence", "n_judgements", *ROLE_COLUMNS]):
+        for batch in parquet.read_batches(
+            preferences, ["source", "confidence", "n_judgements", *ROLE_COLUMNS], shown="counting confidence"
+        ):
             _add(counts, batch)
     return counts
 

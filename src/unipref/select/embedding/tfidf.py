@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unipref.core.one_thread import limit_to_one_thread
+from unipref.core.work_progress import RowCount, show_phase
 from unipref.models.text_cache import Texts
 
 if TYPE_CHECKING:
@@ -50,19 +51,21 @@ def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDA
     Returns:
         (n, d) float32 with d <= DIMENSIONS; unit rows, zero if a text has no part in the leading directions.
     """
-    from sklearn.feature_extraction.text import HashingVectorizer
-
     n = len(ids)
     if n == 0:
         return np.zeros((0, 1), dtype=np.float32)
+    shown = RowCount("counting words", n)  # before the import, which takes long
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     counter = HashingVectorizer(analyzer=split_words, n_features=BUCKETS, norm=None, alternate_sign=False)
     # Sums over several threads differ in their last bits from run to run, and clusters would differ with them.
     with limit_to_one_thread():
         kept = _KeptCounts(counter, texts)
-        idf, fit_rows = _count_frequencies(kept, ids)
-        directions = _fit_directions(_apply_weights(fit_rows, idf))
+        idf, fit_rows = _count_frequencies(kept, ids, shown)
+        with show_phase("finding directions"):
+            directions = _fit_directions(_apply_weights(fit_rows, idf))
         out = np.zeros((n, directions.shape[1]), dtype=np.float32)
-        start = 0
+        start, shown = 0, RowCount("projecting prompts", n)
         for counts in kept.count_again():
             projected = _apply_weights(counts, idf) @ directions
             norms = np.linalg.norm(projected, axis=1, keepdims=True)
@@ -70,6 +73,7 @@ def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDA
                 norms > SMALLEST_NORM, projected / np.maximum(norms, SMALLEST_NORM), 0.0
             )
             start += counts.shape[0]
+            shown.add(counts.shape[0])
     return out
 
 
@@ -99,7 +103,9 @@ class _KeptCounts:
             yield self._kept[number].astype(np.float64) if is_kept else self._counter.transform(batch)
 
 
-def _count_frequencies(kept: _KeptCounts, ids: "npt.NDArray[np.str_]") -> tuple["npt.NDArray[np.float64]", Any]:
+def _count_frequencies(
+    kept: _KeptCounts, ids: "npt.NDArray[np.str_]", shown: RowCount
+) -> tuple["npt.NDArray[np.float64]", Any]:
     """Counts inverse document frequencies over all texts (BUCKETS,), and the words of the texts to fit on, by id."""
     from scipy.sparse import vstack
 
@@ -113,6 +119,7 @@ def _count_frequencies(kept: _KeptCounts, ids: "npt.NDArray[np.str_]") -> tuple[
         containing += np.bincount(counts.indices, minlength=BUCKETS)
         fit_rows.append(counts[fitted[start : start + counts.shape[0]]])
         start += counts.shape[0]
+        shown.add(counts.shape[0])
     # The rows are in file order; put them in the order of their ids.
     by_id = np.argsort(np.argsort(order))
     idf = np.log((1 + n) / (1 + containing)) + 1

@@ -11,6 +11,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
 from unipref.core.messages import message_text
 from unipref.core.records import Messages
+from unipref.core.work_progress import show_batches
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -57,7 +58,8 @@ class ResponseChecks(Scorer):
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
         """Computes the means of the checks from the stream of texts."""
-        scores = [self.mean(dialogue) for batch in candidates.texts() for dialogue in batch]
+        batches = show_batches(candidates.texts(), len(candidates), "checking answers")
+        scores = [self.mean(dialogue) for batch in batches for dialogue in batch]
         return np.array(scores, dtype=np.float64)
 
     def mean(self, dialogue: Dialogue) -> float:

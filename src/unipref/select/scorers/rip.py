@@ -10,6 +10,7 @@ from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
 from unipref.core.messages import message_text
 from unipref.core.stats.percentiles import percentiles_within
+from unipref.core.work_progress import show_batches
 from unipref.select.rejected_rewards import RejectedReward
 from unipref.select.scorers.reward_margin import RewardMargin
 
@@ -68,7 +69,8 @@ class Rip(Scorer):
         return candidates.rejected_rewards()
 
     def _measure_length(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
-        lengths = [_count_words(dialogue) for batch in candidates.texts() for dialogue in batch]
+        batches = show_batches(candidates.texts(), len(candidates), "measuring lengths")
+        lengths = [_count_words(dialogue) for batch in batches for dialogue in batch]
         return np.array(lengths, dtype=np.float64)
 
     def _measure_gap(self, candidates: Candidates) -> "npt.NDArray[np.float64]":

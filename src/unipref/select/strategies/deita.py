@@ -8,6 +8,7 @@ from pydantic import Field
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
 from unipref.core.one_thread import limit_to_one_thread
+from unipref.core.work_progress import show_starts
 from unipref.select.allocation import Allocation
 from unipref.select.combined_quality import Grades, QualityStrategy
 from unipref.select.embedding.embed import EmbedsPrompts
@@ -94,7 +95,7 @@ class GreedyFilter:
         kept = np.flatnonzero(self.kept).tolist()
         # One thread: with several, the last bits of sums differ from run to run.
         with limit_to_one_thread():
-            for start in range(0, len(ranked), ROWS_AT_ONCE):
+            for start in show_starts(len(ranked), ROWS_AT_ONCE, "comparing with the kept"):
                 block = ranked[start : start + ROWS_AT_ONCE]
                 block = block[self.costs[block] <= left[parts[block]]]
                 nearest, cosines = _find_nearest(self.vectors, block, np.array(kept, dtype=np.int64))

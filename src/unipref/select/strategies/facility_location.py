@@ -7,6 +7,7 @@ from pydantic import Field
 
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
+from unipref.core.work_progress import show_items
 from unipref.select.allocation import Allocation
 from unipref.select.budget import BlindStrategy, keep_everything
 from unipref.select.embedding.embed import EmbedsPrompts
@@ -62,7 +63,8 @@ class FacilityLocation(EmbedsPrompts, BlindStrategy):
         priorities = np.zeros(len(allocation.ids))
         # A candidate that is always kept is in the cell it covers, but costs nothing of the cell's budget.
         keys = np.stack([allocation.strata, np.where(allocation.competing, cells, 2 * clusters)])
-        for cell in np.unique(keys[:, allocation.competing], axis=1).T if allocation.competing.any() else ():
+        distinct = np.unique(keys[:, allocation.competing], axis=1).T if allocation.competing.any() else ()
+        for cell in show_items(list(distinct), "covering prompts"):
             rows = np.flatnonzero((keys == cell[:, None]).all(axis=0))
             rows = rows[np.argsort(allocation.ids[rows], kind="stable")]
             graph = build_graph(vectors[rows], self.neighbours)

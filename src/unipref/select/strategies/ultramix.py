@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
 from unipref.core.messages import message_text
+from unipref.core.work_progress import show_batches, show_every
 from unipref.select.budget import keep_everything
 from unipref.select.combined_quality import Grades, QualityStrategy
 from unipref.select.embedding.embed import EmbedsPrompts
@@ -79,7 +80,8 @@ class Ultramix(EmbedsPrompts, QualityStrategy):
         if self.keeps_everything(candidates):
             return keep_everything(candidates)
         grades = self.grade(candidates, seed)
-        prompts = [message_text(one.prompt[-1]) if one.prompt else "" for batch in candidates.texts() for one in batch]
+        batches = show_batches(candidates.texts(), len(candidates), "reading prompts")
+        prompts = [message_text(one.prompt[-1]) if one.prompt else "" for batch in batches for one in batch]
         tiers, columns = self._find_tiers(candidates, grades, prompts)
         tasks, names = self._find_tasks(candidates, prompts, seed)
         columns |= grades.columns | {"tier": np.array(TIERS)[tiers], names[0]: names[1]}
@@ -96,7 +98,9 @@ class Ultramix(EmbedsPrompts, QualityStrategy):
             columns["second_opinion"] = candidates.score(self.second_opinion)
             contradicts = columns["second_opinion"] < 0
         quality = np.where(grades.unscored, self.floor, grades.priorities)
-        is_good = np.array([can_be_answered(prompt) for prompt in prompts], dtype=bool)
+        is_good = np.array(
+            [can_be_answered(one) for one in show_every(prompts, len(prompts), "checking prompts", "rows")], dtype=bool
+        )
         first = is_good & (quality >= self.floor)
         second = ~is_good & (quality >= self.relaxed_floor)
         return np.select([contradicts, first, second], [3, 0, 1], 2).astype(np.int64), columns
@@ -110,5 +114,7 @@ class Ultramix(EmbedsPrompts, QualityStrategy):
 
             labels = cluster(candidates.embed(self.embedder), candidates.ids, self.clusters, 10, seed)
             return labels, ("cluster", labels)
-        tags = np.array([find_task(prompt) for prompt in prompts], dtype=np.str_)
+        tags = np.array(
+            [find_task(one) for one in show_every(prompts, len(prompts), "finding tasks", "rows")], dtype=np.str_
+        )
         return np.unique(tags, return_inverse=True)[1].astype(np.int64), ("task", tags)

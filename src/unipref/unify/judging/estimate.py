@@ -8,7 +8,7 @@ from unipref.core import free_memory
 from unipref.core.contracts import Aggregate
 from unipref.core.errors import ResourceError
 from unipref.core.judgements import read_judgements
-from unipref.core.workers.local import Progress
+from unipref.core.work_progress import report_work, show_phase
 from unipref.unify.judging.evidence import EvidenceFinder
 from unipref.unify.judging.opposites import find_opposites
 from unipref.unify.judging.summary import summarise_judging
@@ -24,7 +24,6 @@ def aggregate_judgements(
     out: Path,
     judgements_of: Mapping[str, int],
     projections: Mapping[str, Projection],
-    on_progress: Progress | None = None,
     one_way: Collection[str] = (),
 ) -> tuple[EvidenceFinder | None, dict[str, Any]]:
     """Aggregates `judgements.parquet`; returns what finds the evidence on preferences, and the record of the judging.
@@ -35,7 +34,6 @@ def aggregate_judgements(
         judgements_of: source -> number of its judgements; 0 if nothing can be known of them. Without any, nothing is
             aggregated.
         projections: source -> how its groups are projected.
-        on_progress: called with a label, the finished steps and the most steps.
         one_way: sources whose judges cannot disagree with each other.
 
     Raises:
@@ -47,17 +45,23 @@ def aggregate_judgements(
         return None, summarise_judging(None if aggregate is None else aggregate.name(), None, None)
     _check_memory(sum(judgements_of.values()))
 
-    def show_step(done: int, most: int) -> None:
-        if on_progress is not None:
-            on_progress(SHOWN, done, most)
+    judgements = read_judgements(out / "judgements.parquet", used, "reading judgements").with_one_way(one_way)
+    n_steps = 0
 
-    show_step(0, 1)
-    judgements = read_judgements(out / "judgements.parquet", used).with_one_way(one_way)
+    def show_step(done: int, most: int) -> None:
+        nonlocal n_steps
+        del most  # the estimate may end long before
+        n_steps = done + 1
+        report_work(SHOWN, done, None)
+
+    report_work(SHOWN, 0, None)
     is_opposite = find_opposites(judgements)
     consistent = judgements.take(~is_opposite) if is_opposite.any() else judgements
     aggregation = aggregate.aggregate(consistent, show_step)
     finder = EvidenceFinder(consistent, aggregation, projections)
-    summary = summarise_judging(aggregate.name(), judgements, aggregation, unused, is_opposite)
+    report_work(SHOWN, max(1, n_steps), max(1, n_steps))
+    with show_phase("summarising judgements"):
+        summary = summarise_judging(aggregate.name(), judgements, aggregation, unused, is_opposite)
     summary["notes"] = [_add_remedy(note, projections) for note in summary["notes"]]
     return finder, summary
 

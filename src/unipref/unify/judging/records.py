@@ -14,6 +14,7 @@ from unipref.core.arrow_arrays import MANY_ROWS, from_values
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
 from unipref.core.text_keys import answer_hash
+from unipref.core.work_progress import RowCount
 from unipref.unify.interleaved import InterleavedRows
 from unipref.unify.projection.project import Projection
 
@@ -324,8 +325,10 @@ def join_files(parts: Sequence[Path], out: Path) -> None:
     """Writes the judgements of several files to one, in order, and removes each as soon as it is copied."""
     import pyarrow.parquet as pq
 
+    count = RowCount("joining judgements", sum(map(parquet.count_rows, parts)))
     with pq.ParquetWriter(out, judgement_schema(), compression="zstd") as file:
         for part in parts:
             for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
                 file.write_batch(batch)
+                count.add(len(batch))
             part.unlink()
