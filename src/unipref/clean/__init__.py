@@ -199,7 +199,9 @@ class _RemovalSearch:
         exact, redacts = ExactRepeats(), bool(self._settings.redacted_kinds)
         with share_value(self.leaks.texts, out) if self.leaks else contextlib.nullcontext() as texts:
             tasks = [FactsTask(str(preferences), str(original), rows, texts) for rows in ranges]
-            for rows, facts in zip(ranges, self._engine.map(find_facts, tasks, label="reading the preferences"), strict=True):
+            for rows, facts in zip(
+                ranges, self._engine.map(find_facts, tasks, label="reading the preferences"), strict=True
+            ):
                 self._roots += facts.roots
                 same_answers = set(facts.same_answers) if redacts else ()
                 for place, (hashed, turned) in zip(rows, facts.texts, strict=True):

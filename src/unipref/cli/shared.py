@@ -13,6 +13,11 @@ Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", he
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="The run folder; default: runs/STUDY-FILE-NAME.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
+Engine = Annotated[
+    str, typer.Option("--engine", metavar="ENGINE", help="As in a study: local, ray, or {ray: {address: ...}}.")
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Most processes or tasks at a time.")]
+
 
 def complete_runs(incomplete: str) -> list[str]:
     """Completes the path of a run folder: run folders, and other folders that may hold some."""
@@ -45,6 +50,13 @@ def complete_kinds(incomplete: str) -> list[str]:
 
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=complete_runs)]
+
+
+def read_engine(text: str) -> Any:
+    """Returns the value of the option `--engine`, which is written as in a study."""
+    from unipref.core import yaml_files
+
+    return yaml_files.parse(text, "--engine")
 
 
 def warn(text: str) -> None:
