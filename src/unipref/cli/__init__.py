@@ -7,7 +7,20 @@ from typing import Annotated, Any, Literal
 import typer
 
 from unipref.cli import about, collect, export, models, push, review, value
-from unipref.cli.shared import AsJson, Out, RunArgument, Sets, Study, complete_runs, print_note, print_result, warn
+from unipref.cli.shared import (
+    AsJson,
+    Engine,
+    Out,
+    RunArgument,
+    Sets,
+    Study,
+    Workers,
+    complete_runs,
+    print_note,
+    print_result,
+    read_engine,
+    warn,
+)
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages, run_app
 from unipref.core.errors import UserError, describe, resource_error
@@ -246,12 +259,16 @@ def audit(
     benchmarks: Annotated[
         Path | None, typer.Option("--benchmarks", help="Folder of benchmarks, to find overlapping prompts.")
     ] = None,
+    engine: Engine = "local",
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Audit a run's unified data: counts, ties, duplicates, contradictions, lengths, languages, overlaps."""
     from unipref.analysis import audit as auditing
+    from unipref.pipeline.auditing import audit_with_engine
 
-    findings = auditing.audit(folder, gold, benchmarks, truth)
+    given: dict[str, Any] = {"engine": read_engine(engine), "workers": workers}
+    findings = audit_with_engine(folder, gold, benchmarks, truth, **given)
     if not auditing.write_audit(findings, folder):
         print_note(f"{folder} is read-only, so the report will not show this audit.")
     print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))

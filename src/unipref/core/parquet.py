@@ -68,12 +68,12 @@ def list_rows(batch: "pa.RecordBatch", path: Path, mend: str = MEND) -> list[dic
     return rows
 
 
-def split_rows(path: Path, least: int) -> list[range]:
+def split_rows(path: Path, least: int, mend: str = MEND) -> list[range]:
     """Splits the rows of a file into ranges of whole row groups, each of at least so many rows, but for the last.
 
     Errors as for `read_batches`.
     """
-    with _open(path, MEND) as file:
+    with _open(path, mend) as file:
         sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
     ranges, start, end = list[range](), 0, 0
     for size in sizes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from unipref.analysis.audit import audit, write_audit
+from unipref.analysis.audit import write_audit
 from unipref.core import registry
 from unipref.core.contracts import Benchmark, Judge, Precision
 from unipref.core.errors import UserError
@@ -18,6 +18,7 @@ from unipref.evaluate import compare, evaluate
 from unipref.models.asking_processes import use_processes
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import execute
+from unipref.pipeline.auditing import audit_with_engine
 from unipref.pipeline.explained_rows import explain_with_rows
 from unipref.pipeline.merge import merge
 from unipref.pipeline.model_tasks import ModelTask, measure_models
@@ -271,6 +272,8 @@ def audit_run(
     gold: str | os.PathLike[str] | None = None,
     truth: str | os.PathLike[str] | None = None,
     benchmarks: str | os.PathLike[str] | None = None,
+    engine: str | Mapping[str, Any] = "local",
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Audits the unified data of a run; `docs/audit.md` explains each figure.
 
@@ -281,6 +284,8 @@ def audit_run(
         gold: a file of hand-labelled entries, for conversion accuracy.
         truth: a file of true labels in the same form, to check the confidence.
         benchmarks: a folder of benchmarks, to find prompts that overlap with them.
+        engine: reads the preferences, as in a study.
+        workers: most processes or tasks at a time, as in a study.
 
     Returns:
         The audit, as `unipref audit --json` prints it.
@@ -289,7 +294,7 @@ def audit_run(
         UserError: the run does not exist, the gold file is invalid, or the folder has no benchmarks.
     """
     files = (None if path is None else Path(path) for path in (gold, benchmarks, truth))
-    findings = audit(Path(folder), *files)
+    findings = audit_with_engine(Path(folder), *files, engine=engine, workers=workers)
     write_audit(findings, Path(folder))
     return findings.as_dict()
 
