@@ -4,11 +4,12 @@ Each BATCH_ITEMS new texts make one finished file, so a killed run resumes where
 another name and then renamed; runs that share a folder may work at the same time.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BATCH_ITEMS = 1024
-MOST_CHUNKS = 64
-"""Chunks of items that are handed to an engine together; their texts are in memory meanwhile."""
 KEY = np.dtype("S32")
 
 T = TypeVar("T")
@@ -66,47 +65,69 @@ def compute_cached(
     Returns:
         (n, d) numbers; (0, 1) for no items.
     """
-    label, total = shown
     folder.mkdir(parents=True, exist_ok=True)
-    cached_keys = {key for stored in _open_stored(folder) for key in stored["keys"].tolist()}
-    row_keys: list[npt.NDArray[np.bytes_]] = []
-    fresh: dict[bytes, T] = {}
-    chunks: list[dict[bytes, T]] = []
+    reader = _NewItems(batches, key_of, at_once, shown)
+    reader.cached_keys.update(key for stored in _open_stored(folder) for key in stored["keys"].tolist())
     engine = None if elsewhere is None else _ENGINE.get()
-    most = 1 if engine is None else MOST_CHUNKS
-    n_read = 0
+    if engine is None or elsewhere is None:
+        numbers: Iterator[npt.NDArray[Any]] = map(compute, reader.read_chunks())
+    else:
+        numbers = engine.stream(elsewhere, reader.read_chunks(), label=shown[0])
+    for values in numbers:
+        _store(reader.chunks.popleft(), values, folder)
+        reader.report()
+    reader.cached_keys.clear()
+    return _gather(np.concatenate(reader.row_keys) if reader.row_keys else np.array([], dtype=KEY), folder, dtype)
 
-    def store() -> None:
-        items = [list(chunk.values()) for chunk in chunks]
-        waiting = sum(map(len, items))
-        report_work(label, max(0, n_read - waiting), total)
-        if engine is None or elsewhere is None:
-            numbers: Iterable[npt.NDArray[Any]] = map(compute, items)
-        else:
-            numbers = engine.map(elsewhere, items, label=label)
-        for chunk, values in zip(chunks, numbers, strict=True):
-            _store(chunk, values, folder)
-            waiting -= len(chunk)
-            report_work(label, max(0, n_read - waiting), total)
-        chunks.clear()
 
-    for batch in batches:
-        keys = [key_of(item).encode() for item in batch]
-        row_keys.append(np.array(keys, dtype=KEY))
-        fresh.update((key, item) for key, item in zip(keys, batch, strict=True) if key not in cached_keys)
-        if len(fresh) >= at_once:
-            chunks.append(fresh)
-            cached_keys.update(fresh)
-            fresh = {}
-            if len(chunks) == most:
-                store()
-        n_read += len(batch)
-    if fresh:
-        chunks.append(fresh)
-    if chunks:
-        store()
-    del cached_keys
-    return _gather(np.concatenate(row_keys) if row_keys else np.array([], dtype=KEY), folder, dtype)
+class _NewItems(Generic[T]):
+    """Reads items, and gives those without numbers in chunks.
+
+    Args:
+        batches: the items, streamed.
+        key_of: hash of an item.
+        at_once: fewest items of a chunk, but for the last.
+        shown: label and total of the progress.
+
+    Attributes:
+        cached_keys: of the items that have numbers, or are in a chunk.
+        row_keys: the keys of all items that were read.
+        chunks: key -> item, of each chunk that was given and has no numbers yet; the engine decides how many.
+    """
+
+    def __init__(
+        self, batches: Iterable[list[T]], key_of: Callable[[T], str], at_once: int, shown: tuple[str, int]
+    ) -> None:
+        self._batches, self._key_of, self._at_once, self._shown = batches, key_of, at_once, shown
+        self.cached_keys: set[bytes] = set()
+        self.row_keys: list[npt.NDArray[np.bytes_]] = []
+        self.chunks: deque[dict[bytes, T]] = deque()
+        self._n_read = 0
+
+    def read_chunks(self) -> Iterator[list[T]]:
+        """Yields the items of each chunk."""
+        fresh: dict[bytes, T] = {}
+        for batch in self._batches:
+            keys = [self._key_of(item).encode() for item in batch]
+            self.row_keys.append(np.array(keys, dtype=KEY))
+            fresh.update((key, item) for key, item in zip(keys, batch, strict=True) if key not in self.cached_keys)
+            if len(fresh) >= self._at_once:
+                yield self._take(fresh)
+                fresh = {}
+            self._n_read += len(batch)
+        if fresh:
+            yield self._take(fresh)
+
+    def _take(self, fresh: dict[bytes, T]) -> list[T]:
+        self.chunks.append(fresh)
+        self.cached_keys.update(fresh)
+        self.report()
+        return list(fresh.values())
+
+    def report(self) -> None:
+        """Reports how many items that were read have numbers."""
+        label, total = self._shown
+        report_work(label, max(0, self._n_read - sum(map(len, self.chunks))), total)
 
 
 def make_folder_name(name: str, identity: str) -> str:
