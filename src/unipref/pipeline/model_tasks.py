@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unipref.core.errors import UserError, describe
+from unipref.core.work_progress import report_work
 from unipref.core.workers import RayCluster
 from unipref.pipeline.cluster import open_cluster
 from unipref.study.schema import EngineSettings
@@ -138,6 +139,7 @@ def measure_on_cluster(
     note, start = (hooks.get(name) or (lambda text: None) for name in ("on_note", "on_start"))
     most = engine.workers or len(tasks)
     waiting, running, done = deque(enumerate(tasks)), dict[Future[Any], int](), 0
+    report_work("measuring models", 0, len(tasks))
     while waiting or running:
         while waiting and len(running) < most:
             place, task = waiting.popleft()
@@ -146,6 +148,7 @@ def measure_on_cluster(
         for future in sorted(finished, key=running.__getitem__):
             place = running.pop(future)
             model, done = tasks[place].model, done + 1
+            report_work("measuring models", done, len(tasks))
             try:
                 outcome = engine.take(future, model)
             except UserError as error:
@@ -168,15 +171,10 @@ class Outcome(NamedTuple):
 
 def measure_model(task: ModelTask) -> Outcome:
     """Measures the model of a task; relative paths start in the task's folder."""
-    start, notes = time.monotonic(), list[str]()
-    try:
-        there = contextlib.chdir(task.folder)
-        there.__enter__()
-    except OSError as error:
+    if not Path(task.folder).is_dir():
         what = f"a machine of the cluster does not see '{task.folder}', in which the command was given."
-        raise UserError(what, where="engine", mend="Give it in a folder that all machines share.") from error
-    try:
+        raise UserError(what, where="engine", mend="Give it in a folder that all machines share.")
+    start, notes = time.monotonic(), list[str]()
+    with contextlib.chdir(task.folder):
         rows = task.measure(task.model, task.benchmarks, task.data, task.out, **task.options, on_note=notes.append)
-    finally:
-        there.__exit__(None, None, None)
     return Outcome(rows, notes, time.monotonic() - start)
