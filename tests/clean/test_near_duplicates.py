@@ -350,7 +350,7 @@ def test_candidates_are_the_pairs_that_are_alike() -> None:
     sets = np.concatenate([base, twins])
     sketches = Sketches(0.8, 128)
     for chunk in np.split(sets, 4):
-        sketches.add(chunk.ravel(), np.full(len(chunk), 100))
+        sketches.add(sketches.compute(chunk.ravel(), np.full(len(chunk), 100)))
     found = {(later, earlier) for later, several in sketches.find_candidates() for earlier in several}
     assert found == {(200 + i, i) for i in range(200)}
 

@@ -18,22 +18,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from unipref.clean.benchmark_leaks import BenchmarkLeaks, write_leaked_items
+from unipref.clean.benchmark_leaks import BenchmarkLeaks, PromptMatches, write_leaked_items
 from unipref.clean.benchmark_meaning import MeaningLeaks, MeaningMatch, MeaningSettings, count_matches
-from unipref.clean.exact_duplicates import SIDES, ExactRepeats, find_losers
+from unipref.clean.exact_duplicates import ExactRepeats, find_losers
 from unipref.clean.minhash import check_rensa
-from unipref.clean.near_duplicates import NearDuplicatePairs, NearDuplicates, NearDuplicateSettings
+from unipref.clean.near_duplicates import NearDuplicatePairs, NearDuplicates
+from unipref.clean.near_tasks import COMPARED, FIRST, LEFT_OUT, NearDuplicateSettings
 from unipref.clean.notes import describe_cleaning, nothing_left_error
 from unipref.clean.personal_data import KINDS, Kind
 from unipref.clean.redact import write_redacted
+from unipref.clean.row_facts import ROOT_BYTES, FactsTask, RowFacts, find_facts
 from unipref.clean.split import Families, SplitSettings, assign_parts, find_heavy_families
 from unipref.clean.write_parts import BATCH, Removal, removed_schema, write_parts
 from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.errors import needs_extra
-from unipref.core.records import Messages, Reason
-from unipref.core.text_keys import root_prompt_key
+from unipref.core.records import Reason
 from unipref.core.work_progress import show_phase
+from unipref.core.workers import Engine, Local
+from unipref.core.workers.shared_values import share_value
+from unipref.core.workers.shown_map import map_shown
+
+TASK_ROWS = 2048
+"""Fewest preferences of a task, but for the last one."""
 
 __all__ = ["CleanSettings", "MeaningSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
 
@@ -84,6 +91,7 @@ def clean(
     benchmarks: Mapping[str, Path] | None = None,
     fetched: Sequence[str] = (),
     cache: Path | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Writes `train.parquet`, `dev.parquet`, `test.parquet` and `removed.parquet` to `out`.
 
@@ -95,6 +103,8 @@ def clean(
         benchmarks: benchmark -> folder or file of its data, for all benchmarks of the study.
         fetched: benchmarks that fetch their own data at evaluation; their texts cannot be compared here.
         cache: folder that keeps vectors of texts between runs; None: one in `out` that is removed.
+        engine: runs what is computed of each preference by itself; all processes must see `preferences` and `out`.
+            None: this process.
 
     Returns:
         Counts of `train`, `dev` and `test`; `removed`, counts by reason; `by_source`, source -> its `preferences` and
@@ -111,7 +121,7 @@ def clean(
     if kinds := settings.redacted_kinds:
         preferences = out / ".redacted.parquet"
         redacted = write_redacted(original, kinds, preferences, BATCH)
-    search = _RemovalSearch(settings, benchmarks or {})
+    search = _RemovalSearch(settings, benchmarks or {}, engine or Local(1))
     if settings.is_semantic and benchmarks:
         with _keep_vectors(cache, out) as folder:
             search.meanings = MeaningLeaks(benchmarks, settings.meaning, folder).find(original, BATCH)
@@ -119,7 +129,7 @@ def clean(
     families = search.families
     with show_phase("splitting"):
         sizes = families.sizes()
-        heavy = find_heavy_families(sizes) if search.near else []
+        heavy = find_heavy_families(sizes) if settings.duplicates == "near" else []
         parts = assign_parts(families, split, heavy)
     result = write_parts(preferences, parts, search.removals, out)
     if redacted is not None:
@@ -150,16 +160,18 @@ def _keep_vectors(cache: Path | None, out: Path) -> Iterator[Path]:
 
 
 class _RemovalSearch:
-    """Finds the preferences to remove and the prompt groups to keep together, in one pass over the preferences."""
+    """Finds the preferences to remove and the prompt groups to keep together.
 
-    def __init__(self, settings: CleanSettings, benchmarks: Mapping[str, Path]) -> None:
+    The engine reads the texts; this process merges what the tasks found, in the order of the file.
+    """
+
+    def __init__(self, settings: CleanSettings, benchmarks: Mapping[str, Path], engine: Engine) -> None:
         self.leaks = BenchmarkLeaks(benchmarks) if settings.benchmarks and benchmarks else None
-        self.near = NearDuplicates(settings.near) if settings.duplicates == "near" else None
         self.families = Families()
         self.removals: dict[int, Removal] = {}
         self.figures: dict[str, Any] = {}
-        self._drops_copies = settings.duplicates != "keep"
-        self._redacts = bool(settings.redacted_kinds)
+        self._settings, self._engine = settings, engine
+        self._roots = bytearray()
         self.meanings: dict[int, list[MeaningMatch]] = {}
         """Row number -> the benchmark texts that its prompt repeats in meaning."""
         self.by_meaning: list[int] = []
@@ -173,42 +185,62 @@ class _RemovalSearch:
             original: the same as they were; benchmarks are compared with these.
             out: folder for temporary files.
         """
-        columns = ["group", "prompt"] + (["chosen", "rejected"] if self.near or self._redacts else [])
-        repeats = self._find_repeats(preferences)
-        prompts = (row["prompt"] for row in parquet.read_rows(original, ["prompt"], BATCH)) if self._redacts else None
-
-        def rows(shown: str) -> Iterator[dict[str, Any]]:
-            return parquet.read_rows(preferences, columns, BATCH, shown=shown)
-
-        def remaining_rows() -> Iterator[tuple[int, dict[str, Any]]]:
-            return ((place, row) for place, row in enumerate(rows("reading candidates")) if place not in self.removals)
-
-        pending: list[tuple[int, dict[str, Any]]] = []
-        for place, row in enumerate(rows(self._describe_search())):
-            prompt = row["prompt"] if prompts is None else next(prompts)
-            if removal := self._find_removal(place, row, prompt) or repeats.get(place):
+        ranges = parquet.split_rows(preferences, TASK_ROWS)
+        exact = self._find_facts(preferences, original, ranges, out)
+        repeats = self._find_repeats(preferences, exact)
+        for place, row in enumerate(parquet.read_rows(preferences, ["group"])):
+            if removal := self.removals.get(place) or repeats.get(place):
                 self.removals[place] = removal
-                continue
-            self.families.add(row["group"], root_prompt_key(row["prompt"]))
-            if self.near:
-                pending.append((place, row))
-                if len(pending) == BATCH:
-                    self.near.add(pending)
-                    pending = []
-        if self.near:
-            self.near.add(pending)
-            self._add_near_duplicates(self.near.find(remaining_rows, out))
+            else:
+                self.families.add(row["group"], self._root(place))
+        if self._settings.duplicates == "near":
+            search = NearDuplicates(self._settings.near, preferences, ranges, self._engine)
+            self._add_near_duplicates(search.find(self._mark_rows(), out), preferences)
 
     def _describe_search(self) -> str:
         """Says what is found in the pass over the preferences."""
-        found = ["finding leaks"] if self.leaks else []
-        return " and ".join([*found, "computing signatures"] if self.near else found) or "grouping prompts"
+        return "finding leaks and exact duplicates" if self.leaks else "finding exact duplicates"
 
-    def _find_repeats(self, preferences: Path) -> dict[int, Removal]:
+    def _find_facts(self, preferences: Path, original: Path, ranges: list[range], out: Path) -> ExactRepeats:
+        """Finds the preferences that must go by themselves, and all that repeat another one exactly."""
+        exact, redacts = ExactRepeats(), bool(self._settings.redacted_kinds)
+        with share_value(self.leaks.texts, out) if self.leaks else contextlib.nullcontext() as texts:
+            tasks = [FactsTask(str(preferences), str(original), rows, texts) for rows in ranges]
+            found = map_shown(self._engine, find_facts, tasks, self._describe_search(), "parts", _count_rows)
+            for rows, facts in zip(ranges, found, strict=True):
+                self._roots += facts.roots
+                same_answers = set(facts.same_answers) if redacts else ()
+                for place, (hashed, turned) in zip(rows, facts.texts, strict=True):
+                    exact.add(place, hashed, turned)
+                    if removal := self._find_removal(place, facts.leaks.get(place), place in same_answers):
+                        self.removals[place] = removal
+        return exact
+
+    def _find_removal(self, place: int, leak: PromptMatches | None, has_same_answers: bool) -> Removal | None:
+        if leak is not None and self.leaks:
+            return Removal(Reason.BENCHMARK, self.leaks.add(leak))
+        if matches := self.meanings.get(place):
+            self.by_meaning.append(place)
+            return Removal(Reason.BENCHMARK_MEANING, max(matches, key=lambda match: match.cosine).place)
+        return Removal(Reason.SAME_RESPONSE, "") if has_same_answers else None
+
+    def _root(self, place: int) -> str:
+        """Returns the hash of the first user turn of a row."""
+        return self._roots[place * ROOT_BYTES : (place + 1) * ROOT_BYTES].hex()
+
+    def _mark_rows(self) -> bytes:
+        """Marks which rows are compared with each other, for `NearDuplicates.find`."""
+        import numpy as np
+
+        roots = np.frombuffer(self._roots, dtype=f"S{ROOT_BYTES}")
+        marks = np.full(len(roots), COMPARED, dtype=np.uint8)
+        marks[list(self.removals)] = LEFT_OUT
+        compared = np.flatnonzero(marks)
+        marks[compared[np.unique(roots[compared], return_index=True)[1]]] = FIRST
+        return marks.tobytes()
+
+    def _find_repeats(self, preferences: Path, exact: ExactRepeats) -> dict[int, Removal]:
         """Returns the removals of preferences that repeat or contradict another one."""
-        exact = ExactRepeats()
-        for place, row in enumerate(parquet.read_rows(preferences, [*SIDES], BATCH, shown="finding exact duplicates")):
-            exact.add(place, row)
         copies: dict[int, list[int]] = {}
         for place, first in exact.first_of.items():
             copies.setdefault(first, []).append(place)
@@ -216,29 +248,25 @@ class _RemovalSearch:
         for loser in find_losers(preferences, exact.opposite, copies):
             for place in (loser.place, *copies.get(loser.place, ())):
                 removals[place] = Removal(Reason.CONTRADICTION, loser.other)
-        if self._drops_copies:
+        if self._settings.duplicates != "keep":
             for place, first in exact.first_of.items():
                 removals.setdefault(place, Removal(Reason.DUPLICATE, first))
         return removals
 
-    def _find_removal(self, place: int, row: dict[str, Any], prompt: Messages) -> Removal | None:
-        if self.leaks and (place_in_benchmark := self.leaks.find(prompt)) is not None:
-            return Removal(Reason.BENCHMARK, place_in_benchmark)
-        if matches := self.meanings.get(place):
-            self.by_meaning.append(place)
-            return Removal(Reason.BENCHMARK_MEANING, max(matches, key=lambda match: match.cosine).place)
-        if self._redacts and row["chosen"] == row["rejected"]:
-            return Removal(Reason.SAME_RESPONSE, "")
-        return None
-
-    def _add_near_duplicates(self, pairs: NearDuplicatePairs) -> None:
+    def _add_near_duplicates(self, pairs: NearDuplicatePairs, preferences: Path) -> None:
         for place, twin in pairs.twins.items():
             self.removals[place] = Removal(Reason.NEAR_DUPLICATE, twin)
-            self.families.remove(pairs.groups[place])
+        for place, row in enumerate(parquet.read_rows(preferences, ["group"]) if pairs.twins else ()):
+            if place in pairs.twins:
+                self.families.remove(row["group"])
         # The first of several exact duplicates can itself be a near-duplicate of a kept preference.
         for place, removal in self.removals.items():
             if removal.reason is Reason.DUPLICATE and isinstance(removal.twin, int):
                 self.removals[place] = Removal(removal.reason, pairs.twins.get(removal.twin, removal.twin))
         for one, other in pairs.tied:
-            self.families.join(one, other)
+            self.families.join(self._root(one), self._root(other))
         self.figures["near"] = {"compared": pairs.compared, "tied": pairs.prompts}
+
+
+def _count_rows(facts: RowFacts) -> int:
+    return len(facts.texts)

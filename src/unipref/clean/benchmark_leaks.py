@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from unipref.clean.benchmark_meaning import MeaningMatch
-from unipref.clean.text_overlap import Benchmarks, files_of
+from unipref.clean.text_overlap import Benchmarks, Match, files_of
 from unipref.core import json_files
 from unipref.core.records import Messages
 from unipref.core.run_folder import LEAKED
@@ -34,6 +35,46 @@ def write_leaked_items(
     json_files.write_json(out / LEAKED, content)
 
 
+class PromptMatches(NamedTuple):
+    """The benchmark texts that a prompt repeats, one of each benchmark.
+
+    Attributes:
+        matches: at least one.
+        items: benchmark and normalised text of each user turn that matches by itself.
+    """
+
+    matches: list[Match]
+    items: list[tuple[str, str]]
+
+
+class PromptMatcher:
+    """Finds the user turns of prompts among the texts of benchmarks.
+
+    Args:
+        texts: of the benchmarks.
+    """
+
+    def __init__(self, texts: Benchmarks) -> None:
+        self._texts = texts
+        self._last_turns: tuple[str, ...] = ()
+        self._last_matches: PromptMatches | None = None
+
+    def find(self, prompt: Messages) -> PromptMatches | None:
+        """Returns the matches of a prompt; None if there are none."""
+        turns = tuple(turn["content"] for turn in prompt if turn["role"] == "user")
+        if turns != self._last_turns:  # preferences of one prompt are mostly adjacent
+            self._last_turns, self._last_matches = turns, self._match(turns)
+        return self._last_matches
+
+    def _match(self, turns: tuple[str, ...]) -> PromptMatches | None:
+        matches = self._texts.matches(turns)
+        if not matches:
+            return None
+        # Of a dialogue, only the turns that match by themselves: a greeting is in no benchmark.
+        items = [(match.benchmark, normalise(turn)) for turn in turns for match in self._texts.matches((turn,))]
+        return PromptMatches(matches, items)
+
+
 class BenchmarkLeaks:
     """Finds the user turns of prompts among the texts of benchmarks, and counts the matches.
 
@@ -42,34 +83,31 @@ class BenchmarkLeaks:
     """
 
     def __init__(self, data: Mapping[str, Path]) -> None:
-        self._texts = Benchmarks(files_of(data))
+        self.texts = Benchmarks(files_of(data))
+        self._matcher = PromptMatcher(self.texts)
         self._match_counts: Counter[str] = Counter()
         self.items: set[tuple[str, str]] = set()
         """Benchmark and normalised text of each user turn that matches."""
-        self._last_turns: tuple[str, ...] = ()
-        self._matches = self._texts.matches(self._last_turns)
 
     def find(self, prompt: Messages) -> str | None:
-        """Returns the place of the benchmark text that a prompt repeats; None if there is none.
+        """Finds and counts the matches of a prompt; returns a place as `add`, or None without any."""
+        found = self._matcher.find(prompt)
+        return None if found is None else self.add(found)
+
+    def add(self, found: PromptMatches) -> str:
+        """Counts the matches of a preference's prompt, and returns the place of a benchmark text that it repeats.
 
         An identical text has priority over an overlap, then the first benchmark by name.
         """
-        turns = tuple(turn["content"] for turn in prompt if turn["role"] == "user")
-        if turns != self._last_turns:  # preferences of one prompt are mostly adjacent
-            self._last_turns, self._matches = turns, self._texts.matches(turns)
-            # Of a dialogue, only the turns that match by themselves: a greeting is in no benchmark.
-            for turn in turns if self._matches else ():
-                self.items.update((match.benchmark, normalise(turn)) for match in self._texts.matches((turn,)))
-        if not self._matches:
-            return None
-        self._match_counts.update(match.benchmark for match in self._matches)
-        return self._texts.place(min(self._matches, key=lambda match: not match.exact).text)
+        self.items.update(found.items)
+        self._match_counts.update(match.benchmark for match in found.matches)
+        return self.texts.place(min(found.matches, key=lambda match: not match.exact).text)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Returns benchmark -> number of compared `texts`, and of preferences whose prompt was `found` among them."""
-        return {name: {"texts": n, "found": self._match_counts[name]} for name, n in self._texts.texts().items()}
+        return {name: {"texts": n, "found": self._match_counts[name]} for name, n in self.texts.texts().items()}
 
     @property
     def unread(self) -> list[str]:
         """The benchmark rows and files that could not be read, as `file:row: why`."""
-        return self._texts.unread
+        return self.texts.unread

@@ -24,19 +24,28 @@ class ExactRepeats:
         self.opposite: list[tuple[int, int]] = []
         self._first: dict[bytes, int] = {}
 
-    def add(self, place: int, row: Mapping[str, Any]) -> None:
-        """Adds the preference of a row number."""
-        prompt, chosen, rejected = ([_identify(turn) for turn in row[side] or []] for side in SIDES)
-        first = self._first.setdefault(_hash(prompt, chosen, rejected), place)
+    def add(self, place: int, texts: bytes, turned: bytes | None) -> None:
+        """Adds the preference of a row number, by what `hash_sides` returns for it."""
+        first = self._first.setdefault(texts, place)
         if first != place:
             self.first_of[place] = first
-        elif chosen and rejected and chosen != rejected:
-            other = self._first.get(_hash(prompt, rejected, chosen))
+        elif turned is not None:
+            other = self._first.get(turned)
             if other is not None:
                 self.opposite.append((other, place))
 
 
 SIDES = ("prompt", "chosen", "rejected")
+
+
+def hash_sides(row: Mapping[str, Any]) -> tuple[bytes, bytes | None]:
+    """Hashes the texts of a preference, and the same with chosen and rejected exchanged: 16 bytes each.
+
+    The second is None if one answer is missing or both are equal.
+    """
+    prompt, chosen, rejected = ([_identify(turn) for turn in row[side] or []] for side in SIDES)
+    has_opposite = bool(chosen and rejected) and chosen != rejected
+    return _hash(prompt, chosen, rejected), _hash(prompt, rejected, chosen) if has_opposite else None
 
 
 def _hash(*texts: Any) -> bytes:

@@ -52,8 +52,8 @@ class Sketches:
         self._n_bands, self._n_rows = bands_and_rows(threshold, permutations)
         self._bands: list[npt.NDArray[np.uint32]] = []
 
-    def add(self, shingles: "npt.NDArray[np.uint64]", counts: "npt.NDArray[np.int64]") -> None:
-        """Adds some sets.
+    def compute(self, shingles: "npt.NDArray[np.uint64]", counts: "npt.NDArray[np.int64]") -> "npt.NDArray[np.uint32]":
+        """Computes the bands of some sets, and stores nothing: (n, number of bands).
 
         Args:
             shingles: (sum of counts,) hashes, set after set; repeats are harmless.
@@ -70,7 +70,17 @@ class Sketches:
         for row in range(self._n_rows):
             key = (key ^ used[:, :, row]) * np.uint64(0x9E3779B97F4A7C15)
             key ^= key >> np.uint64(32)
-        self._bands.append(key.astype(np.uint32))
+        return key.astype(np.uint32)
+
+    def empty(self) -> "npt.NDArray[np.uint32]":
+        """Returns the bands of no set: (0, number of bands)."""
+        import numpy as np
+
+        return np.empty((0, self._n_bands), dtype=np.uint32)
+
+    def add(self, bands: "npt.NDArray[np.uint32]") -> None:
+        """Adds some sets by their bands."""
+        self._bands.append(bands)
 
     def find_candidates(self, shown: str = "") -> "CandidatePairs":
         """Returns the pairs of sets that share a band, up to `MAX_NEIGHBOURS` per set and band.
@@ -80,7 +90,7 @@ class Sketches:
         """
         import numpy as np
 
-        bands = np.concatenate(self._bands) if self._bands else np.empty((0, self._n_bands), dtype=np.uint32)
+        bands = np.concatenate([self.empty(), *self._bands])
         pairs, times = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
         for band in show_items(range(self._n_bands), shown):
             new = _pairs_with_same_key(bands[:, band])

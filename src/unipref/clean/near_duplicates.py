@@ -14,24 +14,27 @@ preference has several texts, and all of them must be similar:
   questions are the same. Then the answers must be equal, and one prompt must be the other with words added.
 """
 
-import json
 import tempfile
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import xxhash
-from pydantic import Field
-
-from unipref.clean.minhash import Sketches
-from unipref.clean.shingles import answer_words, hash_shingles, hash_texts, jaccard, only_adds_words, prompt_words
-from unipref.core.contracts import Settings
-from unipref.core.messages import identify_parts, message_text
-from unipref.core.records import Message, Messages
-from unipref.core.text_keys import root_prompt_key
+from unipref.clean.minhash import CandidatePairs, Sketches
+from unipref.clean.near_tasks import (
+    FIRST,
+    LEFT_OUT,
+    HashedTexts,
+    NearDuplicateSettings,
+    SketchTask,
+    WordsTask,
+    compute_bands,
+    hash_candidates,
+)
+from unipref.clean.shingles import jaccard, only_adds_words
 from unipref.core.work_progress import show_every
+from unipref.core.workers import Engine
+from unipref.core.workers.shown_map import map_shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,211 +47,142 @@ SHORT_ANSWER_WORDS = 12
 MAX_COMPARED = 64
 """Most candidates to compare with one preference or prompt, the likeliest first."""
 
-Rows = Callable[[], Iterator[tuple[int, dict[str, Any]]]]
-"""Streams (row number, row) of all preferences; a row has group, prompt, chosen and rejected."""
-
-
-class NearDuplicateSettings(Settings):
-    """When two texts are near-duplicates."""
-
-    threshold: float = Field(default=0.8, ge=0.5, le=1.0)
-    """Least Jaccard similarity of the shingles of two near-duplicate texts."""
-    shingle: int = Field(default=3, ge=1, le=32)
-    """Number of words per shingle. A shorter text is one shingle, so only an equal text is its near-duplicate. In
-    answers, punctuation marks count as words."""
-    permutations: int = Field(default=128, ge=16, le=1024)
-    """Length of the MinHash signatures. A longer signature does not find more pairs, but proposes fewer false ones."""
-
 
 class NearDuplicatePairs(NamedTuple):
     """The near-duplicates of a search.
 
     Attributes:
         twins: row number of a near-duplicate preference -> row number of the earlier one that is kept.
-        groups: row number -> group, for these preferences.
-        tied: pairs of hashes of near-duplicate first user turns.
+        tied: pairs of row numbers whose first user turns are near-duplicates.
         prompts: number of different first user turns with a near-duplicate.
         compared: number of verified pairs.
     """
 
     twins: dict[int, int]
-    groups: dict[int, str]
-    tied: list[tuple[str, str]]
+    tied: list[tuple[int, int]]
     prompts: int
     compared: int
 
 
 class NearDuplicates:
-    """Collects preferences in file order, then finds the near-duplicates among them.
+    """Finds near-duplicates among the preferences of a file.
 
-    Memory per preference and per different first user turn: the bands of its signature (100 bytes each with the default
-    settings) and its row number. The words of candidates are stored on disk.
+    The engine computes signatures and words; this process merges them. Memory per preference and per different first
+    user turn: the bands of its signature (100 bytes each with the default settings) and its row number. The words of
+    candidates are stored on disk.
+
+    Args:
+        settings: when two texts are near-duplicates.
+        preferences: the Parquet file.
+        ranges: its rows, each range for one task.
+        engine: runs the tasks.
     """
 
-    def __init__(self, settings: NearDuplicateSettings) -> None:
-        self._settings = settings
-        self._preferences = Sketches(settings.threshold, settings.permutations)
-        self._prompts = Sketches(settings.threshold, settings.permutations)
-        self._places, self._prompt_places = array("Q"), array("Q")
-        self._roots: dict[str, None] = {}
+    def __init__(
+        self, settings: NearDuplicateSettings, preferences: Path, ranges: Sequence[range], engine: Engine
+    ) -> None:
+        self._settings, self._path, self._ranges, self._engine = settings, str(preferences), ranges, engine
 
-    def add(self, rows: list[tuple[int, dict[str, Any]]]) -> None:
-        """Adds some preferences, each with its row number."""
-        import numpy as np
-
-        fresh = [(place, row) for place, row in rows if self._is_new(root_prompt_key(row["prompt"]))]
-        if rows:
-            texts = [_split_preference(row) for _, row in rows]
-            hashes, counts = hash_shingles(
-                *hash_texts([text for several in texts for text in several.all]), self._settings.shingle
-            )
-            marks = np.array([mark for several in texts for mark in several.marks], dtype=np.uint64)
-            starts = np.cumsum([0] + [len(several.all) for several in texts[:-1]])
-            self._preferences.add(hashes ^ np.repeat(marks, counts), np.add.reduceat(counts, starts))
-            self._places.extend(place for place, _ in rows)
-        if fresh:
-            self._prompts.add(
-                *hash_shingles(
-                    *hash_texts([_first_user_words(row["prompt"]) for _, row in fresh]), self._settings.shingle
-                )
-            )
-            self._prompt_places.extend(place for place, _ in fresh)
-
-    def _is_new(self, root: str) -> bool:
-        size_before = len(self._roots)
-        self._roots[root] = None
-        return len(self._roots) > size_before
-
-    def find(self, rows: Rows, folder: Path) -> NearDuplicatePairs:
-        """Verifies the candidate pairs.
+    def find(self, marks: bytes, folder: Path) -> NearDuplicatePairs:
+        """Finds the near-duplicates among some rows.
 
         Args:
-            rows: streams the preferences again; only candidates are inspected.
+            marks: of each row: `LEFT_OUT`, `COMPARED`, or `FIRST` if it is the first one with its first user turn.
             folder: where the words of candidates are stored; nothing is left there.
         """
-        pairs, prompts = (
-            sketches.find_candidates(f"finding pairs of {what}")
-            for sketches, what in ((self._preferences, "preferences"), (self._prompts, "prompts"))
-        )
-        places = {self._places[number]: number for number in pairs.members()}
-        prompt_places = {self._prompt_places[number]: number for number in prompts.members()}
+        import numpy as np
+
+        mark_of = np.frombuffer(marks, dtype=np.uint8)
+        places, prompt_places = np.flatnonzero(mark_of != LEFT_OUT), np.flatnonzero(mark_of == FIRST)
+        pairs, prompts = self._find_candidates(marks)
+        wanted = dict(zip(places[pairs.members()].tolist(), pairs.members(), strict=True))
+        wanted_prompts = dict(zip(prompt_places[prompts.members()].tolist(), prompts.members(), strict=True))
         with tempfile.TemporaryFile(dir=folder) as file:
-            store, prompt_store, groups = _WordStore(file), _WordStore(file), dict[int, str]()
-            roots: dict[int, str] = {}
-            for place, row in rows() if places or prompt_places else ():
-                if place in places:
-                    texts = _split_preference(row)
-                    store.add(places[place], texts.shape, texts.all)
-                    groups[place] = row["group"]
-                if place in prompt_places:
-                    prompt_store.add(prompt_places[place], (), [_first_user_words(row["prompt"])])
-                    roots[prompt_places[place]] = root_prompt_key(row["prompt"])
+            store, prompt_store = _WordStore(file), _WordStore(file)
+            self._store_words(wanted, store, wanted_prompts, prompt_store)
             file.flush()
-            verifier, prompt_verifier = (
-                _PairVerifier(store, self._settings),
-                _PairVerifier(prompt_store, self._settings),
-            )
-            twins = {
-                self._places[a]: self._places[b]
-                for a, b in _find_twins(
-                    show_every(pairs, len(pairs), "verifying pairs of preferences"), verifier.same_preference
-                )
-            }
-            tied = [
-                (roots[a], roots[b])
-                for a, b in _find_ties(
-                    show_every(prompts, len(prompts), "verifying pairs of prompts"), prompt_verifier.same_prompt
-                )
-            ]
-        groups = {place: groups[place] for place in twins}
-        in_pairs = len({root for pair in tied for root in pair})
-        return NearDuplicatePairs(twins, groups, tied, in_pairs, verifier.compared + prompt_verifier.compared)
+            verifier, prompt_verifier = (_PairVerifier(one, self._settings) for one in (store, prompt_store))
+            shown_pairs = show_every(pairs, len(pairs), "verifying pairs of preferences")
+            shown_prompts = show_every(prompts, len(prompts), "verifying pairs of prompts")
+            twins = {int(places[a]): int(places[b]) for a, b in _find_twins(shown_pairs, verifier.same_preference)}
+            ties = list(_find_ties(shown_prompts, prompt_verifier.same_prompt))
+        tied = [(int(prompt_places[a]), int(prompt_places[b])) for a, b in ties]
+        in_pairs = len({place for pair in tied for place in pair})
+        return NearDuplicatePairs(twins, tied, in_pairs, verifier.compared + prompt_verifier.compared)
 
+    def _find_candidates(self, marks: bytes) -> "tuple[CandidatePairs, CandidatePairs]":
+        """Returns the pairs of preferences and of first user turns that may be near-duplicates."""
+        preferences, prompts = (Sketches(self._settings.threshold, self._settings.permutations) for _ in range(2))
+        tasks = [
+            SketchTask(self._path, rows, marks[rows.start : rows.stop], self._settings)
+            for rows in self._ranges
+            if any(marks[rows.start : rows.stop])
+        ]
+        for bands, prompt_bands in map_shown(self._engine, compute_bands, tasks, "computing signatures", "parts"):
+            preferences.add(bands)
+            prompts.add(prompt_bands)
+        return (
+            preferences.find_candidates("finding pairs of preferences"),
+            prompts.find_candidates("finding pairs of prompts"),
+        )
 
-class _PreferenceWords(NamedTuple):
-    """The words of a preference's texts: its turns, then its answers; `marks` make their shingles distinct."""
-
-    shape: tuple[str, ...]
-    all: list[list[str]]
-    marks: list[int]
-
-
-def _split_preference(row: dict[str, Any]) -> _PreferenceWords:
-    prompt: Messages = row["prompt"]
-    sides = {side: row[side] for side in ("chosen", "rejected") if row[side] is not None}
-    answers = [answer_words("\n".join(map(message_text, side))) for side in sides.values()]
-    names = [f"{number} {turn['role']}{_name_parts(turn)}" for number, turn in enumerate(prompt)]
-    names += [f"{side}{''.join(map(_name_images, turns))}" for side, turns in sides.items()]
-    return _PreferenceWords(
-        tuple(names), [prompt_words(turn["content"]) for turn in prompt] + answers, [_hash_name(name) for name in names]
-    )
-
-
-def _name_parts(turn: Message) -> str:
-    """The parts of a turn besides its text, which must be equal in near-duplicates; empty if there are none."""
-    parts = identify_parts(turn) if len(turn) > 2 else None
-    return f" {json.dumps(parts, sort_keys=True)}" if parts else ""
-
-
-def _name_images(turn: Message) -> str:
-    images = identify_parts(turn).get("images") if len(turn) > 2 else None
-    return f" {json.dumps(images)}" if images else ""
-
-
-@lru_cache(maxsize=4096)
-def _hash_name(name: str) -> int:
-    return int(xxhash.xxh3_64_intdigest(name.encode()))
-
-
-def _first_user_words(prompt: Messages) -> list[str]:
-    first = next((turn for turn in prompt if turn["role"] == "user"), None)
-    if first is None:
-        return prompt_words("")
-    # One word: a question about another image is another question, however alike the texts are.
-    return [first["content"] + images] if (images := _name_images(first)) else prompt_words(first["content"])
+    def _store_words(
+        self,
+        numbers: Mapping[int, int],
+        store: "_WordStore",
+        prompt_numbers: Mapping[int, int],
+        prompt_store: "_WordStore",
+    ) -> None:
+        """Stores the words of candidates: row number -> number in the store, of preferences and of first turns."""
+        tasks = []
+        for rows in self._ranges:
+            wanted, wanted_prompts = ([row for row in rows if row in several] for several in (numbers, prompt_numbers))
+            if wanted or wanted_prompts:
+                tasks.append(WordsTask(self._path, rows, wanted, wanted_prompts, self._settings.shingle))
+        for words, first_words in map_shown(self._engine, hash_candidates, tasks, "reading candidates", "parts"):
+            for one in words:
+                store.add(numbers[one.place], one)
+            for one in first_words:
+                prompt_store.add(prompt_numbers[one.place], one)
 
 
 class _WordStore:
-    """Stores word hashes of texts on disk; only their offsets are in memory."""
+    """Stores hashes of words and shingles on disk; only their offsets are in memory."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._entries: dict[int, tuple[tuple[str, ...], int, list[int]]] = {}
+        self._entries: dict[int, tuple[tuple[str, ...], int, list[int], list[int]]] = {}
 
-    def add(self, number: int, shape: tuple[str, ...], texts: list[list[str]]) -> None:
-        """Writes the words of one preference or prompt."""
-        words, lengths = hash_texts(texts)
-        self._entries[number] = (shape, self._file.tell(), lengths.tolist())
-        self._file.write(words.tobytes())
+    def add(self, number: int, texts: HashedTexts) -> None:
+        """Writes the words and shingles of one preference or prompt."""
+        self._entries[number] = (texts.shape, self._file.tell(), texts.lengths, texts.counts)
+        self._file.write(texts.words + texts.shingles)
 
     def shape(self, number: int) -> tuple[str, ...]:
         """Returns the roles of the prompt's turns and the names of its sides."""
         return self._entries[number][0]
 
-    def read(self, number: int) -> "list[Hashes]":
-        """Reads the words of each text."""
+    def read(self, number: int) -> "tuple[list[Hashes], list[Hashes]]":
+        """Reads the words of each text, in order, and its shingles, ascending."""
         import numpy as np
 
-        _, start, lengths = self._entries[number]
+        _, start, lengths, counts = self._entries[number]
         self._file.seek(start)
-        words = np.frombuffer(self._file.read(8 * sum(lengths)), dtype=np.uint64)
-        return np.split(words, np.cumsum(lengths)[:-1])
+        hashes = np.frombuffer(self._file.read(8 * (sum(lengths) + sum(counts))), dtype=np.uint64)
+        parts, place = list[Any](), 0
+        for length in lengths + counts:
+            parts.append(hashes[place : place + length])
+            place += length
+        return parts[: len(lengths)], parts[len(lengths) :]
 
 
 class _PairVerifier:
     """Verifies pairs on their words; caches the last few thousand texts."""
 
     def __init__(self, store: _WordStore, settings: NearDuplicateSettings) -> None:
-        self._store, self._least, self._size = store, settings.threshold, settings.shingle
-        self._words_and_sets = lru_cache(maxsize=4096)(self._sets)
+        self._store, self._least = store, settings.threshold
+        self._words_and_sets = lru_cache(maxsize=4096)(store.read)
         self.compared = 0
-
-    def _sets(self, number: int) -> "tuple[list[Hashes], list[Hashes]]":
-        import numpy as np
-
-        words = self._store.read(number)
-        runs, counts = hash_shingles(np.concatenate(words), np.array([len(text) for text in words]), self._size)
-        return words, [np.sort(text) for text in np.split(runs, np.cumsum(counts)[:-1])]
 
     def _similarity(self, one: "Hashes", other: "Hashes") -> float:
         return jaccard(one, other, self._least)

@@ -9,14 +9,17 @@ import typer
 from unipref.cli import about, collect, export, models, push, review, value
 from unipref.cli.shared import (
     AsJson,
+    Engine,
     How,
     Out,
     Progress,
     RunArgument,
     Sets,
     Study,
+    Workers,
     complete_runs,
     print_result,
+    read_engine,
     show_progress,
     warn,
 )
@@ -268,15 +271,19 @@ def audit(
     benchmarks: Annotated[
         Path | None, typer.Option("--benchmarks", help="Folder of benchmarks, to find overlapping prompts.")
     ] = None,
+    engine: Engine = "local",
+    workers: Workers = None,
     as_json: AsJson = False,
     progress: Progress = "bar",
 ) -> None:
     """Audit a run's unified data: counts, ties, duplicates, contradictions, lengths, languages, overlaps."""
     from unipref.analysis import audit as auditing
     from unipref.core.work_progress import show_work
+    from unipref.pipeline.auditing import audit_with_engine
 
+    given: dict[str, Any] = {"engine": read_engine(engine), "workers": workers}
     with show_progress(progress) as listener, show_work(listener.progress):
-        findings = auditing.audit(folder, gold, benchmarks, truth)
+        findings = audit_with_engine(folder, gold, benchmarks, truth, **given)
         if not auditing.write_audit(findings, folder):
             listener.warn(f"{folder} is read-only, so the report will not show this audit.")
     print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))

@@ -7,12 +7,15 @@ import typer
 
 from unipref.cli.shared import (
     AsJson,
+    Engine,
     Progress,
     RunArgument,
+    Workers,
     complete_choices,
     complete_runs,
     print_note,
     print_result,
+    read_engine,
     show_progress,
 )
 from unipref.core import terminal
@@ -69,6 +72,8 @@ def evaluate(  # noqa: PLR0913, options of one command
             "--jobs", min=1, help="Processes that answer on a CPU, of one thread and one copy of the model each."
         ),
     ] = 1,
+    engine: Engine = "local",
+    workers: Workers = None,
     as_json: AsJson = False,
     progress: Progress = "bar",
 ) -> None:
@@ -78,21 +83,30 @@ def evaluate(  # noqa: PLR0913, options of one command
     from unipref import report
     from unipref.core.work_progress import show_work
     from unipref.pipeline import api
+    from unipref.pipeline.model_tasks import ModelsFailedError
 
     if judges is None and not models:
         raise UserError("there is nothing to measure.", mend="Give model folders or hub names, or --judges FILE.")
     if out is not None:
         keep_stages("benchmarks")
+    failed: ModelsFailedError | None = None
     with show_progress(progress) as listener, show_work(listener.progress):
-        options: dict[str, Any] = {"precision": precision, "new_tokens": new_tokens, "jobs": jobs}
+        options: dict[str, Any] = {"precision": precision, "new_tokens": new_tokens, "jobs": jobs, "workers": workers}
         if judges is not None:
-            _refuse_options({**options, "jobs": None if jobs == 1 else jobs})
+            own = {"jobs": None if jobs == 1 else jobs, "engine": None if engine == "local" else engine}
+            _refuse_options({**options, **own})
             rows = _evaluate_judges(judges, models or [], benchmarks, data, out, limit, listener)
         else:
-            options["limit"] = limit
+            options |= {"limit": limit, "engine": read_engine(engine)}
             options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
-            rows = api.evaluate_models(models or [], benchmarks, data, out, **options)
-    print_result(rows, as_json, report.score_table(rows))
+            try:
+                rows = api.evaluate_models(models or [], benchmarks, data, out, **options)
+            except ModelsFailedError as error:
+                rows, failed = error.rows, error
+    if rows or failed is None:
+        print_result(rows, as_json, report.score_table(rows))
+    if failed is not None:
+        raise failed
 
 
 def _refuse_options(options: dict[str, Any]) -> None:

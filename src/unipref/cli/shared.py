@@ -40,6 +40,12 @@ def show_progress(how: How = "bar", on_results: Callable[[Path], None] | None = 
     return (WarningsOnly if how == "none" else ConsoleProgress)(on_results=on_results)
 
 
+Engine = Annotated[
+    str, typer.Option("--engine", metavar="ENGINE", help="As in a study: local, ray, or {ray: {address: ...}}.")
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Most processes or tasks at a time.")]
+
+
 def complete_runs(incomplete: str) -> list[str]:
     """Completes the path of a run folder: run folders, and other folders that may hold some."""
     head, _, start = incomplete.rpartition("/")
@@ -71,6 +77,13 @@ def complete_kinds(incomplete: str) -> list[str]:
 
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=complete_runs)]
+
+
+def read_engine(text: str) -> Any:
+    """Returns the value of the option `--engine`, which is written as in a study."""
+    from unipref.core import yaml_files
+
+    return yaml_files.parse(text, "--engine")
 
 
 def warn(text: str) -> None:

@@ -3,6 +3,7 @@
 `sources/parquet_rows.py` reads users' own files. There, an unreadable row group is a rejected row.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -94,6 +95,42 @@ def list_rows(batch: "pa.RecordBatch", path: Path, mend: str = MEND) -> list[dic
     except UnicodeDecodeError as error:
         raise UserError(f"the file cannot be read as Parquet: {error}.", where=str(path), mend=mend) from error
     return rows
+
+
+def split_rows(path: Path, least: int, mend: str = MEND) -> list[range]:
+    """Splits the rows of a file into ranges of whole row groups, each of at least so many rows, but for the last.
+
+    Errors as for `read_batches`.
+    """
+    with _open(path, mend) as file:
+        sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+    ranges, start, end = list[range](), 0, 0
+    for size in sizes:
+        end += size
+        if end - start >= least:
+            ranges.append(range(start, end))
+            start = end
+    return [*ranges, range(start, end)] if end > start else ranges
+
+
+def read_range(
+    path: Path, rows: range, columns: Sequence[str], rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a file from one row number to another as dicts; arguments and errors as for `read_batches`."""
+    with _open(path, mend) as file:
+        groups, start, skipped = list[int](), 0, 0
+        for number in range(file.metadata.num_row_groups):
+            end = start + file.metadata.row_group(number).num_rows
+            if start < rows.stop and rows.start < end:
+                skipped = rows.start - start if not groups else skipped
+                groups.append(number)
+            start = end
+        batches = file.iter_batches(min(FEW_ROWS, rows_at_once), row_groups=groups, columns=list(columns))
+        yield from itertools.islice(
+            (row for batch in _gather(batches, rows_at_once) for row in list_rows(batch, path, mend)),
+            skipped,
+            skipped + len(rows),
+        )
 
 
 def count_rows(path: Path, mend: str = MEND) -> int:

@@ -4,11 +4,12 @@ Each BATCH_ITEMS new texts make one finished file, so a killed run resumes where
 another name and then renamed; runs that share a folder may work at the same time.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BATCH_ITEMS = 1024
-MOST_CHUNKS = 64
-"""Chunks of items that are handed to an engine together; their texts are in memory meanwhile."""
 KEY = np.dtype("S32")
 
 T = TypeVar("T")
@@ -78,53 +77,69 @@ def compute_cached(
         (n, d) numbers; (0, 1) for no items.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    cached_keys = {key for stored in _open_stored(folder) for key in stored["keys"].tolist()}
-    row_keys: list[npt.NDArray[np.bytes_]] = []
-    fresh: dict[bytes, T] = {}
-    chunks: list[dict[bytes, T]] = []
+    reader = _NewItems(batches, key_of, at_once, shown)
+    reader.cached_keys.update(key for stored in _open_stored(folder) for key in stored["keys"].tolist())
     engine = None if elsewhere is None else _ENGINE.get()
-    most = 1 if engine is None else MOST_CHUNKS
-    n_read = 0
-    report_work(shown.label, 0, shown.total, shown.unit)
-
-    def report(waiting: int) -> None:
-        """Reports all items as finished that are read, besides those that wait to be computed."""
-        report_work(shown.label, max(0, n_read - waiting), shown.total, shown.unit)
-
-    def store() -> None:
-        items = [list(chunk.values()) for chunk in chunks]
-        waiting = sum(map(len, items))
-        report(waiting + len(fresh))
-        if engine is None or elsewhere is None:
-            numbers: Iterable[npt.NDArray[Any]] = map(compute, items)
-        else:
-            numbers = engine.map(elsewhere, items, label=shown.label)
-        for chunk, values in zip(chunks, numbers, strict=True):
-            _store(chunk, values, folder)
-            waiting -= len(chunk)
-            report(waiting + len(fresh))
-        chunks.clear()
-
-    for batch in batches:
-        keys = [key_of(item).encode() for item in batch]
-        row_keys.append(np.array(keys, dtype=KEY))
-        n_read += len(batch)
-        fresh.update((key, item) for key, item in zip(keys, batch, strict=True) if key not in cached_keys)
-        if len(fresh) >= at_once:
-            chunks.append(fresh)
-            cached_keys.update(fresh)
-            fresh = {}
-            if len(chunks) == most:
-                store()
-        report(sum(map(len, chunks)) + len(fresh))
-    if fresh:
-        chunks.append(fresh)
-        fresh = {}
-    if chunks:
-        store()
-    del cached_keys
-    all_keys = np.concatenate(row_keys) if row_keys else np.array([], dtype=KEY)
+    if engine is None or elsewhere is None:
+        numbers: Iterator[npt.NDArray[Any]] = map(compute, reader.read_chunks())
+    else:
+        numbers = engine.stream(elsewhere, reader.read_chunks(), label=shown.label)
+    for values in numbers:
+        _store(reader.chunks.popleft(), values, folder)
+        reader.report()
+    reader.cached_keys.clear()
+    all_keys = np.concatenate(reader.row_keys) if reader.row_keys else np.array([], dtype=KEY)
     return _gather(all_keys, folder, dtype, f"{shown.label}: reading the results" if shown.label else "")
+
+
+class _NewItems(Generic[T]):
+    """Reads items, and gives those without numbers in chunks.
+
+    Args:
+        batches: the items, streamed.
+        key_of: hash of an item.
+        at_once: fewest items of a chunk, but for the last.
+        shown: what to report the progress as.
+
+    Attributes:
+        cached_keys: of the items that have numbers, or are in a chunk.
+        row_keys: the keys of all items that were read.
+        chunks: key -> item, of each chunk that was given and has no numbers yet; the engine decides how many.
+    """
+
+    def __init__(self, batches: Iterable[list[T]], key_of: Callable[[T], str], at_once: int, shown: Shown) -> None:
+        self._batches, self._key_of, self._at_once, self._shown = batches, key_of, at_once, shown
+        self.cached_keys: set[bytes] = set()
+        self.row_keys: list[npt.NDArray[np.bytes_]] = []
+        self.chunks: deque[dict[bytes, T]] = deque()
+        self._fresh: dict[bytes, T] = {}
+        self._n_read = 0
+
+    def read_chunks(self) -> Iterator[list[T]]:
+        """Yields the items of each chunk."""
+        self.report()
+        for batch in self._batches:
+            keys = [self._key_of(item).encode() for item in batch]
+            self.row_keys.append(np.array(keys, dtype=KEY))
+            self._n_read += len(batch)
+            new = ((key, item) for key, item in zip(keys, batch, strict=True) if key not in self.cached_keys)
+            self._fresh.update(new)
+            self.report()
+            if len(self._fresh) >= self._at_once:
+                yield self._take()
+        if self._fresh:
+            yield self._take()
+
+    def _take(self) -> list[T]:
+        fresh, self._fresh = self._fresh, {}
+        self.chunks.append(fresh)
+        self.cached_keys.update(fresh)
+        return list(fresh.values())
+
+    def report(self) -> None:
+        """Reports how many items have numbers, of those that were read."""
+        waiting = len(self._fresh) + sum(map(len, self.chunks))
+        report_work(self._shown.label, max(0, self._n_read - waiting), self._shown.total, self._shown.unit)
 
 
 def make_folder_name(name: str, identity: str) -> str:

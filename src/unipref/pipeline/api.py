@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from unipref.analysis.audit import audit, write_audit
+from unipref.analysis.audit import write_audit
+from unipref.core import registry
 from unipref.core.contracts import Benchmark, Judge, Precision
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
@@ -17,9 +18,12 @@ from unipref.evaluate import compare, evaluate
 from unipref.models.asking_processes import use_processes
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import execute
+from unipref.pipeline.auditing import audit_with_engine
 from unipref.pipeline.explained_rows import explain_with_rows
 from unipref.pipeline.merge import merge
+from unipref.pipeline.model_tasks import ModelTask, measure_models
 from unipref.pipeline.named_benchmarks import find_benchmarks, make_benchmark, name_folders
+from unipref.study.schema import EngineSettings
 
 StudyLike = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -194,14 +198,35 @@ def evaluate_models(
     benchmarks: Sequence[str | Benchmark] | None,
     data: str | os.PathLike[str],
     out: Path | None = None,
+    *,
+    engine: str | Mapping[str, Any] = "local",
+    workers: int | None = None,
     **options: Any,
 ) -> list[dict[str, Any]]:
-    """Measures several models in turn; arguments as for `evaluate_model`. Each model has its own folder in `out`."""
-    rows: list[dict[str, Any]] = []
-    for model, name in zip(models, name_folders(models), strict=True):
-        folder = out / name if out is not None and len(models) > 1 else out
-        rows += evaluate_model(model, benchmarks, data, folder, **options)
-    return rows
+    """Measures several models: in turn, or one task each on a Ray cluster.
+
+    Args:
+        models: folders or hub names.
+        benchmarks: as for `evaluate_model`.
+        data: as for `evaluate_model`.
+        out: as for `evaluate_model`; each model has its own folder there.
+        engine: `local`, `ray`, or `{"ray": {"address": ..., "gpus": ...}}`, as in a study. A task has `gpus` GPUs.
+        workers: most models at a time on the cluster.
+        options: as for `evaluate_model`; on a cluster without `jobs` and `load`.
+
+    Raises:
+        ModelsFailedError: some of several models could not be measured; its `rows` are the scores of the others.
+        UserError: as for `evaluate_model`, or the cluster cannot be reached.
+    """
+    settings = registry.validate_settings(EngineSettings, {"engine": engine, "workers": workers}, "")
+    folders = [out / name if out is not None and len(models) > 1 else out for name in name_folders(models)]
+    hooks: dict[str, Any] = {name: hook for name, hook in options.items() if name in ("on_note", "on_start")}
+    others = {name: value for name, value in options.items() if name not in hooks}
+    tasks = [
+        ModelTask(evaluate_model, model, benchmarks, os.fspath(data), folder, others, os.getcwd())
+        for model, folder in zip(models, folders, strict=True)
+    ]
+    return measure_models(tasks, settings, out, hooks)
 
 
 def evaluate_judges(
@@ -247,6 +272,8 @@ def audit_run(
     gold: str | os.PathLike[str] | None = None,
     truth: str | os.PathLike[str] | None = None,
     benchmarks: str | os.PathLike[str] | None = None,
+    engine: str | Mapping[str, Any] = "local",
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Audits the unified data of a run; `docs/audit.md` explains each figure.
 
@@ -257,6 +284,8 @@ def audit_run(
         gold: a file of hand-labelled entries, for conversion accuracy.
         truth: a file of true labels in the same form, to check the confidence.
         benchmarks: a folder of benchmarks, to find prompts that overlap with them.
+        engine: reads the preferences, as in a study.
+        workers: most processes or tasks at a time, as in a study.
 
     Returns:
         The audit, as `unipref audit --json` prints it.
@@ -265,7 +294,7 @@ def audit_run(
         UserError: the run does not exist, the gold file is invalid, or the folder has no benchmarks.
     """
     files = (None if path is None else Path(path) for path in (gold, benchmarks, truth))
-    findings = audit(Path(folder), *files)
+    findings = audit_with_engine(Path(folder), *files, engine=engine, workers=workers)
     write_audit(findings, Path(folder))
     return findings.as_dict()
 

@@ -15,7 +15,7 @@ from unipref.core.workers import make_engine
 from unipref.evaluate import data_path
 from unipref.models.text_cache import use_engine
 from unipref.pipeline import stage_inputs
-from unipref.pipeline.cluster import open_cluster
+from unipref.pipeline.cluster import open_cluster, open_row_engine
 from unipref.pipeline.context import RunContext
 from unipref.select import choose
 from unipref.study.schema import Study
@@ -117,8 +117,13 @@ class DataStages:
         preferences, cache = unified.folder / "preferences.parquet", context.cache.folder / "cache"
 
         def work(out: Path) -> dict[str, Any]:
-            with open_cluster(study, context.cache.folder) as engine, use_engine(engine):
-                return clean(preferences, study.split, study.clean, out, benchmarks, fetched, cache)
+            folder, size = context.cache.folder, preferences.stat().st_size
+            with (
+                open_cluster(study, folder) as cluster,
+                use_engine(cluster),
+                open_row_engine(study, folder, size) as engine,
+            ):
+                return clean(preferences, study.split, study.clean, out, benchmarks, fetched, cache, engine)
 
         return context.cache.stage(
             name,

@@ -102,7 +102,34 @@ Engine = Annotated[
 ]
 
 
-class Study(Settings):
+class _HasEngine:
+    """What the settings `engine` and `workers` say."""
+
+    engine: Engine
+    workers: int | None
+
+    def engine_settings(self) -> tuple[str, str | None]:
+        """Returns the name of the engine, and the address of its cluster."""
+        cluster = self.find_cluster()
+        return ("local", None) if cluster is None else ("ray", cluster.address)
+
+    def find_cluster(self) -> Cluster | None:
+        """Returns the Ray cluster that the study names; None for the local engine."""
+        if isinstance(self.engine, str):
+            return Cluster() if self.engine == "ray" else None
+        return self.engine.ray
+
+
+class EngineSettings(Settings, _HasEngine):
+    """The engine of a command that has no study."""
+
+    engine: Engine = "local"
+    """As in a study."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """As in a study."""
+
+
+class Study(Settings, _HasEngine):
     """A study file."""
 
     name: str = "study"
@@ -144,17 +171,6 @@ class Study(Settings):
     """The engine that processes rows: `local`, `ray`, or `{ray: {address: ..., gpus: ...}}` for an existing cluster."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Most processes at a time; default: the free cores, or all cores of the cluster."""
-
-    def engine_settings(self) -> tuple[str, str | None]:
-        """Returns the name of the engine, and the address of its cluster."""
-        cluster = self.find_cluster()
-        return ("local", None) if cluster is None else ("ray", cluster.address)
-
-    def find_cluster(self) -> Cluster | None:
-        """Returns the Ray cluster that the study names; None for the local engine."""
-        if isinstance(self.engine, str):
-            return Cluster() if self.engine == "ray" else None
-        return self.engine.ray
 
     def is_measured(self, step: str) -> bool:
         """Whether the benchmarks measure the model of this step, or of the base model's name."""

@@ -57,6 +57,22 @@ def test_both_machines_run_tasks_in_order(cluster: Any, tmp_path: Path) -> None:
     assert told[8] == ("all", 9, 9)
 
 
+def test_a_stream_takes_only_the_items_that_run(cluster: Any) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(-20, 0):
+            taken.append(number)
+            yield number
+
+    with RayCluster(cluster.address, 2) as engine:
+        assert list(engine.stream(abs, iter(()), label="none")) == []
+        results = engine.stream(abs, items(), label="stream")
+        assert next(results) == 20
+        assert len(taken) == 4
+        assert [20, *results] == list(range(20, 0, -1))
+
+
 def _sleep_and_name(_: int) -> str:
     import ray
 

@@ -211,3 +211,20 @@ def test_a_pool_that_is_found_broken_when_work_is_handed_over_is_told_too(monkey
         with pytest.raises(UserError, match="a worker process died at item 1 of 2"):
             list(engine.map(squared, [1, 2], label="squaring"))
         assert [n for n, _ in engine.map(squared, [3, 4], label="squaring")] == [9, 16]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_stream_takes_only_the_items_that_run(workers: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(-20, 0):
+            taken.append(number)
+            yield number
+
+    with Local(workers) as engine:
+        results = engine.stream(abs, items(), label="stream")
+        assert next(results) == 20
+        assert len(taken) <= 2 * workers
+        assert [20, *results] == list(range(20, 0, -1))
+        assert list(engine.stream(abs, iter(()), label="none")) == []

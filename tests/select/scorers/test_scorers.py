@@ -271,14 +271,13 @@ def test_a_killed_run_keeps_what_was_scored(tiny_model, tmp_path, monkeypatch):
 
 def test_an_engine_scores_chunks_elsewhere_and_leaves_the_same_files(tiny_model, tmp_path, monkeypatch):
     monkeypatch.setattr(model_scorer, "DIALOGUES_AT_ONCE", 2)
-    monkeypatch.setattr(text_cache, "MOST_CHUNKS", 2)
     seven = [dialogue(f"Who was {i}?", "The nurse.", "He.") for i in range(7)]
     here = candidates(seven, model=str(tiny_model), cache=tmp_path / "here").score(PolicyMargin())
     engine = ByPickle()
     with text_cache.use_engine(engine):
         there = candidates(seven, model=str(tiny_model), cache=tmp_path / "there").score(PolicyMargin())
         again = candidates(seven, model=str(tiny_model), cache=tmp_path / "there").score(PolicyMargin())
-    assert engine.calls == [2, 2]
+    assert engine.calls == [4]
     assert here.tolist() == there.tolist() == again.tolist()
     files = [{path.name for path in (tmp_path / name).rglob("*.npz")} for name in ("here", "there")]
     assert files[0] == files[1]

@@ -1,38 +1,46 @@
 """Audits a run's unified data: counts, ties, duplicates, contradictions, length, languages, overlaps and cost.
 
-It reads the data once, batch by batch. Per preference it holds 37 bytes of hashes and numbers, never text.
+It reads the data once, range by range, in tasks of an engine. Per preference it holds 37 bytes of hashes and numbers;
+of texts, only the beginnings of the prompts whose languages it detects.
 """
 
+import contextlib
 import json
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from unipref.analysis.audit.benchmark_overlap import Leaks
-from unipref.analysis.audit.copies import Copies, CopyCounts
-from unipref.analysis.audit.counts import Counts, compute_cost, count_ties
-from unipref.analysis.audit.findings import Audit, BenchmarkFiles, Opposites, Prompts, Repeats, SourceAudit
+from unipref.analysis.audit.findings import Audit, BenchmarkFiles, SourceAudit
 from unipref.analysis.audit.gold import GoldCheck, GoldEntry
-from unipref.analysis.audit.judges import describe_judges, describe_source
-from unipref.analysis.audit.languages import LanguageSample
-from unipref.analysis.audit.length_bias import LengthTally
-from unipref.analysis.audit.personal_data import PersonalDataTally
-from unipref.analysis.audit.shared_prompts import SharedCounts, SharedPrompts
+from unipref.analysis.audit.judges import describe_judges
+from unipref.analysis.audit.tallies import Compared, RangeTask, Tallies, tally_range
 from unipref.analysis.audit.terminal import render_terminal
-from unipref.analysis.audit.unified_run import AuditedPreference, UnifiedRun
+from unipref.analysis.audit.unified_run import MEND, UnifiedRun
 from unipref.analysis.audit.warnings import find_notable
 from unipref.clean.text_overlap import Benchmarks, files_in
-from unipref.core import hashing, json_files
+from unipref.core import hashing, json_files, parquet
 from unipref.core.errors import UserError
-from unipref.core.run_folder import ConfidenceCounts, count_confidence
 from unipref.core.text_keys import normalise
-from unipref.core.work_progress import show_phase
+from unipref.core.workers import Engine, Local
+from unipref.core.workers.shared_values import share_value
+from unipref.core.workers.shown_map import map_shown
 
 AUDIT = "audit.json"
+TASK_ROWS = 2048
+"""Fewest preferences of a task, but for the last one."""
 
 __all__ = ["AUDIT", "Audit", "GoldEntry", "SourceAudit", "audit", "normalise", "render_terminal", "write_audit"]
 
 
-def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None, truth: Path | None = None) -> Audit:
+def audit(
+    folder: Path,
+    gold: Path | None = None,
+    benchmarks: Path | None = None,
+    truth: Path | None = None,
+    engine: Engine | None = None,
+) -> Audit:
     """Audits the unified data of a run.
 
     Args:
@@ -40,6 +48,7 @@ def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None
         gold: a gold file (YAML or JSON Lines of `GoldEntry`), for conversion accuracy.
         benchmarks: a folder of benchmarks, to find prompts that occur in them.
         truth: a file of the same form with the true labels, to check the confidence.
+        engine: reads the preferences; all processes must see the run. None: this process.
 
     Raises:
         UserError: the run is missing, the gold file is invalid, or the folder holds no benchmarks.
@@ -48,22 +57,43 @@ def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None
     gold_check, truth_check = (GoldCheck(path) if path else None for path in (gold, truth))
     checks = [check for check in (gold_check, truth_check) if check]
     texts = _read_benchmarks(benchmarks) if benchmarks else None
-    tallies = _Tallies(list(run.sources), texts)
-    for preference in run.read_preferences():
-        tallies.add(preference)
-        for check in checks:
-            check.add(preference)
+    tallies = _tally(run, Compared(texts, checks), engine or Local(1))
     for row in run.read_rejects():
         tallies.counts.add_reject(row)
         for check in checks:
             check.add_reject(row)
-    sources = tallies.audit_sources(run)
+    sources = tallies.audit_sources(run, texts is not None)
     accuracy = gold_check.compute_accuracy() if gold_check else None
     files = BenchmarkFiles(texts.texts(), texts.unread) if texts else None
     judges = describe_judges(run.judging) if run.judging else None
     true_labels = truth_check.check_truth() if truth_check else None
     notable = find_notable(sources, accuracy, judges)
     return Audit(str(folder), sources, files, accuracy, notable, judges, true_labels)
+
+
+def _tally(run: UnifiedRun, compared: Compared, engine: Engine) -> Tallies:
+    """Counts what the preferences have, and compares them with the files of labels."""
+    path, tallies = run.preferences_file, Tallies([*run.sources])
+    with _find_folder(run.folder) as folder, share_value(compared, folder) as shared:
+        tasks = [
+            RangeTask(str(path.resolve()), rows, [*run.sources], shared)
+            for rows in parquet.split_rows(path, TASK_ROWS, MEND)
+        ]
+        for of_range, found in map_shown(engine, tally_range, tasks, "auditing preferences", "parts", _count_rows):
+            tallies.merge(of_range)
+            for check, later in zip(compared.checks, found, strict=True):
+                check.found.merge(later)
+    return tallies
+
+
+@contextlib.contextmanager
+def _find_folder(run: Path) -> Iterator[Path]:
+    """Gives a folder for what the tasks share: the run's, or a temporary one if that is read-only."""
+    if os.access(run, os.W_OK):
+        yield run
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 def write_audit(result: Audit, folder: Path) -> bool:
@@ -114,71 +144,5 @@ def _read_benchmarks(folder: Path) -> Benchmarks:
     return texts
 
 
-class _Tallies:
-    """Collects the counts of all sources from the stream of preferences."""
-
-    def __init__(self, sources: list[str], texts: Benchmarks | None) -> None:
-        self.counts = Counts()
-        self._copies, self._prompts = Copies(sources), SharedPrompts(sources)
-        self._lengths = {name: LengthTally() for name in sources}
-        self._languages = {name: LanguageSample() for name in sources}
-        self._personal = {name: PersonalDataTally() for name in sources}
-        self._leaks = Leaks(texts) if texts else None
-
-    def add(self, preference: AuditedPreference) -> None:
-        root = normalise(preference.user_turns[0])
-        self.counts.add(preference)
-        self._copies.add(preference)
-        self._prompts.add(preference, root)
-        self._lengths[preference.source].add(preference)
-        self._languages[preference.source].add(root)
-        self._personal[preference.source].add(preference)
-        if self._leaks:
-            self._leaks.add(preference, root)
-
-    def audit_sources(self, run: UnifiedRun) -> list[SourceAudit]:
-        with show_phase("counting duplicates"):
-            repeats, opposites = self._copies.count()
-            shared = self._prompts.count()
-        kinds: list[CopyCounts | SharedCounts] = [*repeats.values(), *opposites.values(), *shared.values()]
-        places = run.find_places({number for kind in kinds for example in kind.examples for number in example})
-        after = run.count_after_clean()
-        confidence = count_confidence(run.preferences_file) if run.judging else {}
-
-        def example_places(kind: CopyCounts | SharedCounts) -> list[tuple[str, str]]:
-            return [(places[one], places[other]) for one, other in kind.examples]
-
-        audits = []
-        for name, counts in run.sources.items():
-            copies, opposite, prompts = repeats[name], opposites[name], shared[name]
-            audits.append(
-                SourceAudit(
-                    source=name,
-                    kind=counts.kind,
-                    objective=counts.objective,
-                    licence=counts.licence,
-                    axis=counts.axis,
-                    counts=self.counts.check(name, counts, after.get(name, {})),
-                    rejects=self.counts.list_rejects(name),
-                    ties=count_ties(counts),
-                    repeats=Repeats(copies.within, copies.across, example_places(copies)),
-                    opposites=Opposites(opposite.again, opposite.within, opposite.across, example_places(opposite)),
-                    length=self._lengths[name].compute_bias(),
-                    languages=self._languages[name].count_languages(prompts.different),
-                    prompts=Prompts(
-                        prompts.different,
-                        prompts.shared,
-                        example_places(prompts),
-                        self._leaks.list_leaks(name) if self._leaks else None,
-                    ),
-                    cost=compute_cost(counts),
-                    polarity=counts.polarity,
-                    personal_data=self._personal[name].count(),
-                    judges=describe_source(
-                        name, run.recorded[name], run.judging, confidence.get(name, ConfidenceCounts())
-                    )
-                    if run.judging
-                    else None,
-                )
-            )
-        return audits
+def _count_rows(result: tuple[Tallies, Any]) -> int:
+    return result[0].n_preferences

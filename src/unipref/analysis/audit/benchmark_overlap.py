@@ -10,17 +10,25 @@ from unipref.core.text_keys import text_hash
 class Leaks:
     """Counts the distinct root prompts of each source that occur in each benchmark."""
 
-    def __init__(self, benchmarks: Benchmarks) -> None:
-        self._benchmarks = benchmarks
+    def __init__(self) -> None:
         self._prompts: dict[tuple[str, str], dict[bytes, tuple[bool, str, str]]] = {}
 
-    def add(self, preference: AuditedPreference, root: str) -> None:
+    def add(self, preference: AuditedPreference, root: str, benchmarks: Benchmarks) -> None:
         """Adds one preference, with its normalised root prompt."""
-        for match in self._benchmarks.matches(preference.user_turns):
-            prompts = self._prompts.setdefault((preference.source, match.benchmark), {})
-            key = text_hash(root)
-            if key not in prompts or (match.exact and not prompts[key][0]):
-                prompts[key] = (match.exact, preference.place, self._benchmarks.place(match.text))
+        for match in benchmarks.matches(preference.user_turns):
+            found = (match.exact, preference.place, benchmarks.place(match.text))
+            self._add((preference.source, match.benchmark), text_hash(root), found)
+
+    def _add(self, kind: tuple[str, str], key: bytes, found: tuple[bool, str, str]) -> None:
+        prompts = self._prompts.setdefault(kind, {})
+        if key not in prompts or (found[0] and not prompts[key][0]):
+            prompts[key] = found
+
+    def merge(self, other: "Leaks") -> None:
+        """Adds later preferences."""
+        for kind, prompts in other._prompts.items():
+            for key, found in prompts.items():
+                self._add(kind, key, found)
 
     def list_leaks(self, source: str) -> list[Leak]:
         """Lists a source's leaks by benchmark; examples with equal texts come first."""

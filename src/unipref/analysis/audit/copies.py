@@ -49,6 +49,12 @@ class Copies:
         self._ways.append(0 if chosen_first else 1)
         self._of.append(self._index[preference.source])
 
+    def merge(self, other: "Copies") -> None:
+        """Adds later preferences."""
+        self._pairs.merge(other._pairs)
+        self._ways.extend(other._ways)
+        self._of.extend(other._of)
+
     def count(self) -> tuple[dict[str, CopyCounts], dict[str, CopyCounts]]:
         """Returns source -> exact duplicates, and source -> pairs with opposite labels."""
         import numpy as np

@@ -28,6 +28,10 @@ class Counts:
         """Counts one preference."""
         self.sides[preference.source, preference.chosen is not None, preference.rejected is not None] += 1
 
+    def merge(self, other: "Counts") -> None:
+        """Adds the preferences that another one counted."""
+        self.sides.update(other.sides)
+
     def add_reject(self, row: Mapping[str, Any]) -> None:
         """Counts one row of `rejects.parquet`."""
         kind = (row["source"], row["level"], row["reason"])

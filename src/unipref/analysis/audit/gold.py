@@ -3,9 +3,11 @@
 A file of true labels has the same form. Its entries say which answer is better, whatever the row says.
 """
 
+import copy
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,36 @@ def answer_hash(turns: Messages) -> str:
     return str(xxhash.xxh3_64_hexdigest(last_turn_text(turns).encode("utf-8", "surrogatepass")))
 
 
+@dataclass
+class Found:
+    """What preferences and rejects say of the entries, by the number of the entry.
+
+    Attributes:
+        right: entries that one agrees with.
+        contrary: entry -> the last preference that disagrees.
+        other: entry -> the first with other answers.
+        files: the files that the run read.
+        overruled: entries whose preference was overruled.
+        decided: number of a preference -> its confidence, and whether entries agree with it.
+    """
+
+    right: set[int] = field(default_factory=set)
+    contrary: dict[int, str] = field(default_factory=dict)
+    other: dict[int, str] = field(default_factory=dict)
+    files: set[str] = field(default_factory=set)
+    overruled: set[int] = field(default_factory=set)
+    decided: dict[int, tuple[float, set[bool]]] = field(default_factory=dict)
+
+    def merge(self, later: "Found") -> None:
+        """Adds what later preferences say."""
+        self.right |= later.right
+        self.contrary |= later.contrary
+        self.other = later.other | self.other
+        self.files |= later.files
+        self.overruled |= later.overruled
+        self.decided |= later.decided
+
+
 class GoldCheck:
     """Compares the entries of a gold file with a stream of preferences and rejects.
 
@@ -119,17 +151,18 @@ class GoldCheck:
         self._entries_of: dict[str, list[int]] = {}
         for number, entry in enumerate(self.entries):
             self._entries_of.setdefault(entry.origin, []).append(number)
-        self._right: set[int] = set()
-        self._contrary: dict[int, str] = {}
-        self._other: dict[int, str] = {}
-        self._files: set[str] = set()
-        self._overruled: set[int] = set()
-        self._decided: dict[int, tuple[float, set[bool]]] = {}
+        self.found = Found()
+
+    def start_again(self) -> "GoldCheck":
+        """Returns a check with the same entries that has compared nothing."""
+        check = copy.copy(self)
+        check.found = Found()
+        return check
 
     def add(self, preference: AuditedPreference) -> None:
         """Compares a preference with the entries about its rows."""
         for origin in preference.origin:
-            self._files.add(_file(origin))
+            self.found.files.add(_file(origin))
             for number in self._entries_of.get(origin, ()):
                 entry = self.entries[number]
                 if entry.prompt is None or any(_begins(turn, entry.prompt) for turn in preference.user_turns):
@@ -139,32 +172,32 @@ class GoldCheck:
         chosen, rejected = (_quote(side) for side in (preference.chosen, preference.rejected))
         found = f"chosen {chosen}, rejected {rejected}"
         if entry.reject is not None:
-            self._contrary[number] = found
+            self.found.contrary[number] = found
             return
         right = entry.chosen.matches(preference.chosen) and entry.rejected.matches(preference.rejected)
         flipped = entry.chosen.matches(preference.rejected) and entry.rejected.matches(preference.chosen)
         if right != flipped and preference.confidence is not None and preference.chosen and preference.rejected:
-            self._decided.setdefault(preference.number, (preference.confidence, set()))[1].add(right)
+            self.found.decided.setdefault(preference.number, (preference.confidence, set()))[1].add(right)
         if right and flipped:
-            self._contrary[number] = f"both answers fit either side ({found}); tell them apart with chosen_xxh"
+            self.found.contrary[number] = f"both answers fit either side ({found}); tell them apart with chosen_xxh"
         elif right:
-            self._right.add(number)
+            self.found.right.add(number)
         elif flipped:
-            self._contrary[number] = f"the other way round: {found}"
+            self.found.contrary[number] = f"the other way round: {found}"
         else:
-            self._other.setdefault(number, found)
+            self.found.other.setdefault(number, found)
 
     def add_reject(self, row: dict[str, Any]) -> None:
         """Compares a row of `rejects.parquet` with the entries about its rows."""
         for origin in row["origin"]:
-            self._files.add(_file(origin))
+            self.found.files.add(_file(origin))
             for number in self._entries_of.get(origin, ()):
                 if self.entries[number].reject == row["reason"]:
-                    self._right.add(number)
+                    self.found.right.add(number)
                 elif self.entries[number].reject is None and row["reason"] == Reason.OVERRULED.value:
-                    self._overruled.add(number)
+                    self.found.overruled.add(number)
                 else:
-                    self._other.setdefault(number, f"reject: {row['reason']} ({row['detail']})")
+                    self.found.other.setdefault(number, f"reject: {row['reason']} ({row['detail']})")
 
     def compute_accuracy(self) -> GoldAccuracy:
         """Computes the accuracy. An entry is right if a preference or a reject of its row agrees and none disagrees.
@@ -175,14 +208,14 @@ class GoldCheck:
         files = self._check_files()
         wrong, by_file = [], {name: Counter[bool]() for name in sorted(files)}
         # Which answers an overruled preference had is not in the run, so its conversion cannot be checked.
-        overruled = self._overruled - self._right - self._contrary.keys() - self._other.keys()
+        overruled = self.found.overruled - self.found.right - self.found.contrary.keys() - self.found.other.keys()
         for number, entry in enumerate(self.entries):
             if number in overruled:
                 continue
-            is_right = number in self._right and number not in self._contrary
+            is_right = number in self.found.right and number not in self.found.contrary
             by_file[_file(entry.origin)][is_right] += 1
             if not is_right:
-                found = self._contrary.get(number) or self._other.get(number) or "nothing came from this row"
+                found = self.found.contrary.get(number) or self.found.other.get(number) or "nothing came from this row"
                 wrong.append(WrongEntry(number + 1, entry.origin, entry.describe(), found))
         n = len(self.entries) - len(overruled)
         right = n - len(wrong)
@@ -198,17 +231,17 @@ class GoldCheck:
         """
         self._check_files()
         # A preference on which entries contradict each other tells nothing.
-        decided = [(confidence, labels.pop()) for confidence, labels in self._decided.values() if len(labels) == 1]
+        decided = [(confidence, labels.pop()) for confidence, labels in self.found.decided.values() if len(labels) == 1]
         calibration = measure_calibration([one for one, _ in decided], [label for _, label in decided])
         return TruthCheck(len(self.entries), calibration)
 
     def _check_files(self) -> set[str]:
         """Returns the files that the entries name; raises a UserError if the run read none of them."""
         files = {_file(entry.origin) for entry in self.entries}
-        if not files & self._files:
+        if not files & self.found.files:
             raise UserError(
                 f"the entries are about {', '.join(sorted(files)[:3])}; the run read "
-                f"{', '.join(sorted(self._files)[:3]) or 'nothing'}.",
+                f"{', '.join(sorted(self.found.files)[:3]) or 'nothing'}.",
                 where=str(self._path),
                 mend="Write each origin as in the run: the file relative to data_root, a colon, the row.",
             )

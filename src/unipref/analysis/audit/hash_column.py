@@ -22,6 +22,10 @@ class HashColumn:
         """Appends the hash of a text."""
         self._bytes += text_hash(content)
 
+    def merge(self, other: "HashColumn") -> None:
+        """Appends the hashes of later preferences."""
+        self._bytes += other._bytes
+
     def number_hashes(self) -> "npt.NDArray[np.int64]":
         """Returns (n,) numbers from 0, equal for equal hashes."""
         import numpy as np

@@ -40,7 +40,7 @@ def detect_language(content: str) -> str:
 
 
 class LanguageSample:
-    """Holds hash and language of the prompts of a source with the smallest seeded hashes."""
+    """Holds hash and beginning of the prompts of a source with the smallest seeded hashes."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, str]] = []
@@ -52,15 +52,25 @@ class LanguageSample:
         full = len(self._heap) == SAMPLE
         if draw in self._in or (full and draw > -self._heap[0][0]):
             return
-        entry = (-draw, detect_language(prompt))
-        if full:
-            self._in.discard(-heapq.heapreplace(self._heap, entry)[0])
+        self._keep(-draw, prompt[:READ])
+
+    def _keep(self, draw: int, beginning: str) -> None:
+        if len(self._heap) == SAMPLE:
+            self._in.discard(-heapq.heapreplace(self._heap, (draw, beginning))[0])
         else:
-            heapq.heappush(self._heap, entry)
-        self._in.add(draw)
+            heapq.heappush(self._heap, (draw, beginning))
+        self._in.add(-draw)
+
+    def merge(self, other: "LanguageSample") -> None:
+        """Adds the prompts of another sample."""
+        for draw, beginning in sorted(other._heap, reverse=True):
+            if len(self._heap) == SAMPLE and draw < self._heap[0][0]:
+                return
+            if -draw not in self._in:
+                self._keep(draw, beginning)
 
     def count_languages(self, prompts: int) -> Languages:
-        """Counts the languages in the sample, which is of so many distinct prompts."""
-        counts = Counter(code for _, code in self._heap)
+        """Detects and counts the languages in the sample, which is of so many distinct prompts."""
+        counts = Counter(detect_language(beginning) for _, beginning in self._heap)
         ordered = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
         return Languages(sampled=len(self._heap), prompts=prompts, found=ordered)

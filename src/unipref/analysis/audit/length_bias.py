@@ -28,6 +28,12 @@ class _Tally:
         self.equal += chosen == rejected
         self.log_ratio += math.log(max(chosen, 1) / max(rejected, 1))
 
+    def merge(self, other: "_Tally") -> None:
+        self.longer += other.longer
+        self.shorter += other.shorter
+        self.equal += other.equal
+        self.log_ratio += other.log_ratio
+
     def summarise(self) -> Lengths:
         unequal = self.longer + self.shorter
         n = unequal + self.equal
@@ -51,6 +57,12 @@ class LengthTally:
         self._pairs += 1
         self._characters.add(len(chosen), len(rejected))
         self._words.add(len(chosen.split()), len(rejected.split()))
+
+    def merge(self, other: "LengthTally") -> None:
+        """Adds later preferences."""
+        self._pairs += other._pairs
+        self._characters.merge(other._characters)
+        self._words.merge(other._words)
 
     def compute_bias(self) -> LengthBias:
         """Computes the bias. The verdict is based on characters, because not every script separates words."""

@@ -12,28 +12,19 @@ MOST_EXAMPLES = 3
 """Most examples per kind, the first in file order."""
 
 
-class PersonalDataTally:
-    """Counts the values of each kind in the preferences of one source."""
+class ValueFinder:
+    """Finds the personal data of preferences."""
 
     def __init__(self) -> None:
         self._recogniser = Recogniser()
-        self._values: Counter[str] = Counter()
-        self._preferences: Counter[str] = Counter()
-        self._examples: dict[str, list[tuple[str, str]]] = {}
         self._last_prompt: tuple[Messages, list[tuple[str, str]]] = ([], [])
 
-    def add(self, preference: AuditedPreference) -> None:
-        """Counts the values in the texts of a preference."""
+    def find(self, preference: AuditedPreference) -> list[tuple[str, str]]:
+        """Returns the kind and the form of each value in the texts of a preference."""
         if preference.prompt != self._last_prompt[0]:
             # Preferences of one prompt follow each other.
             self._last_prompt = preference.prompt, self._find(preference.prompt)
-        values = [*self._last_prompt[1], *self._find(preference.chosen), *self._find(preference.rejected)]
-        self._values.update(kind for kind, _ in values)
-        self._preferences.update({kind for kind, _ in values})
-        for kind, form in values:
-            examples = self._examples.setdefault(kind, [])
-            if len(examples) < MOST_EXAMPLES and all(place != preference.place for place, _ in examples):
-                examples.append((preference.place, form))
+        return [*self._last_prompt[1], *self._find(preference.chosen), *self._find(preference.rejected)]
 
     def _find(self, messages: Messages | None) -> list[tuple[str, str]]:
         """The kind and the form of each value."""
@@ -43,6 +34,35 @@ class PersonalDataTally:
             for text in (message_text(message, with_reasoning=True),)
             for span in self._recogniser.find(text)
         ]
+
+
+class PersonalDataTally:
+    """Counts the values of each kind in the preferences of one source."""
+
+    def __init__(self) -> None:
+        self._values: Counter[str] = Counter()
+        self._preferences: Counter[str] = Counter()
+        self._examples: dict[str, list[tuple[str, str]]] = {}
+
+    def add(self, place: str, values: list[tuple[str, str]]) -> None:
+        """Counts the values in the texts of a preference, and keeps the first examples."""
+        self._values.update(kind for kind, _ in values)
+        self._preferences.update({kind for kind, _ in values})
+        for kind, form in values:
+            self._add_example(kind, place, form)
+
+    def _add_example(self, kind: str, place: str, form: str) -> None:
+        examples = self._examples.setdefault(kind, [])
+        if len(examples) < MOST_EXAMPLES and all(place != earlier for earlier, _ in examples):
+            examples.append((place, form))
+
+    def merge(self, other: "PersonalDataTally") -> None:
+        """Adds later preferences."""
+        self._values.update(other._values)
+        self._preferences.update(other._preferences)
+        for kind, examples in other._examples.items():
+            for place, form in examples:
+                self._add_example(kind, place, form)
 
     def count(self) -> list[PersonalData]:
         """Returns the counts of each kind that occurs."""

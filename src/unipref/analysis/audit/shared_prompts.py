@@ -33,6 +33,11 @@ class SharedPrompts:
         self._roots.add(root)
         self._of.append(self._index[preference.source])
 
+    def merge(self, other: "SharedPrompts") -> None:
+        """Adds later preferences."""
+        self._roots.merge(other._roots)
+        self._of.extend(other._of)
+
     def count(self) -> dict[str, SharedCounts]:
         """Returns source -> counts; examples are numbers of preferences in the file."""
         import numpy as np

@@ -1,7 +1,7 @@
 """Reads what unify wrote into a run folder: the counts of its sources, and preferences and rejects as a stream."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.core.run_folder import Polarity, RunFolder
 
+MEND = "Run unify again."
 BATCH = 1024
 """Number of preferences with text in memory at a time."""
 COLUMNS = ["source", "prompt", "chosen", "rejected", "origin", "confidence"]
@@ -65,6 +66,22 @@ class AuditedPreference(NamedTuple):
         return ", ".join(self.origin)
 
 
+def read_preferences(path: Path, rows: range, sources: Collection[str]) -> Iterator[AuditedPreference]:
+    """Yields some preferences of a file, in order; the source of each must be one of the manifest's `sources`."""
+    for number, row in zip(rows, parquet.read_range(path, rows, COLUMNS, BATCH, MEND), strict=True):
+        _check_source(row, path, sources)
+        yield AuditedPreference(number, **row)
+
+
+def _check_source(row: Mapping[str, Any], path: Path, sources: Collection[str]) -> None:
+    if row["source"] not in sources:
+        raise UserError(
+            f"a row is of source '{row['source']}', which is missing in manifest.json.",
+            where=str(path),
+            mend="The run was interrupted: run unify again.",
+        )
+
+
 class UnifiedRun:
     """A run folder in which `unify` is finished.
 
@@ -103,26 +120,11 @@ class UnifiedRun:
             name: msgspec.convert(counts, UnifiedSource, from_attributes=True) for name, counts in sources.items()
         }
 
-    def read_preferences(self) -> Iterator[AuditedPreference]:
-        """Yields every preference in file order."""
-        for number, row in enumerate(self._read_rows(self.preferences_file, COLUMNS, "auditing preferences")):
-            yield AuditedPreference(number, **row)
-
     def read_rejects(self) -> Iterator[dict[str, Any]]:
-        """Yields every row of `rejects.parquet`."""
-        return self._read_rows(
-            self.rejects_file, ["source", "level", "reason", "field", "detail", "origin"], "auditing rejects"
-        )
-
-    def _read_rows(self, path: Path, columns: list[str], shown: str) -> Iterator[dict[str, Any]]:
-        """Yields the rows of a table; the source of each must be in the manifest."""
-        for row in parquet.read_rows(path, columns, BATCH, "Run unify again.", shown):
-            if row["source"] not in self.sources:
-                raise UserError(
-                    f"a row is of source '{row['source']}', which is missing in manifest.json.",
-                    where=str(path),
-                    mend="The run was interrupted: run unify again.",
-                )
+        """Yields every row of `rejects.parquet`; the source of each must be in the manifest."""
+        columns = ["source", "level", "reason", "field", "detail", "origin"]
+        for row in parquet.read_rows(self.rejects_file, columns, BATCH, MEND, "auditing rejects"):
+            _check_source(row, self.rejects_file, self.sources)
             yield row
 
     def find_places(self, numbers: set[int]) -> dict[int, str]:

@@ -41,6 +41,13 @@ class Engine(Protocol):
         """
         ...
 
+    def stream(self, fn: Callable[[Item], Result], items: Iterator[Item], *, label: str) -> Iterator[Result]:
+        """Yields `fn` of each item, as `map`, for items whose number is unknown.
+
+        Only those are taken from the iterator that run, or wait for the next result.
+        """
+        ...
+
     def share(self, folder: Path) -> None:
         """States that the functions pass files to each other in a folder; an engine refuses processes without it."""
         ...

@@ -6,6 +6,7 @@ that is lost, or that goes on after all, leaves nothing half-written. A machine 
 before it runs a task.
 """
 
+import itertools
 import os
 import pickle
 import uuid
@@ -83,18 +84,28 @@ class RayCluster:
         Raises:
             UserError: `fn` raised it, a machine does not see the folder, or a task was lost too often.
         """
+        for done, result in enumerate(self.stream(fn, iter(items), label=label), 1):
+            yield result
+            if self._on_progress is not None:
+                self._on_progress(label, done, len(items))
+
+    def stream(self, fn: Callable[[Item], Result], items: Iterator[Item], *, label: str) -> Iterator[Result]:
+        """Yields `fn` of each item, as `map`, for items whose number is unknown."""
+        first = next(items, _NO_ITEM)
+        if first is _NO_ITEM:  # nothing to start a cluster for
+            return
+        items = itertools.chain([first], items)
         self._start()
         ray = self._ray
         most = AHEAD * (self.workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
         running: deque[Any] = deque()
-        pending = iter(items)
         try:
-            for done in range(1, len(items) + 1):
-                while len(running) < most and (item := next(pending, _NO_ITEM)) is not _NO_ITEM:
+            while True:
+                while len(running) < most and (item := next(items, _NO_ITEM)) is not _NO_ITEM:
                     running.append(self._launch(fn, item))
+                if not running:
+                    return
                 yield self._get(running.popleft(), label)
-                if self._on_progress is not None:
-                    self._on_progress(label, done, len(items))
         finally:
             for reference in running:
                 ray.cancel(reference, force=True)

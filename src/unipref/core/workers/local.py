@@ -1,5 +1,6 @@
 """Applies functions to items on this machine: in this process, or in several with bounded memory."""
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -77,6 +78,11 @@ class Local:
             if self._on_progress is not None:
                 self._on_progress(label, done, len(items))
             yield result
+
+    def stream(self, fn: Callable[[Item], Result], items: Iterator[Item], *, label: str) -> Iterator[Result]:
+        """Yields `fn` of each item, as `map`, for items whose number is unknown: some items, then the next ones."""
+        while group := list(itertools.islice(items, self.workers * AHEAD if self.workers > 1 else 1)):
+            yield from self.map(fn, group, label=label)
 
     def _in_processes(
         self, fn: Callable[[Item], Result], items: Sequence[Item], workers: int, label: str
