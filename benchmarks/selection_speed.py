@@ -32,6 +32,8 @@ from unify import Run, measure
 
 DIMENSIONS, TOPICS = 384, 200
 ROWS_AT_ONCE = 10_000
+GROUP_ROWS = 1024
+"""Rows of a row group, as clean writes them."""
 SOURCES = ("rated", "ranked", "compared")
 POOL_WORDS = 1_000_000
 KINDS = ("random", "topics")
@@ -98,7 +100,7 @@ def write_preferences(path: Path, n_rows: int) -> None:
     with pq.ParquetWriter(partial, preference_schema(), compression="zstd") as writer:
         for start in range(0, n_rows, ROWS_AT_ONCE):
             rows = [make_row(number) for number in range(start, min(start + ROWS_AT_ONCE, n_rows))]
-            writer.write_table(pa.Table.from_pylist(rows, schema=preference_schema()))
+            writer.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), row_group_size=GROUP_ROWS)
     partial.replace(path)
 
 

@@ -132,3 +132,21 @@ def test_reading_ahead_can_be_left_early(path: Path) -> None:
     next(batches)
     batches.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
+
+
+@pytest.mark.parametrize(("group", "at_once"), [(1024, parquet.GROUP_ROWS), (1025, parquet.FEW_ROWS)])
+def test_row_groups_that_were_cut_by_size_are_decoded_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int, at_once: int
+) -> None:
+    path = tmp_path / "groups.parquet"
+    pq.write_table(pa.table({"id": range(3000)}), path, row_group_size=group)
+    decoded: list[int] = []
+    original = pq.ParquetFile.iter_batches
+
+    def iter_batches(file: pq.ParquetFile, batch_size: int, **options: Any) -> Any:
+        decoded.append(batch_size)
+        return original(file, batch_size, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", iter_batches)
+    assert sum(len(batch) for batch in parquet.read_batches(path, rows_at_once=2000)) == 3000
+    assert decoded == [at_once]

@@ -13,7 +13,7 @@ from unipref.core.records import Reason, preference_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH = 1024
+BATCH = parquet.GROUP_ROWS
 """Preferences held in memory with their text at a time."""
 MAX_EXAMPLES = 5
 """Most examples of removed preferences per reason, the first in file order."""

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 ROWS_AT_ONCE, BYTES_AT_ONCE = 4096, 64 << 20
+GROUP_ROWS = 1024
+"""Most rows of a row group that unify and clean write. They end it earlier where its rows have `BYTES_AT_ONCE`."""
 FEW_ROWS = 128
-"""Most rows that are decoded before their size is looked at."""
+"""Most rows that are decoded before their size is looked at, in files with larger row groups."""
 MEND = "Run the stage that writes this file again."
 
 
@@ -28,7 +30,7 @@ def read_batches(
     columns: Sequence[str] | None = None,
     rows_at_once: int = ROWS_AT_ONCE,
     mend: str = MEND,
-    few: int = FEW_ROWS,
+    few: int | None = None,
     shown: str = "",
 ) -> "Iterator[pa.RecordBatch]":
     """Yields the record batches of a file, in order.
@@ -38,7 +40,8 @@ def read_batches(
         columns: names of the columns to read, or paths inside one (`chosen.list.element.role`); None: all.
         rows_at_once: most rows of a batch; fewer if the rows are long.
         mend: how to fix an unreadable file, for the error.
-        few: most rows that are decoded before their size is looked at; more where the row groups of the file are small.
+        few: most rows that are decoded before their size is looked at; None: as many as the row groups allow. Each
+            time costs as much as many rows of numbers.
         shown: what the rows are read for, to report the progress; empty: nothing is reported.
 
     Raises:
@@ -47,7 +50,8 @@ def read_batches(
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
-        batches = file.iter_batches(min(few, rows_at_once), columns=None if columns is None else list(columns))
+        at_once = min(_choose_few(file) if few is None else few, rows_at_once)
+        batches = file.iter_batches(at_once, columns=None if columns is None else list(columns))
         count = RowCount(shown, file.metadata.num_rows)
         for batch in _gather(batches, rows_at_once):
             yield batch
@@ -173,6 +177,13 @@ def read_schema(path: Path) -> "pa.Schema":
     """Returns the Arrow schema of a file; errors as for `read_batches`."""
     with _open(path, MEND) as file:
         return file.schema_arrow
+
+
+def _choose_few(file: "pq.ParquetFile") -> int:
+    """Chooses how many rows can be decoded at once: a row group of `GROUP_ROWS` was cut by its size too."""
+    groups = file.metadata
+    longest = max((groups.row_group(number).num_rows for number in range(groups.num_row_groups)), default=0)
+    return GROUP_ROWS if longest <= GROUP_ROWS else FEW_ROWS
 
 
 def _gather(batches: "Iterator[pa.RecordBatch]", rows_at_once: int) -> "Iterator[pa.RecordBatch]":

@@ -23,6 +23,8 @@ MAX_EXAMPLES = 3
 EPSILON = 1e-9
 UNSEEN = -2
 """The rater of a row without a named one so far."""
+MANY = parquet.ROWS_AT_ONCE
+"""Rows that are decoded at once: the columns that are read have no long texts."""
 SEVERAL = "several files"
 """The file of a preference whose rows are in more than one."""
 
@@ -93,7 +95,7 @@ def read_votes(
     gathered = {source: _Gathered() for source in axes_of}
     columns = ["source", "group", "axes", "origin", *ROLE_COLUMNS]
     count = RowCount("checking labels", sum(map(parquet.count_rows, preferences)))
-    for batch in (batch for path in preferences for batch in parquet.read_batches(path, columns)):
+    for batch in (batch for path in preferences for batch in parquet.read_batches(path, columns, few=MANY)):
         sources = batch["source"].dictionary_encode()
         for code, source in enumerate(sources.dictionary.to_pylist()):
             is_its = read_numbers(sources.indices) == code
@@ -191,7 +193,9 @@ def _find_raters(judgements: Path | None, rows: Ints) -> tuple[list[str], Ints]:
     names: dict[str, int] = {}
     rater = np.full(len(rows), UNSEEN, dtype=np.int64)
     columns = ["origin", "annotator"]
-    for batch in parquet.read_batches(judgements, columns, shown="finding raters") if judgements and len(rows) else ():
+    if judgements is None or not len(rows):
+        return [], np.maximum(rater, NOBODY)
+    for batch in parquet.read_batches(judgements, columns, few=MANY, shown="finding raters"):
         if batch["annotator"].null_count == len(batch):
             continue
         named = batch.filter(batch["annotator"].is_valid())

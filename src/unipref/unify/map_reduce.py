@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from unipref.core import patterns
+from unipref.core import parquet, patterns
 from unipref.core.contracts import Format
 from unipref.core.records import Feedback, Reason, Reject, RejectedRow, Row
 from unipref.core.terminal import show_text
@@ -35,7 +35,7 @@ ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
 FEEDBACK_FOLDER, REJECTS_FOLDER = "feedback", "rejects"
 ROWS_AT_ONCE = 128
 """Most rows that are read into columns together."""
-BATCH, BATCH_CHARACTERS = 1024, 64 << 20
+BATCH, BATCH_CHARACTERS = parquet.GROUP_ROWS, parquet.BYTES_AT_ONCE
 """Most preferences, and about how many characters, per row group of a Parquet file."""
 ROW_BYTES = 64 << 20
 """About how many bytes of feedback one row may give; the rest of it is left out and counted."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-BATCH = 1024
+BATCH = parquet.GROUP_ROWS
 """Candidates per row group of a Parquet file."""
 CLEARLY_BETTER = 0.51
 """The least probability that orders a tie, whatever the setting is. Equal evidence for both answers gives one half, to
