@@ -7,6 +7,7 @@ import logging
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Group
@@ -106,6 +107,25 @@ def test_warnings_and_logs_of_libraries_are_escaped(monkeypatch: pytest.MonkeyPa
         record = logging.getLogRecordFactory()("x", 30, "f", 1, "%s", (ATTACK,), None)
         assert record.getMessage() == ESCAPED
         assert ESCAPED in warnings.formatwarning(ATTACK, UserWarning, "f", 1)
+    finally:
+        logging.setLogRecordFactory(before)
+
+
+def test_logs_are_escaped_where_a_library_makes_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    before = logging.getLogRecordFactory()
+
+    def make_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*args, **kwargs)
+        vars(record)["made_by"] = "a library"
+        return record
+
+    try:
+        logging.setLogRecordFactory(make_record)
+        for _ in range(2):
+            terminal.guard_libraries()
+        record = logging.getLogRecordFactory()("x", 30, "f", 1, "%s", (ATTACK,), None)
+        assert (record.getMessage(), vars(record)["made_by"]) == (ESCAPED, "a library")
     finally:
         logging.setLogRecordFactory(before)
 

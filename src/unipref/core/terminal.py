@@ -114,24 +114,33 @@ def make_console(*, err: bool = False, **options: Any) -> "Console":
     return LegibleConsole(stderr=err, **options)
 
 
+class _LegibleRecord(logging.LogRecord):
+    """A log message whose texts pass through `show_text`."""
+
+    def getMessage(self) -> str:
+        return show_text(super().getMessage())
+
+
 def guard_libraries() -> None:
-    """Makes the warnings and log messages of all libraries, with their tracebacks, pass through `show_text`."""
+    """Makes the warnings and log messages of all libraries, with their tracebacks, pass through `show_text`.
+
+    Also where a library, such as Ray, makes the records of all log messages by a function of its own.
+    """
     make_record, format_warning = logging.getLogRecordFactory(), warnings.formatwarning
 
-    class LegibleRecord(logging.LogRecord):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
+    def make_legible(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make_record(*args, **kwargs)
+        if type(record) is logging.LogRecord:
+            record.__class__ = _LegibleRecord
             # A formatter writes these texts as they are; it makes the first one only if it is missing.
-            if isinstance(self.exc_info, tuple) and self.exc_info[0] is not None:
-                self.exc_text = show_text("".join(traceback.format_exception(*self.exc_info)).rstrip())
-            if self.stack_info:
-                self.stack_info = show_text(self.stack_info)
+            if isinstance(record.exc_info, tuple) and record.exc_info[0] is not None:
+                record.exc_text = show_text("".join(traceback.format_exception(*record.exc_info)).rstrip())
+            if record.stack_info:
+                record.stack_info = show_text(record.stack_info)
+        return record
 
-        def getMessage(self) -> str:
-            return show_text(super().getMessage())
-
-    if make_record is logging.LogRecord:
-        logging.setLogRecordFactory(LegibleRecord)
+    if type(make_record("", logging.INFO, "", 0, "", (), None)) is logging.LogRecord:
+        logging.setLogRecordFactory(make_legible)
         warnings.formatwarning = lambda *args, **kwargs: show_text(format_warning(*args, **kwargs))
 
 
