@@ -8,6 +8,7 @@ import pytest
 
 from unipref.core import parquet
 from unipref.core.errors import UserError
+from unipref.core.work_progress import show_work
 
 
 @pytest.fixture
@@ -134,19 +135,29 @@ def test_reading_ahead_can_be_left_early(path: Path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
 
 
-@pytest.mark.parametrize(("group", "at_once"), [(1024, parquet.GROUP_ROWS), (1025, parquet.FEW_ROWS)])
-def test_row_groups_that_were_cut_by_size_are_decoded_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int, at_once: int
+@pytest.mark.parametrize(
+    ("group", "decodings"), [(1000, [(1024, [0]), (1024, [1]), (1024, [2])]), (1025, [(128, [0, 1, 2])])]
+)
+def test_row_groups_that_were_cut_by_size_are_decoded_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int, decodings: list[tuple[int, list[int]]]
 ) -> None:
     path = tmp_path / "groups.parquet"
     pq.write_table(pa.table({"id": range(3000)}), path, row_group_size=group)
-    decoded: list[int] = []
+    decoded: list[tuple[int, list[int]]] = []
     original = pq.ParquetFile.iter_batches
 
     def iter_batches(file: pq.ParquetFile, batch_size: int, **options: Any) -> Any:
-        decoded.append(batch_size)
+        decoded.append((batch_size, options["row_groups"]))
         return original(file, batch_size, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", iter_batches)
     assert sum(len(batch) for batch in parquet.read_batches(path, rows_at_once=2000)) == 3000
-    assert decoded == [at_once]
+    assert decoded == decodings
+
+
+def test_an_error_of_what_shows_progress_is_not_one_of_the_file(path: Path) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError("the reader of the progress is gone")
+
+    with show_work(refuse), pytest.raises(BrokenPipeError, match="the reader of the progress"):
+        list(parquet.read_batches(path, shown="reading"))

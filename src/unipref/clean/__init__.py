@@ -205,7 +205,7 @@ class _RemovalSearch:
         """Finds the preferences that must go by themselves, and all that repeat another one exactly."""
         exact, redacts = ExactRepeats(), bool(self._settings.redacted_kinds)
         with share_value(self.leaks.texts, out) if self.leaks else contextlib.nullcontext() as texts:
-            tasks = [FactsTask(str(preferences), str(original), rows, texts) for rows in ranges]
+            tasks = [FactsTask(str(preferences.resolve()), str(original.resolve()), rows, texts) for rows in ranges]
             found = map_shown(self._engine, find_facts, tasks, self._describe_search(), "parts", _count_rows)
             for rows, facts in zip(ranges, found, strict=True):
                 self._roots += facts.roots

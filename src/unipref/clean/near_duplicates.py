@@ -81,7 +81,7 @@ class NearDuplicates:
     def __init__(
         self, settings: NearDuplicateSettings, preferences: Path, ranges: Sequence[range], engine: Engine
     ) -> None:
-        self._settings, self._path, self._ranges, self._engine = settings, str(preferences), ranges, engine
+        self._settings, self._path, self._ranges, self._engine = settings, str(preferences.resolve()), ranges, engine
 
     def find(self, marks: bytes, folder: Path) -> NearDuplicatePairs:
         """Finds the near-duplicates among some rows.

@@ -23,9 +23,6 @@ from unipref.cli.shared import (
     show_progress,
     warn,
 )
-from unipref.cli.shared import (
-    print_note as print_note,
-)
 from unipref.core import terminal
 from unipref.core.command_line import keep_stages, run_app
 from unipref.core.errors import UserError, describe, resource_error

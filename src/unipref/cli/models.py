@@ -89,7 +89,6 @@ def evaluate(  # noqa: PLR0913, options of one command
         raise UserError("there is nothing to measure.", mend="Give model folders or hub names, or --judges FILE.")
     if out is not None:
         keep_stages("benchmarks")
-    failed: ModelsFailedError | None = None
     with show_progress(progress) as listener, show_work(listener.progress):
         options: dict[str, Any] = {"precision": precision, "new_tokens": new_tokens, "jobs": jobs, "workers": workers}
         if judges is not None:
@@ -102,11 +101,10 @@ def evaluate(  # noqa: PLR0913, options of one command
             try:
                 rows = api.evaluate_models(models or [], benchmarks, data, out, **options)
             except ModelsFailedError as error:
-                rows, failed = error.rows, error
-    if rows or failed is None:
-        print_result(rows, as_json, report.score_table(rows))
-    if failed is not None:
-        raise failed
+                if error.rows:
+                    print_result(error.rows, as_json, report.score_table(error.rows))
+                raise
+    print_result(rows, as_json, report.score_table(rows))
 
 
 def _refuse_options(options: dict[str, Any]) -> None:

@@ -61,10 +61,9 @@ class JsonProgress(WatchedWork):
 
     def show(self, work: Work, begins: bool, now: float) -> None:
         """Writes the first and the last progress of a label, and some between."""
-        del begins
         last = self._last_line.get(work.label)
         is_last = work.is_finished and (last is None or not self._is_finished_in_lines(work.label))
-        if last is None or is_last or now - last >= SECONDS_BETWEEN_LINES:
+        if begins or is_last or last is None or now - last >= SECONDS_BETWEEN_LINES:
             self._write_work(work, now)
 
     def look(self, work: Work, now: float) -> None:

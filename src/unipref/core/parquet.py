@@ -47,15 +47,20 @@ def read_batches(
     Raises:
         UserError: the file is missing or damaged, or has no such column.
     """
+    count = RowCount(shown, count_rows(path, mend) if shown else 0)
+    for batch in _read_batches(path, columns, rows_at_once, mend, few):
+        yield batch
+        count.add(len(batch))
+
+
+def _read_batches(
+    path: Path, columns: Sequence[str] | None, rows_at_once: int, mend: str, few: int | None
+) -> "Iterator[pa.RecordBatch]":
+    """Yields as `read_batches` does. It reports nothing, so an error of what shows progress is not one of the file."""
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
-        at_once = min(_choose_few(file) if few is None else few, rows_at_once)
-        batches = file.iter_batches(at_once, columns=None if columns is None else list(columns))
-        count = RowCount(shown, file.metadata.num_rows)
-        for batch in _gather(batches, rows_at_once):
-            yield batch
-            count.add(len(batch))
+        yield from _gather(_decode(file, columns, rows_at_once, few), rows_at_once)
 
 
 def read_ahead(
@@ -66,7 +71,7 @@ def read_ahead(
     shown: str = "",
 ) -> "Iterator[pa.RecordBatch]":
     """Yields as `read_batches` does; a thread decodes the next batch while the caller works on this one."""
-    batches = read_batches(path, columns, rows_at_once, mend)
+    batches = _read_batches(path, columns, rows_at_once, mend, None)
     count = RowCount(shown, count_rows(path, mend) if shown else 0)
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(next, batches, None)
@@ -129,7 +134,7 @@ def read_range(
                 skipped = rows.start - start if not groups else skipped
                 groups.append(number)
             start = end
-        batches = file.iter_batches(min(FEW_ROWS, rows_at_once), row_groups=groups, columns=list(columns))
+        batches = _decode(file, columns, rows_at_once, None, groups)
         yield from itertools.islice(
             (row for batch in _gather(batches, rows_at_once) for row in list_rows(batch, path, mend)),
             skipped,
@@ -179,11 +184,25 @@ def read_schema(path: Path) -> "pa.Schema":
         return file.schema_arrow
 
 
-def _choose_few(file: "pq.ParquetFile") -> int:
-    """Chooses how many rows can be decoded at once: a row group of `GROUP_ROWS` was cut by its size too."""
-    groups = file.metadata
-    longest = max((groups.row_group(number).num_rows for number in range(groups.num_row_groups)), default=0)
-    return GROUP_ROWS if longest <= GROUP_ROWS else FEW_ROWS
+def _decode(
+    file: "pq.ParquetFile",
+    columns: Sequence[str] | None,
+    rows_at_once: int,
+    few: int | None,
+    groups: Sequence[int] | None = None,
+) -> "Iterator[pa.RecordBatch]":
+    """Decodes the rows of a file, or of some of its row groups, in order.
+
+    A row group of at most `GROUP_ROWS` was cut by its size too, so it is decoded at once; two together may be too long.
+    """
+    groups = range(file.metadata.num_row_groups) if groups is None else groups
+    names = None if columns is None else list(columns)
+    longest = max((file.metadata.row_group(number).num_rows for number in groups), default=0)
+    if few is not None or longest > GROUP_ROWS:
+        yield from file.iter_batches(min(few or FEW_ROWS, rows_at_once), row_groups=list(groups), columns=names)
+        return
+    for number in groups:
+        yield from file.iter_batches(min(GROUP_ROWS, rows_at_once), row_groups=[number], columns=names)
 
 
 def _gather(batches: "Iterator[pa.RecordBatch]", rows_at_once: int) -> "Iterator[pa.RecordBatch]":

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core.errors import UserError, describe
+from unipref.core.errors import UserError, describe, report_missing_resources
 from unipref.core.work_progress import report_work
 from unipref.core.workers import RayCluster
 from unipref.pipeline.cluster import open_cluster
@@ -50,7 +50,7 @@ class ModelsFailedError(UserError):
     def __init__(self, failures: Mapping[str, Exception], rows: Rows) -> None:
         self.failures, self.rows = failures, rows
         reasons = "; ".join(_describe(model, error) for model, error in failures.items())
-        mend = "The scores of the others are kept. Run the command again for these."
+        mend = "The scores of the other models are above." if rows else None
         number = f"{len(failures)} model{'' if len(failures) == 1 else 's'}"
         super().__init__(f"{number} could not be measured. {reasons}.", mend=mend)
 
@@ -119,7 +119,8 @@ def measure_here(tasks: Sequence[ModelTask], hooks: Mapping[str, Any]) -> Iterat
     """Measures the models in this process, in turn; yields the place of each and its rows, or its error."""
     for place, task in enumerate(tasks):
         try:
-            rows = task.measure(task.model, task.benchmarks, task.data, task.out, **task.options, **hooks)
+            with report_missing_resources(task.model):
+                rows = task.measure(task.model, task.benchmarks, task.data, task.out, **task.options, **hooks)
         except UserError as error:
             yield place, error
         else:

@@ -141,7 +141,7 @@ def _write_decisions(candidates: Candidates, selection: Selection, target: Path)
 
 
 def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
-    """Copies the kept rows, batch by batch, in row groups of about ROWS_AT_ONCE rows."""
+    """Copies the kept rows, batch by batch, in row groups of about ROWS_AT_ONCE rows, fewer where they are long."""
     import pyarrow as pa
 
     with parquet.write_beside(target, parquet.read_schema(source)) as write:
@@ -149,7 +149,8 @@ def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
         batches = parquet.read_ahead(source, rows_at_once=ROWS_AT_ONCE, shown="writing the selection")
         for batch in _iterate_kept_rows(batches, kept):
             waiting.append(batch)
-            if sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
+            is_long = sum(b.nbytes for b in waiting) >= parquet.BYTES_AT_ONCE
+            if is_long or sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
                 write(pa.Table.from_batches(waiting))
                 waiting = []
         if waiting:

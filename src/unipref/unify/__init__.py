@@ -127,7 +127,7 @@ def unify(
     Raises:
         UserError: no source gives a preference.
     """
-    work = out / "buckets"
+    work = (out / "buckets").resolve()  # processes of a cluster have other working folders
     work.mkdir()
     engine.share(work)
     counts, reduces = _project(sources, settings, work, engine, read)

@@ -143,7 +143,7 @@ class PreferenceWriter:
         the others that are overruled.
         """
         start = 0
-        for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
+        for batch in parquet.read_batches(part, rows_at_once=BATCH):
             rows = slice(start, start + len(batch))
             start += len(batch)
             evidence = of_part.take(rows)

@@ -124,7 +124,7 @@ def leave_trace(folder: Path, n: int) -> int:
 
 def test_progress_is_told() -> None:
     heard: list[tuple[str, int, int]] = []
-    engine = make_engine("local", 1, None, lambda *told: heard.append(told))
+    engine = Local(1, on_progress=lambda *told: heard.append(told))
     assert list(engine.map(squared, [1, 2], label="squaring"))
     assert heard == [("squaring", 1, 2), ("squaring", 2, 2)]
 

@@ -12,7 +12,7 @@ from typing import Protocol, Self, TypeVar
 from unipref.core.errors import UserError, near_name
 from unipref.core.workers.buckets import BucketWriter, read_bucket
 from unipref.core.workers.cluster import RayCluster
-from unipref.core.workers.local import Local, Progress
+from unipref.core.workers.local import Local
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +61,6 @@ def make_engine(
     name: str,
     workers: int | None = None,
     size: int | None = None,
-    on_progress: Progress | None = None,
     where: str = "engine",
     address: str | None = None,
 ) -> Engine:
@@ -71,7 +70,6 @@ def make_engine(
         name: as in the study file.
         workers: number of processes; None: one per free core, or one for small work.
         size: total bytes to read, if known.
-        on_progress: called with the work's label, the number of finished items and of all items.
         where: the setting's place in the study file, for errors.
         address: of a Ray cluster; None: one is started on this machine.
 
@@ -79,9 +77,9 @@ def make_engine(
         UserError: the name is unknown, or the engine's package is missing.
     """
     if name == "ray":
-        return RayCluster(address, workers, on_progress)
+        return RayCluster(address, workers)
     if name == "local":
-        return Local(workers, size, on_progress, is_worker=True)
+        return Local(workers, size, is_worker=True)
     raise UserError(f"unknown engine '{name}'.", where=where, mend=near_name(name, ["local", "ray"]))
 
 

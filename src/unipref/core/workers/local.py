@@ -25,8 +25,6 @@ SMALL_BYTES = 16 << 20
 
 AHEAD = 2
 """Items per worker that may be running, or finished and waiting to be read."""
-WAITING = 1
-"""Items that wait for a free process where this process works too, and so cannot hand over one at any moment."""
 
 
 class Local:
@@ -39,7 +37,7 @@ class Local:
         workers: number of processes; None: one per free core, or only this process for small work.
         size: total bytes to read; None: unknown, treated as large.
         on_progress: called with the work's label, the number of finished items and of all items.
-        is_worker: whether this process is one of the workers, and runs items itself while the others start.
+        is_worker: whether this process is one of the workers, and runs items itself.
     """
 
     def __init__(
@@ -96,7 +94,8 @@ class Local:
         try:
             while n_done < len(items):
                 while n_left and len(running) < workers * AHEAD:
-                    if self._is_worker and sum(not one.done() for one in running) >= n_processes + WAITING:
+                    # This process works too, and cannot hand over an item meanwhile: one waits for each other process.
+                    if self._is_worker and sum(not one.done() for one in running) >= 2 * n_processes:
                         break
                     running.append(self._pool.submit(_apply, fn, next(waiting)))
                     n_left -= 1
