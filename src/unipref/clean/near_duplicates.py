@@ -15,7 +15,7 @@ preference has several texts, and all of them must be similar:
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -118,7 +118,9 @@ class NearDuplicates:
             for rows in self._ranges
             if any(marks[rows.start : rows.stop])
         ]
-        for bands, prompt_bands in map_shown(self._engine, compute_bands, tasks, "computing signatures", "parts"):
+        for bands, prompt_bands in map_shown(
+            self._engine, compute_bands, tasks, "computing signatures", "parts", _count_first
+        ):
             preferences.add(bands)
             prompts.add(prompt_bands)
         return (
@@ -139,7 +141,9 @@ class NearDuplicates:
             wanted, wanted_prompts = ([row for row in rows if row in several] for several in (numbers, prompt_numbers))
             if wanted or wanted_prompts:
                 tasks.append(WordsTask(self._path, rows, wanted, wanted_prompts, self._settings.shingle))
-        for words, first_words in map_shown(self._engine, hash_candidates, tasks, "reading candidates", "parts"):
+        for words, first_words in map_shown(
+            self._engine, hash_candidates, tasks, "reading candidates", "parts", _count_first
+        ):
             for one in words:
                 store.add(numbers[one.place], one)
             for one in first_words:
@@ -250,3 +254,8 @@ def _find_ties(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tu
                 yield later, number
             if (compared := compared + 1) == MAX_COMPARED:
                 break
+
+
+def _count_first(result: "tuple[Sized, Any]") -> int:
+    """Returns the number of rows of the first part of a task's result, that on preferences."""
+    return len(result[0])

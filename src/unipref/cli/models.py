@@ -97,7 +97,7 @@ def evaluate(  # noqa: PLR0913, options of one command
             rows = _evaluate_judges(judges, models or [], benchmarks, data, out, limit, listener)
         else:
             options |= {"limit": limit, "engine": read_engine(engine)}
-            options |= {"on_note": listener.note, "on_start": lambda line: listener.stage(line, False)}
+            options |= {"on_note": listener.note, "on_start": listener.note}
             try:
                 rows = api.evaluate_models(models or [], benchmarks, data, out, **options)
             except ModelsFailedError as error:

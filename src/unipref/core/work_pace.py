@@ -8,13 +8,13 @@ from unipref.core.work_progress import Unit
 
 
 class Pace(NamedTuple):
-    """How fast the work of a label goes, on average since it began.
+    """How fast the work of a label goes, on average from its begin to its latest report.
 
     Attributes:
         elapsed: seconds since it began.
         per_second: units per second; None as long as no unit was finished since it began.
         rows_per_second: the same of rows; None where rows are not counted.
-        seconds_left: None as long as the rate or the total is not known.
+        seconds_left: None as long as the rate or the total is not known, and once the work takes longer than that.
     """
 
     elapsed: float
@@ -51,16 +51,16 @@ class Work:
         return self.total is not None and self.done >= self.total
 
     def measure(self, now: float) -> Pace:
-        """Measures the pace at a time."""
-        elapsed = max(0.0, now - self.begun)
-        per_second = _divide(self.done - self.done_before, elapsed)
-        left = None
+        """Measures the pace at a time. Rates are those up to the latest report: large units are reported rarely."""
+        elapsed, counted = max(0.0, now - self.begun), self.latest - self.begun
+        per_second = _divide(self.done - self.done_before, counted)
+        left: float | None = None
         if self.is_finished:
             left = 0.0
         elif self.total is not None and per_second:
-            left = (self.total - self.done) / per_second
-        rows_per_second = None if self.rows is None else _divide(self.rows - self.rows_before, elapsed)
-        return Pace(elapsed, per_second, rows_per_second, left)
+            left = (self.total - self.done) / per_second - max(0.0, now - self.latest)
+        rows_per_second = None if self.rows is None else _divide(self.rows - self.rows_before, counted)
+        return Pace(elapsed, per_second, rows_per_second, left if left is None or left >= 0 else None)
 
 
 class Works:

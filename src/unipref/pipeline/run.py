@@ -90,11 +90,11 @@ class Run:
             # The error that stopped the run counts, not that the same full disk has no room for its records.
             with contextlib.suppress(OSError):
                 self.context.manifest.write()
-                self._attempt("model cards", lambda: report.write_cards(folder))
+                self._attempt("cards of data and models", lambda: report.write_cards(folder))
             raise
         try:
             self.context.manifest.write()
-            self._attempt("model cards", lambda: report.write_cards(folder))
+            self._attempt("cards of data and models", lambda: report.write_cards(folder))
             if not self._attempt("verdicts", lambda: write_verdicts(folder)):
                 (folder / VERDICTS).unlink(missing_ok=True)
             missing = None

@@ -1,5 +1,8 @@
 """The engine on a Ray cluster of two machines, both on this one. Skipped without the extra `ray`."""
 
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ import unipref.unify as stage
 from support.small_studies import hash_bytes, iterate_studies, make_rated_rows, run_study, to_lines
 from unipref.core.errors import UserError
 from unipref.core.workers import RayCluster
+from unipref.core.workers import cluster as cluster_module
 from unipref.sources import read
 from unipref.unify import UnifySettings, unify
 
@@ -47,6 +51,31 @@ def test_the_bytes_are_those_of_the_local_engine(cluster: Any, tmp_path: Path, m
         with RayCluster(cluster.address) as engine:
             unify(sources, UnifySettings(**settings), out, engine=engine, read=read)
         assert hash_bytes(out) == hash_bytes(local), name
+
+
+def test_an_address_at_which_nothing_answers_is_refused_at_once() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    for given in (address, f"ray://{address}"):
+        with pytest.raises(UserError, match=f"nothing answers at {given}") as caught:
+            cluster_module._check_address(given)
+        assert caught.value.where == "engine.ray.address"
+    for given in (None, "auto"):
+        cluster_module._check_address(given)
+
+
+def test_a_run_keeps_its_handler_of_signals() -> None:
+    script = """
+import signal
+from unipref.core.workers import RayCluster
+def stop(*_): pass
+signal.signal(signal.SIGTERM, stop)
+with RayCluster(workers=1) as engine:
+    print(list(engine.map(abs, [-1], label="all")), signal.getsignal(signal.SIGTERM) is stop)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "[1] True\n", done.stderr
 
 
 def test_both_machines_run_tasks_in_order(cluster: Any, tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ before it runs a task.
 import itertools
 import os
 import pickle
+import signal
+import socket
+import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +32,8 @@ AHEAD = 2
 """Tasks per core that may be running, or finished and waiting to be read."""
 OWN_VARIABLES = "UNIPREF_"
 """Beginning of the names of the environment variables that the tasks get from the driver."""
+SECONDS_TO_CONNECT = 10.0
+"""How long an address has to answer."""
 RETRIES = 5
 """How often a task is run again whose process or machine is lost."""
 
@@ -150,6 +155,8 @@ class RayCluster:
         if self._code is not None:
             return
         if not ray.is_initialized():
+            _check_address(self._address)
+            on_term = signal.getsignal(signal.SIGTERM)
             quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
             try:
                 if self._address is None:
@@ -163,6 +170,8 @@ class RayCluster:
                     mend="Give the address that `ray start` printed, or none to start a cluster on this machine.",
                 ) from error
             self._is_own = True
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, on_term)  # Ray's handler would end the run without a word
         self._check_gpus()
         # A process with GPUs would end after each task, and load its model again, without `max_calls`.
         self._task = ray.remote(max_retries=RETRIES, num_gpus=self._gpus, max_calls=0)(_apply)
@@ -203,6 +212,25 @@ class RayCluster:
 
 
 _NO_ITEM: Any = object()
+
+
+def _check_address(address: str | None) -> None:
+    """Refuses an address at which nothing answers: Ray would try again for minutes.
+
+    Raises:
+        UserError: nothing answers.
+    """
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return  # `auto`, or none
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"nothing answers at {address}: {first_line(error)}.",
+            where="engine.ray.address",
+            mend="Give the address that `ray start` printed, or none to start a cluster on this machine.",
+        ) from error
 
 
 def _apply(call: bytes, token: str | None, code: Any) -> Any:
