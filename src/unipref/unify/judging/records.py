@@ -328,7 +328,8 @@ def join_files(parts: Sequence[Path], out: Path) -> None:
     count = RowCount("joining judgements", sum(map(parquet.count_rows, parts)))
     with pq.ParquetWriter(out, judgement_schema(), compression="zstd") as file:
         for part in parts:
-            for batch in parquet.read_batches(part, rows_at_once=BATCH):
+            # Judgements have no long texts, and their row groups are large.
+            for batch in parquet.read_batches(part, rows_at_once=BATCH, few=BATCH):
                 file.write_batch(batch)
                 count.add(len(batch))
             part.unlink()
