@@ -314,14 +314,18 @@ def make_command(way: str, data: Path, folder: Path) -> tuple[list[str], Path]:
 
 
 def measure(command: Sequence[str], log: Path) -> Run:
-    """Runs a command and measures all its processes."""
+    """Runs a command and measures all its processes.
+
+    Their CPU is what the system counts for the command and the processes that it waits for, or what was seen of each
+    process, whichever is more: the processes of Ray are not waited for.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(log.parent.parent / "bytecode")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
-    peak, ended = [0], threading.Event()
-    sampler = threading.Thread(target=lambda: _sample(process.pid, peak, ended))
+    seen, ended = Seen(), threading.Event()
+    sampler = threading.Thread(target=lambda: _sample(process.pid, seen, ended))
     sampler.start()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -332,16 +336,27 @@ def measure(command: Sequence[str], log: Path) -> Run:
         raise SystemExit(
             f"{' '.join(command)}\nended with {process.returncode}:\n{log.read_text(encoding='utf-8')[-3000:]}"
         )
-    return Run(wall, usage.ru_utime + usage.ru_stime, peak[0])
+    return Run(wall, max(usage.ru_utime + usage.ru_stime, sum(seen.cpu.values())), seen.peak)
 
 
-def _sample(pid: int, peak: list[int], ended: threading.Event) -> None:
+class Seen:
+    """What was seen of the processes of a run: the largest sum of their memory, and the CPU seconds of each."""
+
+    def __init__(self) -> None:
+        self.peak, self.cpu = 0, dict[int, float]()
+
+
+def _sample(pid: int, seen: Seen, ended: threading.Event) -> None:
     while not ended.wait(0.25):
         try:
             processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
         except psutil.Error:
             return
-        peak[0] = max(peak[0], sum(map(_read_pss, (process.pid for process in processes))))
+        seen.peak = max(seen.peak, sum(map(_read_pss, (process.pid for process in processes))))
+        for one in processes:
+            with contextlib.suppress(psutil.Error):
+                times = one.cpu_times()
+                seen.cpu[one.pid] = times.user + times.system
 
 
 def _read_pss(pid: int) -> int:
