@@ -37,7 +37,7 @@ from unipref.core.records import Reason
 from unipref.core.work_progress import show_phase
 from unipref.core.workers import Engine, Local
 from unipref.core.workers.shared_values import share_value
-from unipref.core.workers.shown_map import map_shown
+from unipref.core.workers.shown_map import map_rows_shown
 
 TASK_ROWS = 2048
 """Fewest preferences of a task, but for the last one."""
@@ -206,7 +206,8 @@ class _RemovalSearch:
         exact, redacts = ExactRepeats(), bool(self._settings.redacted_kinds)
         with share_value(self.leaks.texts, out) if self.leaks else contextlib.nullcontext() as texts:
             tasks = [FactsTask(str(preferences.resolve()), str(original.resolve()), rows, texts) for rows in ranges]
-            found = map_shown(self._engine, find_facts, tasks, self._describe_search(), "parts", _count_rows)
+            n_rows = sum(map(len, ranges))
+            found = map_rows_shown(self._engine, find_facts, tasks, self._describe_search(), n_rows, _count_rows)
             for rows, facts in zip(ranges, found, strict=True):
                 self._roots += facts.roots
                 same_answers = set(facts.same_answers) if redacts else ()

@@ -34,7 +34,7 @@ from unipref.clean.near_tasks import (
 from unipref.clean.shingles import jaccard, only_adds_words
 from unipref.core.work_progress import show_every
 from unipref.core.workers import Engine
-from unipref.core.workers.shown_map import map_shown
+from unipref.core.workers.shown_map import map_rows_shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,8 +118,9 @@ class NearDuplicates:
             for rows in self._ranges
             if any(marks[rows.start : rows.stop])
         ]
-        for bands, prompt_bands in map_shown(
-            self._engine, compute_bands, tasks, "computing signatures", "parts", _count_first
+        n_compared = len(marks) - marks.count(LEFT_OUT)
+        for bands, prompt_bands in map_rows_shown(
+            self._engine, compute_bands, tasks, "computing signatures", n_compared, _count_first
         ):
             preferences.add(bands)
             prompts.add(prompt_bands)
@@ -141,8 +142,8 @@ class NearDuplicates:
             wanted, wanted_prompts = ([row for row in rows if row in several] for several in (numbers, prompt_numbers))
             if wanted or wanted_prompts:
                 tasks.append(WordsTask(self._path, rows, wanted, wanted_prompts, self._settings.shingle))
-        for words, first_words in map_shown(
-            self._engine, hash_candidates, tasks, "reading candidates", "parts", _count_first
+        for words, first_words in map_rows_shown(
+            self._engine, hash_candidates, tasks, "reading candidates", len(numbers), _count_first
         ):
             for one in words:
                 store.add(numbers[one.place], one)

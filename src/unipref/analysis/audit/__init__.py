@@ -25,7 +25,7 @@ from unipref.core.errors import UserError
 from unipref.core.text_keys import normalise
 from unipref.core.workers import Engine, Local
 from unipref.core.workers.shared_values import share_value
-from unipref.core.workers.shown_map import map_shown
+from unipref.core.workers.shown_map import map_rows_shown
 
 AUDIT = "audit.json"
 TASK_ROWS = 2048
@@ -79,7 +79,8 @@ def _tally(run: UnifiedRun, compared: Compared, engine: Engine) -> Tallies:
             RangeTask(str(path.resolve()), rows, [*run.sources], shared)
             for rows in parquet.split_rows(path, TASK_ROWS, MEND)
         ]
-        for of_range, found in map_shown(engine, tally_range, tasks, "auditing preferences", "parts", _count_rows):
+        n_rows = sum(len(task.rows) for task in tasks)
+        for of_range, found in map_rows_shown(engine, tally_range, tasks, "auditing preferences", n_rows, _count_rows):
             tallies.merge(of_range)
             for check, later in zip(compared.checks, found, strict=True):
                 check.found.merge(later)

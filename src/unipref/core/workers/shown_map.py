@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from unipref.core.work_progress import Unit, report_work
+from unipref.core.work_progress import RowCount, Unit, report_work
 from unipref.core.workers import Engine
 
 Item = TypeVar("Item")
@@ -34,4 +34,28 @@ def map_shown(
         if count_rows is not None:
             rows += count_rows(result)
         report_work(label, done, len(items), unit, None if count_rows is None else rows)
+        yield result
+
+
+def map_rows_shown(
+    engine: Engine,
+    fn: Callable[[Item], Result],
+    items: Sequence[Item],
+    label: str,
+    n_rows: int,
+    count_rows: Callable[[Result], int],
+) -> Iterator[Result]:
+    """Yields as `map_shown`, and reports the rows of the finished items.
+
+    Args:
+        engine: as there.
+        fn: as there.
+        items: as there.
+        label: as there.
+        n_rows: number of rows of all items.
+        count_rows: gives the number of rows of a result.
+    """
+    count = RowCount(label, n_rows)
+    for result in engine.map(fn, items, label=label):
+        count.add(count_rows(result))
         yield result
