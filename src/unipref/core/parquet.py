@@ -47,8 +47,13 @@ def read_batches(
     Raises:
         UserError: the file is missing or damaged, or has no such column.
     """
+    yield from _report(_read_batches(path, columns, rows_at_once, mend, few), path, mend, shown)
+
+
+def _report(batches: "Iterator[pa.RecordBatch]", path: Path, mend: str, shown: str) -> "Iterator[pa.RecordBatch]":
+    """Yields the batches of a file, and reports the rows that the caller is done with."""
     count = RowCount(shown, count_rows(path, mend) if shown else 0)
-    for batch in _read_batches(path, columns, rows_at_once, mend, few):
+    for batch in batches:
         yield batch
         count.add(len(batch))
 
@@ -72,13 +77,15 @@ def read_ahead(
 ) -> "Iterator[pa.RecordBatch]":
     """Yields as `read_batches` does; a thread decodes the next batch while the caller works on this one."""
     batches = _read_batches(path, columns, rows_at_once, mend, None)
-    count = RowCount(shown, count_rows(path, mend) if shown else 0)
+    yield from _report(_advance_in_thread(batches), path, mend, shown)
+
+
+def _advance_in_thread(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(next, batches, None)
         while (batch := following.result()) is not None:
             following = thread.submit(next, batches, None)
             yield batch
-            count.add(len(batch))
 
 
 def read_rows(

@@ -32,6 +32,7 @@ AHEAD = 2
 """Tasks per core that may be running, or finished and waiting to be read."""
 OWN_VARIABLES = "UNIPREF_"
 """Beginning of the names of the environment variables that the tasks get from the driver."""
+MEND_ADDRESS = "Give the address that `ray start` printed, or none to start a cluster on this machine."
 SECONDS_TO_CONNECT = 10.0
 """How long an address has to answer."""
 RETRIES = 5
@@ -167,7 +168,7 @@ class RayCluster:
                 raise UserError(
                     f"the cluster cannot be reached: {first_line(error)}.",
                     where="engine.ray.address",
-                    mend="Give the address that `ray start` printed, or none to start a cluster on this machine.",
+                    mend=MEND_ADDRESS,
                 ) from error
             self._is_own = True
             if threading.current_thread() is threading.main_thread():
@@ -229,7 +230,7 @@ def _check_address(address: str | None) -> None:
         raise UserError(
             f"nothing answers at {address}: {first_line(error)}.",
             where="engine.ray.address",
-            mend="Give the address that `ray start` printed, or none to start a cluster on this machine.",
+            mend=MEND_ADDRESS,
         ) from error
 
 
