@@ -398,6 +398,7 @@ def test_a_dry_run_lists_rounds_and_jobs_wait_for_them(study: dict[str, Any], tm
     run = Run(load(study), tmp_path / "run", ProgressListener(), dry_run=True)
     run.run_stages("evaluate")
     before = find_predecessors([one for one in run.context.cache.pending if "/base/" not in one.name])
-    assert before[Job("main", 0, "dpo-1")] == {Job("main", 0, "sft"), Job("main", 0, "reward")}
-    assert before[Job("main", 0, "dpo-2")] == {Job("main", 0, "reward"), Job("main", 0, "dpo-1")}
-    assert before[Job("slow", 0, "dpo-1")] == {Job("main", 0, "sft"), Job("main", 0, "dpo-1")}
+    sft, reward, first, second = (Job("train", "main", 0, step) for step in ("sft", "reward", "dpo-1", "dpo-2"))
+    assert before[first] == {sft, reward}
+    assert before[second] == {reward, first}
+    assert before[Job("train", "slow", 0, "dpo-1")] == {sft, first}

@@ -153,16 +153,35 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(
 
 def test_jobs_wait_for_what_they_are_made_from() -> None:
     pending = [
+        PendingStage("evaluated/base/x", "0", {"model": "base"}),
         PendingStage("train/main/0/sft", "a", {"start": "base", "reward": None}),
         PendingStage("evaluated/main/0/sft/x", "b", {"model": "a", "base": "0"}),
         PendingStage("train/main/0/reward", "c", {"start": "a", "reward": None}),
         PendingStage("train/main/0/rloo", "d", {"start": "a", "reward": "c"}),
         PendingStage("train/other/0/dpo", "e", {"start": "a", "reward": None}),
-        PendingStage("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "0"}),
+        PendingStage("evaluated/base-third/x", "1", {"model": "base"}),
+        PendingStage("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "1"}),
+        PendingStage("evaluated/third/0/dpo/y", "g", {"model": "e", "base": None}),
     ]
-    sft, reward, rloo = (Job("main", 0, step) for step in ("sft", "reward", "rloo"))
-    other, third = Job("other", 0, "dpo"), Job("third", 0, "dpo")
-    assert find_predecessors(pending) == {sft: set(), reward: {sft}, rloo: {sft, reward}, other: {sft}, third: {other}}
+    sft, reward, rloo = (Job("train", "main", 0, step) for step in ("sft", "reward", "rloo"))
+    other, third = Job("train", "other", 0, "dpo"), Job("evaluated", "third", 0, "dpo")
+    base, base_of_third = Job("evaluated", "main", None, "base"), Job("evaluated", "third", None, "base")
+    assert find_predecessors(pending) == {
+        base: set(),
+        sft: set(),
+        Job("evaluated", "main", 0, "sft"): {base, sft},
+        reward: {sft},
+        rloo: {sft, reward},
+        other: {sft},
+        base_of_third: set(),
+        third: {other, base_of_third},
+    }
+    assert [str(job) for job in (base, base_of_third, sft, third)] == [
+        "evaluated/base",
+        "evaluated/base-third",
+        "train/main/0/sft",
+        "evaluated/third/0/dpo",
+    ]
 
 
 def test_a_dry_run_takes_the_median_of_past_stages_of_a_kind(tmp_path: Path) -> None:

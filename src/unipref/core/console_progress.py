@@ -25,8 +25,8 @@ SHOWN_RATES = ("rows", "texts")
 
 
 class ConsoleProgress(WatchedWork):
-    """Prints a line per stage and note. Progress is a bar on a terminal. Elsewhere it is a line every ten seconds, and
-    one for further work after two seconds without a line.
+    """Prints a line per stage and note. Progress is a bar on a terminal. Elsewhere it is a line every ten seconds for
+    each work, and one for further work after two seconds without a line.
 
     As a context manager it ends a bar that is still shown.
 
@@ -39,7 +39,9 @@ class ConsoleProgress(WatchedWork):
         super().__init__()
         self._console = console or make_console(err=True)
         self._on_results = on_results
-        self._last_line = self._last_progress = time.monotonic()
+        self._last_line = time.monotonic()
+        self._last_lines: dict[str, float] = {}
+        """Label -> when it last had a line, or began without one, in this stage."""
         self._last_refresh = 0.0
         self._shown_work: Work | None = None
         self._printed_notes: set[str] = set()
@@ -52,6 +54,7 @@ class ConsoleProgress(WatchedWork):
         with self.lock:
             self._end_bars()
             self.works.clear()
+            self._last_lines.clear()
             self._referred = False
             self._print(name, "bold", " already done" if cached else "")
 
@@ -85,7 +88,7 @@ class ConsoleProgress(WatchedWork):
         """Updates a bar on a terminal; elsewhere prints a line now and then."""
         if self._console.is_terminal:
             self._update_bar(work, now)
-        elif now - self._last_progress > SECONDS_BETWEEN_LINES or (
+        elif now - self._last_lines.setdefault(work.label, now) > SECONDS_BETWEEN_LINES or (
             begins and now - self._last_line > SECONDS_BEFORE_NEW_WORK
         ):
             self._print_work(work, now)
@@ -105,7 +108,7 @@ class ConsoleProgress(WatchedWork):
         self._end_bars()
 
     def _print_work(self, work: Work, now: float) -> None:
-        self._last_progress, self._shown_work = now, work
+        self._last_lines[work.label], self._shown_work = now, work
         self._print(f"  {', '.join([f'{work.label} {_count(work)}', *_describe_pace(work, now)])}{_list_metrics(work)}")
 
     def _print(self, text: str, style: str = "", more: str = "") -> None:

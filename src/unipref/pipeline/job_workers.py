@@ -1,4 +1,4 @@
-"""Processes that each train and evaluate one job at a time: on this machine, or on a Ray cluster.
+"""Processes that each run one job at a time, a training step or an evaluation: on this machine, or on a Ray cluster.
 
 Both run the same functions on the same run folder. What a job needs of the study is unpickled in its process, when that
 can import the study's own code.
@@ -8,35 +8,47 @@ import contextlib
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from unipref.core import terminal
 from unipref.core.errors import ResourceError, report_missing_resources
 from unipref.core.progress import ProgressListener
-from unipref.core.records import BASE
+from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import Stage
+from unipref.core.work_progress import Unit, show_work
 from unipref.core.workers import RayCluster
 from unipref.core.workers.pool import Pool
 from unipref.pipeline.cluster import open_cluster
-from unipref.pipeline.run import STAGES, Run
+from unipref.pipeline.job_progress import JobProgress, ProgressFile, open_progress
+from unipref.pipeline.run import Run
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins
 
 
 class Job(NamedTuple):
-    """One training step of one variant and seed, and the evaluation of its model."""
+    """One training step of one variant and seed, or the evaluation of one model.
 
+    Attributes:
+        kind: as the folder of its stages is called. A training step also collects the feedback of its round.
+        variant: the first one, if several share the stages.
+        seed: of the trained model; None for the base model.
+        step: of the trained model; `BASE` for the base model.
+    """
+
+    kind: Literal["train", "evaluated"]
     variant: str
-    seed: int
+    seed: int | None
     step: str
 
     def __str__(self) -> str:
-        return f"{self.variant}/{self.seed}/{self.step}"
+        if self.seed is None:
+            return f"{self.kind}/{self.step}" + ("" if self.variant == MAIN else f"-{self.variant}")
+        return f"{self.kind}/{self.variant}/{self.seed}/{self.step}"
 
 
 class Outcome(NamedTuple):
@@ -58,11 +70,6 @@ class Outcome(NamedTuple):
 class JobWorkers(Protocol):
     """Processes that run jobs."""
 
-    @property
-    def measure_bases(self) -> Callable[[Sequence[str], dict[str, str]], Outcome] | None:
-        """Measures the base models of variants; None if the scheduler's process does, on the same machine."""
-        ...
-
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
         """Starts a job; `folders` are those of the stages that other jobs ran."""
         ...
@@ -77,17 +84,16 @@ class JobWorkers(Protocol):
 
 
 @contextlib.contextmanager
-def open_workers(resolved: ResolvedStudy, folder: Path, until: str, jobs: int) -> Iterator[JobWorkers]:
+def open_workers(resolved: ResolvedStudy, folder: Path, jobs: int) -> Iterator[JobWorkers]:
     """Opens the processes that the study's engine names; an error in the context ends running jobs at once.
 
     Args:
         resolved: the study.
         folder: the run folder.
-        until: 'train' or 'evaluate'.
         jobs: number of local processes.
     """
     # The study is unpickled in the process when it can import the study's own code.
-    plan = JobPlan(pickle.dumps(resolved), str(folder.resolve()), until)
+    plan = JobPlan(pickle.dumps(resolved), str(folder.resolve()))
     with open_cluster(resolved.study, folder) as engine:
         if engine is not None:
             yield _ClusterWorkers(engine, plan)
@@ -107,17 +113,13 @@ class JobPlan(NamedTuple):
     Attributes:
         study: the pickled study.
         folder: the run folder.
-        until: 'train' or 'evaluate'.
     """
 
     study: bytes
     folder: str
-    until: str
 
 
 class _LocalWorkers:
-    measure_bases = None
-
     def __init__(self, pool: Pool, plan: JobPlan) -> None:
         self._pool, self._plan = pool, plan
 
@@ -137,9 +139,6 @@ class _ClusterWorkers:
     def __init__(self, engine: RayCluster, plan: JobPlan) -> None:
         self._engine, self._plan = engine, plan
 
-    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
-        return self._engine.take(self._engine.submit(_measure_bases, (self._plan, list(variants), folders)), BASE)
-
     def submit(self, job: Job, folders: dict[str, str]) -> "Future[Outcome]":
         return self._engine.submit(_run_job, (self._plan, job, folders))
 
@@ -147,61 +146,68 @@ class _ClusterWorkers:
         return self._engine.take(future, str(running[future]))
 
 
-class _Notes(ProgressListener):
-    """Collects the notes of a job."""
+class _JobListener(ProgressListener):
+    """Collects the notes of a job, and writes its progress for the scheduler."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.file: ProgressFile | None = None
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def progress(
+        self,
+        label: str,
+        done: int,
+        total: int | None,
+        figures: dict[str, Any] | None = None,
+        *,
+        unit: Unit = "steps",
+        rows: int | None = None,
+    ) -> None:
+        if self.file is not None:
+            self.file.write(JobProgress(label, done, total, figures or {}, unit, rows))
 
 
 class _Worker:
     """The state that a process keeps between jobs: the run, and each variant's cleaned data."""
 
     def __init__(self, resolved: ResolvedStudy, folder: Path) -> None:
-        self.listener = _Notes()
+        self.listener = _JobListener()
         self.run = Run(resolved, folder, self.listener)
         self._cleaned: dict[str, Stage] = {}
 
-    def clean(self, variant: str, measures_base: bool) -> Stage:
-        """Returns the cleaned data of a variant; measures its base model too, if nobody has."""
+    def clean(self, variant: str) -> Stage:
+        """Returns the cleaned data of a variant."""
         if variant not in self._cleaned:
-            run, study = self.run, self.run.context.resolved.variants[variant]
-            cleaned = run.data.run_clean(variant, study, run.data.run_unify(variant, study))
-            if measures_base:
-                run.evaluation.run_base(variant, study, cleaned)
-            self._cleaned[variant] = cleaned
+            data, study = self.run.data, self.run.context.resolved.variants[variant]
+            self._cleaned[variant] = data.run_clean(variant, study, data.run_unify(variant, study))
         return self._cleaned[variant]
 
-    def measure_bases(self, variants: Sequence[str], folders: dict[str, str]) -> Outcome:
-        """Measures the base models of variants."""
-        cache = self.run.context.cache
+    def run_job(self, job: Job, folders: dict[str, str]) -> Outcome:
+        cache, listener = self.run.context.cache, self.listener
         cache.folders_of_others |= folders
         start, before = time.monotonic(), len(cache.stages)
-        for variant in variants:
-            self.clean(variant, measures_base=True)
+        with open_progress(cache.folder, str(job)) as listener.file, show_work(listener.progress):
+            self._run_stages(job)
         keys = [stage.key for stage in cache.stages[before:] if not stage.cached]
-        notes, self.listener.notes = self.listener.notes, []
-        return Outcome(keys, cache.folders(), notes, time.monotonic() - start)
+        return Outcome(keys, cache.folders(), listener.notes, time.monotonic() - start)
 
-    def run_job(self, job: Job, until: str, folders: dict[str, str]) -> Outcome:
-        run, cache = self.run, self.run.context.cache
-        cache.folders_of_others |= folders
-        start, before = time.monotonic(), len(cache.stages)
-        study = run.context.resolved.variants[job.variant]
-        evaluates = STAGES.index(until) >= STAGES.index("evaluate")
-        cleaned = self.clean(job.variant, measures_base=evaluates)
-        selected = run.data.run_select(job.variant, job.seed, study, cleaned)
+    def _run_stages(self, job: Job) -> None:
+        run, variant = self.run, job.variant
+        study, cleaned = run.context.resolved.variants[variant], self.clean(variant)
+        selected = None if job.seed is None else run.data.run_select(variant, job.seed, study, cleaned)
         # The process that made the data has already reported their notes.
         self.listener.notes = []
+        if job.kind == "evaluated":
+            run.evaluation.run_base(variant, study, cleaned)  # trained models are compared with it
+        if job.seed is None or selected is None:
+            return
         step_names = _find_ancestry(study, job.step)
-        models = run.training.run_steps(job.variant, job.seed, study, selected, cleaned, only=step_names)
-        if evaluates:
-            run.evaluation.run_benchmarks(job.variant, job.seed, job.step, study, models[job.step], cleaned)
-        keys = [stage.key for stage in cache.stages[before:] if not stage.cached]
-        return Outcome(keys, cache.folders(), self.listener.notes, time.monotonic() - start)
+        models = run.training.run_steps(variant, job.seed, study, selected, cleaned, only=step_names)
+        if job.kind == "evaluated":
+            run.evaluation.run_benchmarks(variant, job.seed, job.step, study, models[job.step], cleaned)
 
 
 def _find_ancestry(study: Study, step: str) -> set[str]:
@@ -241,10 +247,4 @@ def _open_worker(plan: JobPlan) -> _Worker:
 def _run_job(given: tuple[JobPlan, Job, dict[str, str]]) -> Outcome:
     plan, job, folders = given
     with report_missing_resources(str(job)):
-        return _open_worker(plan).run_job(job, plan.until, folders)
-
-
-def _measure_bases(given: tuple[JobPlan, list[str], dict[str, str]]) -> Outcome:
-    plan, variants, folders = given
-    with report_missing_resources(BASE):
-        return _open_worker(plan).measure_bases(variants, folders)
+        return _open_worker(plan).run_job(job, folders)

@@ -1,28 +1,32 @@
 """Trains and evaluates in parallel: a scheduler in this process, and N processes that each run one job at a time.
 
-A job is one training step of one variant and seed, with the feedback of its round and the evaluation of its model. A
+A job is one training step of one variant and seed, with the feedback of its round, or the evaluation of one model. A
 stage's key is computed from the keys of its inputs, so the scheduler knows all unfinished stages and their dependencies
 before any job starts. A stage that variants share belongs to one job only, and dependent jobs wait for it. So two
-processes never write one stage.
+processes never write one stage. Training waits for no evaluation: the base model is measured beside it.
 """
 
 import concurrent.futures
 import contextlib
 import graphlib
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from unipref.core.leaves import iterate_leaves
 from unipref.core.progress import ProgressListener
+from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import PendingStage
+from unipref.pipeline.job_progress import JobProgress, read_progress
 from unipref.pipeline.job_workers import Job, JobWorkers, Outcome, open_workers
 from unipref.pipeline.run import STAGES, Run
-from unipref.pipeline.stage_data import VariantData
 from unipref.study.load import ResolvedStudy
 
 SCHEDULED_STAGES = ("collected", "train", "evaluated")
 """Kinds of stages that jobs run; the other stages run after them, in this process."""
+
+SECONDS_BETWEEN_LOOKS = 1.0
+"""How often the progress of the running jobs is read."""
 
 
 def run_side_by_side(
@@ -49,14 +53,11 @@ def run_side_by_side(
     Raises:
         UserError: as for `pipeline.run`. Finished stages are kept; running jobs stop with the process.
     """
-    depth = STAGES.index(until)
     run = Run(resolved, folder, listener, only=only)
-    cache, done = run.context.cache, set[str]()
-    with open_workers(resolved, folder, until, jobs) as workers:
+    cache = run.context.cache
+    with open_workers(resolved, folder, jobs) as workers:
         try:
-            prepared = run.prepare(depth)
-            if until == "evaluate":
-                done = _measure_bases(run, prepared, workers, listener)
+            run.prepare(STAGES.index(until))
         except BaseException:
             # The error that stopped the run counts, not that the same full disk has no room for its records.
             with contextlib.suppress(OSError):
@@ -65,34 +66,14 @@ def run_side_by_side(
             raise
         if only is None:
             run.context.manifest.write()
-        done |= {stage.key for stage in cache.stages if not stage.cached}
+        done = {stage.key for stage in cache.stages if not stage.cached}
         rest = Run(resolved, folder, ProgressListener(), dry_run=True, only=only)
         rest.run_stages(until)
         jobs_before = find_predecessors(rest.context.cache.pending)
-        for outcome in _run_jobs(jobs_before, workers, jobs, listener, cache.folders()):
+        folders = cache.folders() | rest.context.cache.folders()
+        for outcome in run_jobs(jobs_before, workers, jobs, folder, listener, folders):
             done |= set(outcome.keys)
     return done
-
-
-def _measure_bases(
-    run: Run, prepared: Mapping[str, VariantData], workers: JobWorkers, listener: ProgressListener
-) -> set[str]:
-    """Measures the base models, and returns the keys of the stages that other processes ran for it."""
-    outcome = None
-    if workers.measure_bases is not None and _has_pending_bases(run, prepared):
-        outcome = workers.measure_bases(list(prepared), run.context.cache.folders())
-    for note in outcome.notes if outcome else ():
-        listener.note(note)
-    for variant, (study, cleaned, _) in prepared.items():
-        run.evaluation.run_base(variant, study, cleaned)
-    return set(outcome.keys) if outcome else set()
-
-
-def _has_pending_bases(run: Run, prepared: Mapping[str, VariantData]) -> bool:
-    plan = Run(run.context.resolved, run.context.cache.folder, ProgressListener(), dry_run=True, only=prepared.keys())
-    for variant, (study, cleaned, _) in plan.prepare(STAGES.index("evaluate")).items():
-        plan.evaluation.run_base(variant, study, cleaned)
-    return any(stage.name.startswith("evaluated") for stage in plan.context.cache.pending)
 
 
 def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
@@ -104,11 +85,9 @@ def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
     owner: dict[str, Job] = {}
     before: dict[Job, set[Job]] = {}
     for name, key, inputs in pending:
-        kind, *place = name.split("/")
-        if kind not in SCHEDULED_STAGES:
+        job = _find_job(name)
+        if job is None:
             continue
-        variant, seed, step = place[:3]
-        job = Job(variant, int(seed), step)
         owner[key] = job
         # The content of a pending stage is its key with a word before it.
         keys = [str(leaf).removeprefix("of ") for _, leaf in iterate_leaves(inputs)]
@@ -116,37 +95,111 @@ def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
     return before
 
 
-def _run_jobs(
+def _find_job(stage: str) -> Job | None:
+    """Returns the job that runs a stage; None if no job does."""
+    kind, *place = stage.split("/")
+    if kind not in SCHEDULED_STAGES:
+        return None
+    if kind == "evaluated" and len(place) == 2:  # base or base-VARIANT, and the benchmark
+        return Job("evaluated", place[0].removeprefix(BASE).removeprefix("-") or MAIN, None, BASE)
+    variant, seed, step = place[:3]
+    return Job("evaluated" if kind == "evaluated" else "train", variant, int(seed), step)
+
+
+class _JobReports:
+    """Reports the jobs to a listener.
+
+    Args:
+        folder: the run folder.
+        listener: receives a stage for each finished job, its notes, and the progress of running jobs.
+        total: number of jobs.
+    """
+
+    def __init__(self, folder: Path, listener: ProgressListener, total: int) -> None:
+        self._folder, self._listener, self._total = folder, listener, total
+        self._finished, self._notes = 0, set[str]()
+        self._latest: dict[Job, JobProgress] = {}
+
+    def start(self, job: Job) -> None:
+        """Reports that a job starts."""
+        self._show(job, JobProgress("starting", 0, 1, {}, "steps", None))
+
+    def look(self, running: Iterable[Job]) -> None:
+        """Reports the progress of the running jobs."""
+        for job in running:
+            progress = read_progress(self._folder, str(job))
+            if progress is not None:
+                self._show(job, progress)
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """Reports that a job has finished."""
+        self._finished += 1
+        self._latest.pop(job)
+        self._listener.stage(f"{job} ({self._finished} of {self._total}, {outcome.seconds:.0f} s)", False)
+        for note in outcome.notes:
+            # Jobs that start from the same step repeat its notes.
+            if note not in self._notes:
+                self._listener.note(note)
+            self._notes.add(note)
+
+    def _show(self, job: Job, progress: JobProgress) -> None:
+        before = self._latest.get(job)
+        if before is not None and before.label != progress.label and before.total is not None:
+            # What comes next has begun, so this has ended, although its last report may not have been read.
+            self._report(job, before, before.total)
+        self._latest[job] = progress
+        self._report(job, progress, progress.done)
+
+    def _report(self, job: Job, progress: JobProgress, done: int) -> None:
+        self._listener.progress(
+            f"{job}: {progress.label}",
+            done,
+            progress.total,
+            progress.figures,
+            unit=progress.unit,
+            rows=progress.rows,
+        )
+
+
+def run_jobs(
     jobs_before: Mapping[Job, set[Job]],
     workers: JobWorkers,
     most: int,
+    folder: Path,
     listener: ProgressListener,
     folders: dict[str, str],
 ) -> list[Outcome]:
     """Runs each job as soon as the jobs before it have finished, at most `most` at a time.
 
-    A process knows only the stages that it ran itself. `folders` (key -> folder) lists those of other processes, which
-    variants may share; without it, a process would run them again in another folder.
+    Args:
+        jobs_before: job -> the jobs that must finish before it.
+        workers: the processes.
+        most: number of jobs at a time.
+        folder: the run folder.
+        listener: receives a stage for each finished job, notes, and the progress of the running jobs.
+        folders: key -> folder of the finished stages, which variants may share; jobs add theirs. Without it, a process,
+            which knows only the stages that it ran itself, would run those of others again in another folder.
     """
+    reports = _JobReports(folder, listener, len(jobs_before))
     order = graphlib.TopologicalSorter(jobs_before)
     order.prepare()
-    outcomes, notes = list[Outcome](), set[str]()
+    outcomes = list[Outcome]()
     ready, running = deque[Job](), dict[concurrent.futures.Future[Outcome], Job]()
     while order.is_active():
         ready.extend(order.get_ready())
         while ready and len(running) < most:
             job = ready.popleft()
             running[workers.submit(job, dict(folders))] = job
-        finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            reports.start(job)
+        finished, _ = concurrent.futures.wait(
+            running, SECONDS_BETWEEN_LOOKS, return_when=concurrent.futures.FIRST_COMPLETED
+        )
+        if not finished:
+            reports.look(running.values())
         for future in finished:
             outcomes.append(outcome := workers.take(future, running))
             job = running.pop(future)
             folders |= outcome.folders
             order.done(job)
-            listener.stage(f"{job} ({len(outcomes)} of {len(jobs_before)}, {outcome.seconds:.0f} s)", False)
-            for note in outcome.notes:
-                # Jobs that start from the same step repeat its notes.
-                if note not in notes:
-                    listener.note(note)
-                notes.add(note)
+            reports.finish(job, outcome)
     return outcomes
