@@ -3,10 +3,12 @@
 import errno
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from unipref.core import stage_cache
@@ -330,3 +332,20 @@ def test_a_bug_is_no_missing_resource(tmp_path: Path, bug: Exception) -> None:
 
     with pytest.raises(type(bug)):
         StageCache(tmp_path).stage("unified", {}, failing)
+
+
+def test_measuring_memory_takes_a_bounded_share_of_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = list[float]()
+
+    def find_slowly(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
+        start = time.thread_time()
+        calls.append(start)
+        while time.thread_time() - start < 0.02:
+            pass
+        return []
+
+    monkeypatch.setattr(psutil.Process, "children", find_slowly)
+    with stage_cache.measure_peak_memory(every_seconds=0.01) as peak:
+        time.sleep(0.5)
+    assert len(calls) == 1  # the next one is due after two seconds
+    assert peak[0] > 1
