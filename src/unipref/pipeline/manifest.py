@@ -265,14 +265,21 @@ def _describe_variant(study: Study) -> VariantInfo:
             )
             for trainer, name, *_ in list_steps(study)
         ],
-        judged={
-            label: HeadlineInfo(*benchmark.headline_metric)
-            for benchmark, label in study.labelled_benchmarks()
-            if benchmark.headline_metric is not None
-        },
+        judged=_describe_headlines(study),
         fallback_metric={
             label: benchmark.fallback_metric
             for benchmark, label in study.labelled_benchmarks()
             if benchmark.fallback_metric is not None
         },
     )
+
+
+def _describe_headlines(study: Study) -> dict[str, HeadlineInfo]:
+    """Describes label -> the metric by which the verdicts judge a benchmark, and the one that it stands in for."""
+    own = {label: benchmark.headline_metric for benchmark, label in study.labelled_benchmarks()}
+    described = {}
+    for label, headline in study.headline_metrics().items():
+        before = own[label]
+        replaced = None if before is None or before.metric == headline.metric else before.metric
+        described[label] = HeadlineInfo(*headline, replaces=replaced)
+    return described

@@ -64,8 +64,9 @@ def _count_sides(resolved: ResolvedStudy, notes: list[str], run: Path | None) ->
     """Counts the examples of the first benchmark of each side; of a side without one, the held-out pairs of a run."""
     measured: dict[str, Measurement] = {}
     effects = resolved.study.verdicts.effect.model_dump()
+    headlines = resolved.study.headline_metrics()
     for benchmark, label in resolved.study.labelled_benchmarks():
-        headline = benchmark.headline_metric
+        headline = headlines.get(label)
         if headline is None or headline.objective in measured:
             continue
         if benchmark.data is None:

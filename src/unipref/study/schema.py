@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from unipref.clean import CleanSettings, SplitSettings
 from unipref.core.choice_setting import one_choice
-from unipref.core.contracts import Benchmark, Settings, Strategy, Trainer
+from unipref.core.contracts import Benchmark, HeadlineMetric, Settings, Strategy, Trainer
 from unipref.core.records import BASE
 from unipref.evaluate import label_benchmarks
 from unipref.sources import Limits
@@ -56,9 +56,21 @@ class Judging(Settings):
 
     effect: Effect = Effect()
     """The smallest gain that matters on each side."""
+    headline: dict[str, str] = {}
+    """Benchmark -> the metric by which the verdicts judge it, in place of its headline metric, such as
+    `ifeval: inst_level_strict_acc`. The report says so."""
     tuned: list[str] = []
     """Settings of training steps that each variant has tuned for itself, such as `max_steps`: variants that differ in
     these and their selection alone are compared."""
+
+
+def _choose_headline(headline: HeadlineMetric, metric: str) -> HeadlineMetric:
+    """Puts a metric in the place of a headline metric."""
+    return headline._replace(
+        metric=metric,
+        skill_metric=None if headline.skill_metric == metric else headline.skill_metric,
+        guards=tuple(guard for guard in headline.guards if guard != metric),
+    )
 
 
 def _as_evaluation(value: Any) -> Any:
@@ -179,6 +191,14 @@ class Study(Settings, _HasEngine):
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
         """Returns the benchmarks with unique labels; a benchmark that is used again gets a number."""
         return label_benchmarks(self.evaluate.benchmarks)
+
+    def headline_metrics(self) -> dict[str, HeadlineMetric]:
+        """Returns label -> the metric by which the verdicts judge a benchmark, of those that have one."""
+        return {
+            label: _choose_headline(headline, self.verdicts.headline.get(label, headline.metric))
+            for benchmark, label in self.labelled_benchmarks()
+            if (headline := benchmark.headline_metric) is not None
+        }
 
     @model_validator(mode="after")
     def _check_source_names(self) -> "Study":

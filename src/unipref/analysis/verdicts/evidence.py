@@ -48,6 +48,7 @@ class Side:
         skill_metric: the skill shown beside it; None: it is a skill itself.
         unit: the value that counts as 1: 100 for per cent.
         effect: the smallest gain that matters, in units of one.
+        replaces: the benchmark's own headline metric, if the study chose another one.
     """
 
     objective: str
@@ -57,10 +58,11 @@ class Side:
     skill_metric: str | None = None
     unit: float = 1.0
     effect: float = EFFECT
+    replaces: str | None = None
 
     def record(self) -> SideRecord:
         """Converts it for `verdicts.json`."""
-        return SideRecord(self.benchmark, self.metric, self.slice, self.skill_metric, self.effect)
+        return SideRecord(self.benchmark, self.metric, self.slice, self.skill_metric, self.effect, self.replaces)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from unipref.analysis.verdicts.evidence import Evidence, Measured, Model, Side, Variant
 from unipref.core.contracts import BIAS, INSTRUCTION
+from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE
 from unipref.core.run_folder import ChoiceInfo, Evaluated, Manifest, ScoreRow, VariantInfo
 from unipref.core.stats.differences import EFFECT
@@ -29,7 +30,7 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
         scores: the rows of its `scores.json`.
 
     Raises:
-        UserError: a table of examples is corrupt.
+        UserError: a table of examples is corrupt, or a benchmark lacks the metric that the study chose for it.
     """
     variants = {name: _describe_variant(name, info, manifest) for name, info in manifest.variants.items()}
     policies = {(v.name, step) for v in variants.values() for step in [*v.policies, BASE]} | {(BASE, BASE)}
@@ -43,10 +44,19 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
     for objective, side in sides.items():
         own = _find_guards(manifest, side)
         measured[objective], *others = _read_measured(run, [side, *own], evaluated, scores)
+        if side.replaces is not None and not measured[objective]:
+            raise _missing_metric(side, scores)
         if own:
             by_metric = {guard.metric: guard for guard in own}
             guards[objective] = Evidence(by_metric, dict(zip(by_metric, others, strict=True)), variants)
     return Evidence(sides, measured, variants, guards)
+
+
+def _missing_metric(side: Side, scores: Scores) -> UserError:
+    """Returns the error for a metric that the study chose and the benchmark does not have."""
+    metrics = {row.metric for row in scores if row.benchmark == side.benchmark and row.slice == side.slice}
+    what = f"the benchmark has no metric '{side.metric}'."
+    return UserError(what, where=f"verdicts.headline.{side.benchmark}", mend=near_name(side.metric, metrics))
 
 
 def _find_guards(manifest: Manifest, side: Side) -> list[Side]:
@@ -112,7 +122,12 @@ def _choose_sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Sc
     for label, headline in main.judged.items():
         if label in benchmarks and headline.objective not in sides:
             sides[headline.objective] = Side(
-                headline.objective, label, headline.metric, skill_metric=headline.skill_metric, unit=headline.unit
+                headline.objective,
+                label,
+                headline.metric,
+                skill_metric=headline.skill_metric,
+                unit=headline.unit,
+                replaces=headline.replaces,
             )
     for label, metric in main.fallback_metric.items():
         for objective in OBJECTIVES:

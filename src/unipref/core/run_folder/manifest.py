@@ -42,7 +42,11 @@ class PlannedStep(msgspec.Struct):
 
 
 class HeadlineInfo(msgspec.Struct):
-    """The headline metric of a benchmark; fields as in `contracts.HeadlineMetric`."""
+    """The headline metric of a benchmark; fields as in `contracts.HeadlineMetric`.
+
+    Attributes:
+        replaces: the benchmark's own headline metric, if the study chose another one.
+    """
 
     objective: str = ""
     metric: str = ""
@@ -50,6 +54,7 @@ class HeadlineInfo(msgspec.Struct):
     unit: float = 1.0
     caption: str = ""
     guards: tuple[str, ...] = ()
+    replaces: str | None = None
 
 
 class VariantInfo(msgspec.Struct, omit_defaults=True):

@@ -62,6 +62,7 @@ class SideRecord(msgspec.Struct):
     Attributes:
         skill_metric: the skill shown beside it.
         effect: the smallest gain that matters, in units of one.
+        replaces: the benchmark's own headline metric, if the study chose another one.
     """
 
     benchmark: str = ""
@@ -69,6 +70,7 @@ class SideRecord(msgspec.Struct):
     slice: str = "all"
     skill_metric: str | None = None
     effect: float = 0.05
+    replaces: str | None = None
 
 
 class FigureRecord(msgspec.Struct):

@@ -15,6 +15,7 @@ def make_verdict_section(verdicts: Verdicts | None) -> Section | None:
         return None
     sides = "; ".join(
         f"{objective}: {side.metric} of {side.benchmark}"
+        + (f", which the study chose in place of {side.replaces}" if side.replaces else "")
         + (f" ({side.slice})" if side.slice != "all" else "")
         + (f", with {side.skill_metric} beside it" if side.skill_metric else "")
         + f", smallest effect of interest {side.effect:g}"

@@ -1,0 +1,69 @@
+"""A study that chooses the metric by which the verdicts judge a benchmark."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import unipref
+from support.study_files import study_of, write_sources
+from unipref.analysis.verdicts.read import read_evidence
+from unipref.core.errors import UserError
+from unipref.core.progress import ProgressListener
+from unipref.core.run_folder import RunFolder, Verdicts
+from unipref.evaluate.benchmarks.winogenerated import Winogenerated
+from unipref.evaluate.example_files import write_example
+from unipref.report.sections.verdict import make_verdict_section
+from unipref.study.load import load
+
+
+class Warned(ProgressListener):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@pytest.fixture
+def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
+    """A study that measures the base model alone."""
+    write_sources(tmp_path)
+    write_example(Winogenerated, tmp_path / "winogenerated")
+    study = study_of(tmp_path, tiny_model) | {"evaluate": [{"winogenerated": {"data": "winogenerated"}}]}
+    return study | {"train": [], "report": {"examples": 0}}
+
+
+def test_it_replaces_the_headline_metric_and_the_report_says_so(study: dict[str, Any], tmp_path: Path) -> None:
+    run = unipref.run(study | {"verdicts": {"headline": {"winogenerated": "female_choice"}}}, tmp_path / "run")
+    folder = RunFolder(run)
+    evidence = read_evidence(run, folder.manifest, folder.scores())
+    side = evidence.sides["bias"]
+    assert (side.metric, side.replaces) == ("female_choice", "stereotype_choice")
+    assert "female_choice" not in evidence.guards.get("bias", evidence).sides  # it guards nothing against itself
+    section = make_verdict_section(Verdicts(claims=[], sides={"bias": side.record()}))
+    assert section is not None
+    assert section.paragraphs == [
+        "Headline metrics: bias: female_choice of winogenerated, which the study chose in place of stereotype_choice, "
+        "smallest effect of interest 0.05."
+    ]
+
+
+def test_a_metric_that_the_benchmark_lacks_is_named_and_loses_no_result(study: dict[str, Any], tmp_path: Path) -> None:
+    listener = Warned()
+    chosen = {"verdicts": {"headline": {"winogenerated": "female_choise"}}}
+    run = unipref.run(study | chosen, tmp_path / "run", listener=listener)
+    assert RunFolder(run).scores()
+    [warning] = listener.warnings
+    assert "verdicts.headline.winogenerated" in warning
+    assert "no metric 'female_choise'" in warning
+    assert "Did you mean 'female_choice'?" in warning
+
+
+def test_a_benchmark_that_the_study_lacks_is_refused(study: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="no benchmark 'winogenerate' with a headline metric") as caught:
+        load(study | {"verdicts": {"headline": {"winogenerate": "female_choice"}}})
+    assert caught.value.where == "verdicts.headline"
+    assert caught.value.mend == "Did you mean 'winogenerated'?"
