@@ -55,6 +55,8 @@ def main() -> None:
     folder, model = RunFolder(given.run), Model(given.variant, given.step)
     scores = folder.scores()
     seeds = sorted({row.seed for row in scores if (row.variant, row.step) == model and row.seed is not None})
+    if not seeds:
+        raise SystemExit(f"the run has no seed of {'/'.join(model)}")
     print("\n".join(make_rows(folder, scores, model, seeds)))
     if given.figure is not None:
         given.figure.write_text(draw(scores, model, seeds), encoding="utf-8")
@@ -69,7 +71,7 @@ def make_rows(folder: RunFolder, scores: list[ScoreRow], model: Model, seeds: Se
         values = [find_value(scores, row, BASE_MODEL, None), *(find_value(scores, row, model, seed) for seed in seeds)]
         evidence = judge_by(folder, scores, row)
         gain = evidence.compute_gain(INSTRUCTION, model, BASE_MODEL)
-        cells = [*map(format_value, values), format_value(fmean(values[1:])), describe_gain(gain)]
+        cells = [*map(format_value, values), format_value(fmean(values[1:])), describe_gain(gain, row.unit)]
         yield f"| {row.name} | {' | '.join(cells)} |"
 
 
@@ -98,6 +100,8 @@ def find_score(scores: list[ScoreRow], row: Row, model: Model, seed: int | None)
         and (one.benchmark, one.metric, one.slice) == (row.benchmark, row.metric, "all")
         and one.mode != "paper"
     ]
+    if not found:
+        raise SystemExit(f"the run has no {row.metric} of {row.benchmark} for {'/'.join(model)}, seed {seed}")
     return min(found, key=lambda one: one.mode != "corrected")
 
 
@@ -106,11 +110,13 @@ def format_value(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.3f}".removeprefix("0")
 
 
-def describe_gain(gain: Gain | None) -> str:
-    """Describes a gain with its interval and verdict."""
+def describe_gain(gain: Gain | None, unit: float) -> str:
+    """Describes a gain, in units of the metric, with its interval and verdict."""
     if gain is None:
-        return "not measured"
-    return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], {gain.verdict}"
+        return "no interval"
+    digits = 1 if unit > 1 else 3
+    value, low, high = (f"{unit * one:+.{digits}f}" for one in (gain.value, gain.low, gain.high))
+    return f"{value} [{low}, {high}], {gain.verdict}"
 
 
 WIDTH, HEIGHT, LEFT, TOP = 560, 340, 70, 30

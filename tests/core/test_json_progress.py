@@ -80,6 +80,26 @@ def test_the_last_of_a_label_that_never_ends_is_written_with_the_next_stage(
     assert stage["cached"] is True
 
 
+def test_jobs_are_outside_a_stage_and_end_one_by_one(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    listener = JsonProgress()
+    listener.stage("checked/main/0", False)
+    listener.start_jobs(3, 2)
+    listener.progress("evaluated/base: reading texts", 0, 9)
+    listener.progress("train/main/0/sft: training", 0, 99)
+    clock.now += 0.1
+    listener.progress("evaluated/base: reading texts", 8, 9)  # too soon for a line
+    listener.finish_job("evaluated/base", 1, 3, 0.1234)
+    clock.now += 1.9
+    listener.progress("train/main/0/sft: training", 10, 99)
+    lines = read_lines(capsys)[1:]
+    assert [line["event"] for line in lines] == ["jobs", "progress", "progress", "progress", "job", "progress"]
+    assert {line["stage"] for line in lines} == {None}
+    assert lines[0] == {"event": "jobs", "stage": None, "total": 3, "at_once": 2}
+    assert (lines[3]["label"], lines[3]["done"]) == ("evaluated/base: reading texts", 8)
+    assert lines[4] == {"event": "job", "stage": None, "job": "evaluated/base", "done": 1, "total": 3, "seconds": 0.123}
+    assert (lines[5]["elapsed"], lines[5]["seconds_left"]) == (2.0, 17.8)
+
+
 def test_a_label_that_begins_again_has_a_rate_of_its_own(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     listener = JsonProgress()
     for _ in range(2):

@@ -69,6 +69,53 @@ def test_lines_have_the_rows_the_rate_and_the_time_left_as_far_as_they_are_known
     ]
 
 
+def test_works_that_are_reported_by_turns_each_get_a_line_every_ten_seconds(
+    now: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = ConsoleProgress()
+    for step in range(25):
+        for job in ("train/main/0/sft", "train/main/1/sft"):
+            console.progress(f"{job}: training", step, 99)
+        now[0] += 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        f"  train/main/{seed}/sft: training {step}/99" for step in (11, 22) for seed in (0, 1)
+    ]
+
+
+def test_a_job_that_finishes_leaves_the_progress_of_the_others(
+    now: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = ConsoleProgress()
+    console.start_jobs(3, 2)
+    console.progress("evaluated/base: reading texts", 0, 9)
+    console.progress("train/main/0/sft: training", 0, 99)
+    now[0] += 11
+    console.finish_job("evaluated/base", 1, 3, 10.6)
+    console.progress("train/main/0/sft: training", 11, 99)
+    now[0] += 1
+    console.look_now()
+    assert capsys.readouterr().err.splitlines() == [
+        "3 jobs (training steps and measured models), 2 at a time",
+        "evaluated/base (1 of 3, 11 s)",
+        "  train/main/0/sft: training 11/99, about 88 s left",
+    ]
+    assert [work.label for work in console.works] == ["train/main/0/sft: training"]
+
+
+def test_each_of_several_bars_is_drawn() -> None:
+    console = ConsoleProgress(Console(file=io.StringIO(), force_terminal=True, width=100))
+    labels = ["a: training", "b: training", "c: training"]
+    for step in (0, 5):
+        for label in labels:
+            console.progress(label, step, 9)
+        for label in labels:
+            console._last_refreshes[label] -= 1.0
+    assert console._bars is not None
+    assert [task.completed for task in console._bars.tasks] == [5, 5, 5]
+    console.end(None)
+
+
 def test_work_without_a_line_gets_one_within_two_seconds_and_then_every_ten(
     now: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:

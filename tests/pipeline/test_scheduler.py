@@ -14,10 +14,13 @@ from support.study_files import manifest_of, study_of, write_sources
 from unipref import cli
 from unipref.core import hashing, json_files, stage_cache, yaml_files
 from unipref.core.errors import UserError
+from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import PendingStage
 from unipref.core.workers.pool import Pool
 from unipref.pipeline import dry_run, job_workers
+from unipref.pipeline.run import Run
 from unipref.pipeline.scheduler import Job, find_predecessors
+from unipref.study.load import load
 
 DATA = ("selected", "evaluated", "train")
 
@@ -162,18 +165,25 @@ def test_jobs_wait_for_what_they_are_made_from() -> None:
         PendingStage("evaluated/base-third/x", "1", {"model": "base"}),
         PendingStage("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "1"}),
         PendingStage("evaluated/third/0/dpo/y", "g", {"model": "e", "base": None}),
+        PendingStage("evaluated/main/0/reward/z", "h", {"model": "c", "base": None}),
+    ]
+    shared = [
+        PendingStage("evaluated/base-third/y", "0", {}),  # of the base model, measured for main too
+        PendingStage("evaluated/fourth/0/dpo/x", "f", {}),  # of a job that has nothing else to do
+        PendingStage("train/third/0/dpo", "e", {}),
     ]
     sft, reward, rloo = (Job("train", "main", 0, step) for step in ("sft", "reward", "rloo"))
     other, third = Job("train", "other", 0, "dpo"), Job("evaluated", "third", 0, "dpo")
     base, base_of_third = Job("evaluated", "main", None, "base"), Job("evaluated", "third", None, "base")
-    assert find_predecessors(pending) == {
+    assert find_predecessors(pending, shared) == {
         base: set(),
         sft: set(),
         Job("evaluated", "main", 0, "sft"): {base, sft},
         reward: {sft},
         rloo: {sft, reward},
         other: {sft},
-        base_of_third: set(),
+        base_of_third: {base},
+        Job("evaluated", "main", 0, "reward"): {reward},  # it is not compared with the base model
         third: {other, base_of_third},
     }
     assert [str(job) for job in (base, base_of_third, sft, third)] == [
@@ -182,6 +192,23 @@ def test_jobs_wait_for_what_they_are_made_from() -> None:
         "train/main/0/sft",
         "evaluated/third/0/dpo",
     ]
+
+
+def test_a_model_that_variants_share_is_measured_by_one_job_on_each_benchmark(tmp_path: Path, tiny_model: Path) -> None:
+    write_sources(tmp_path)
+    study = study_of(tmp_path, tiny_model)
+    own = {"preference_accuracy": {}}
+    study |= {"train": [{"sft": {"max_steps": 1}}, {"reward": {"max_steps": 1}}], "evaluate": [own]}
+    study["variants"] = {"further": {"evaluate": [own, {"preference_accuracy": {"limit": 3}}]}}
+    run = Run(load(study), tmp_path / "run", ProgressListener(), dry_run=True)
+    run.run_stages("evaluate")
+    before = find_predecessors(run.context.cache.pending, run.context.cache.shared)
+    base, further = Job("evaluated", "main", None, "base"), Job("evaluated", "further", None, "base")
+    sft, reward = Job("train", "main", 0, "sft"), Job("train", "main", 0, "reward")
+    assert before[further] == {base}
+    assert before[Job("evaluated", "further", 0, "sft")] == {sft, further, Job("evaluated", "main", 0, "sft")}
+    assert before[sft] == set()
+    assert base not in before[Job("evaluated", "main", 0, "reward")] >= {reward}
 
 
 def test_a_dry_run_takes_the_median_of_past_stages_of_a_kind(tmp_path: Path) -> None:

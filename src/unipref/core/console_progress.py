@@ -42,7 +42,8 @@ class ConsoleProgress(WatchedWork):
         self._last_line = time.monotonic()
         self._last_lines: dict[str, float] = {}
         """Label -> when it last had a line, or began without one, in this stage."""
-        self._last_refresh = 0.0
+        self._last_refreshes: dict[str, float] = {}
+        """Label -> when its bar was drawn last."""
         self._shown_work: Work | None = None
         self._printed_notes: set[str] = set()
         self._referred = False
@@ -57,6 +58,22 @@ class ConsoleProgress(WatchedWork):
             self._last_lines.clear()
             self._referred = False
             self._print(name, "bold", " already done" if cached else "")
+
+    def start_jobs(self, total: int, at_once: int) -> None:
+        """Prints how many jobs come."""
+        with self.lock:
+            self._end_bars()
+            self.works.clear()
+            self._last_lines.clear()
+            self._print(f"{total} jobs (training steps and measured models), {at_once} at a time", "bold")
+
+    def finish_job(self, job: str, done: int, total: int, seconds: float) -> None:
+        """Prints one line. The progress of other jobs goes on."""
+        with self.lock:
+            self._end_bars()
+            self.works.take_job(job)
+            self._referred = False
+            self._print(job, "bold", f" ({done} of {total}, {format_seconds(seconds)})")
 
     def note(self, text: str) -> None:
         """Prints one indented line. If an earlier stage had the same note, the line only refers to it."""
@@ -125,10 +142,10 @@ class ConsoleProgress(WatchedWork):
             self._bars.start()
         if work.label not in self._tasks:
             self._tasks[work.label] = self._bars.add_task(show_text(work.label), total=work.total, shown="")
-        if not work.is_finished and now - self._last_refresh <= SECONDS_BETWEEN_REFRESHES:
+        if not work.is_finished and now - self._last_refreshes.get(work.label, 0.0) <= SECONDS_BETWEEN_REFRESHES:
             return
         # Drawn here, not by a thread of rich: it would draw while this process forks.
-        self._last_refresh = now
+        self._last_refreshes[work.label] = now
         shown = ", ".join([_count(work), *_describe_pace(work, now)]) + _list_metrics(work)
         self._bars.update(self._tasks[work.label], completed=work.done, total=work.total, shown=shown)
         self._bars.refresh()
@@ -136,11 +153,17 @@ class ConsoleProgress(WatchedWork):
     def _end_bars(self) -> None:
         if self._bars is not None:
             self._bars.stop()
-        self._bars, self._tasks = None, {}
+        self._bars, self._tasks, self._last_refreshes = None, {}, {}
 
 
 class WarningsOnly(ConsoleProgress):
     """Prints warnings, and nothing else."""
+
+    def start_jobs(self, total: int, at_once: int) -> None:
+        """Prints nothing."""
+
+    def finish_job(self, job: str, done: int, total: int, seconds: float) -> None:
+        """Prints nothing."""
 
     def stage(self, name: str, cached: bool) -> None:
         """Prints nothing."""

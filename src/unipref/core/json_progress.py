@@ -40,6 +40,20 @@ class JsonProgress(WatchedWork):
             self._stage = name
             self._write("stage", cached=cached)
 
+    def start_jobs(self, total: int, at_once: int) -> None:
+        """Writes how many jobs come. They are outside a stage."""
+        with self.lock:
+            self._end_works()
+            self._stage = None
+            self._write("jobs", total=total, at_once=at_once)
+
+    def finish_job(self, job: str, done: int, total: int, seconds: float) -> None:
+        """Writes the last progress of a job, and that it has finished."""
+        with self.lock:
+            for work in self.works.take_job(job):
+                self._write_end(work)
+            self._write("job", job=job, done=done, total=total, seconds=round(seconds, 3))
+
     def note(self, text: str) -> None:
         """Writes a note."""
         with self.lock:
@@ -83,11 +97,14 @@ class JsonProgress(WatchedWork):
 
     def _end_works(self) -> None:
         for work in self.works:
-            if self._written.get(work.label) != (work.done, work.total):
-                self._write_work(work, work.latest)
+            self._write_end(work)
         self.works.clear()
         self._last_line.clear()
         self._written.clear()
+
+    def _write_end(self, work: Work) -> None:
+        if self._written.get(work.label) != (work.done, work.total):
+            self._write_work(work, work.latest)
 
     def _write_work(self, work: Work, now: float) -> None:
         self._last_line[work.label], self._written[work.label] = now, (work.done, work.total)

@@ -12,6 +12,15 @@ class ProgressListener:
     def stage(self, name: str, cached: bool) -> None:
         """A stage begins, or is skipped because it is cached."""
 
+    def start_jobs(self, total: int, at_once: int) -> None:
+        """Other processes run the next stages, as `total` jobs, `at_once` of them at a time. Labels of their progress
+        begin with the name of the job and a colon.
+        """
+
+    def finish_job(self, job: str, done: int, total: int, seconds: float) -> None:
+        """A job has finished, as the `done`th of `total`; reported as a stage unless a subclass does it otherwise."""
+        self.stage(f"{job} ({done} of {total}, {seconds:.0f} s)", False)
+
     def note(self, text: str) -> None:
         """Something a reader should know."""
 

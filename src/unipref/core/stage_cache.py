@@ -36,7 +36,8 @@ __all__ = ["LOCKS", "PendingStage", "Stage", "StageCache", "checkpoint_dir", "st
 
 
 MOST_TIME_TO_MEASURE = 0.01
-"""Share of a core that the measurement of memory may take. Training was 4 % slower without this limit."""
+"""Share of a core that the measurement of memory may take. It took 4 % of one while a model was trained. Where the
+search for children takes long, it is done less often, and misses children with short lives."""
 
 
 class StageRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -115,6 +116,8 @@ class StageCache:
         self.stages: list[Stage] = []
         self.pending: list[PendingStage] = []
         """The stages that a dry run would execute, in order."""
+        self.shared: list[PendingStage] = []
+        """Stages that a dry run found pending under another name before, in order."""
         self.folders_of_others: dict[str, str] = {}
         """Key -> the folder, relative to the run, of a stage that another process of this run executed."""
         self.is_dry_run, self._done_by_others = dry_run, frozenset(done_by_others)
@@ -150,6 +153,8 @@ class StageCache:
             check_real_folder(parent)
         key = json_hash({"stage": re.split("[/-]", name)[0], **inputs})
         if key in self._by_key:
+            if self._by_key[key].pending:
+                self.shared.append(PendingStage(name, key, inputs))
             return self._by_key[key]
         stage = self._read(folder, key)
         if stage is None and key in self.folders_of_others:

@@ -79,6 +79,15 @@ class Works:
         self._works.clear()
         self.current = None
 
+    def take_job(self, job: str) -> list[Work]:
+        """Forgets the work of a job that has finished, and returns it."""
+        taken = [work for label, work in self._works.items() if label.startswith(f"{job}: ")]
+        for work in taken:
+            del self._works[work.label]
+            if self.current is work:
+                self.current = None
+        return taken
+
     def update(
         self,
         label: str,

@@ -29,6 +29,10 @@ class EvaluationStage:
         """Measures the study's model on every benchmark that can; runs before the models compared with it."""
         self.run_benchmarks(variant, None, BASE, study, self.context.base_model(study), cleaned)
 
+    def is_comparable(self, study: Study, model: TrainedModel) -> bool:
+        """Whether a trained model is compared with the base model: rewards and likelihoods are not comparable."""
+        return model.model_kind == self.context.base_model(study).model_kind
+
     def run_benchmarks(
         self, variant: str, seed: int | None, step: str, study: Study, model: TrainedModel, cleaned: Stage
     ) -> None:
@@ -38,8 +42,7 @@ class EvaluationStage:
         context = self.context
         root, splits = context.resolved.data_root, find_held_out_files(cleaned, study)
         models = ModelCache()
-        # A reward model gives rewards and the base model likelihoods, so their scores cannot be compared.
-        comparable = step != BASE and model.model_kind == context.base_model(study).model_kind
+        comparable = step != BASE and self.is_comparable(study, model)
         for benchmark, label in study.labelled_benchmarks():
             if model.model_kind not in benchmark.measures:
                 continue

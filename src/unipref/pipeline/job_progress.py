@@ -46,24 +46,27 @@ class ProgressFile:
             return
         self._label, self._written = progress.label, now
         with contextlib.suppress(OSError):
-            write_json(self._path, msgspec.to_builtins(progress))
+            write_json(self._path, msgspec.structs.asdict(progress))
 
 
 @contextlib.contextmanager
 def open_progress(folder: Path, job: str) -> Iterator[ProgressFile]:
-    """Opens the file for the progress of a job, which exists as long as the job runs.
+    """Opens the file for the progress of a job; it is removed when the job ends.
 
     Args:
         folder: the run folder.
         job: its name.
     """
-    path = _find_path(folder, job)
-    path.unlink(missing_ok=True)  # of a job that was killed
     try:
-        yield ProgressFile(path)
+        yield ProgressFile(_find_path(folder, job))
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        remove_progress(folder, job)
+
+
+def remove_progress(folder: Path, job: str) -> None:
+    """Removes the progress of a job, such as one that was killed."""
+    with contextlib.suppress(OSError):
+        _find_path(folder, job).unlink(missing_ok=True)
 
 
 def read_progress(folder: Path, job: str) -> JobProgress | None:

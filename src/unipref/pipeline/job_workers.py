@@ -156,6 +156,9 @@ class _JobListener(ProgressListener):
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def warn(self, text: str) -> None:
+        self.notes.append(text)
+
     def progress(
         self,
         label: str,
@@ -197,17 +200,20 @@ class _Worker:
     def _run_stages(self, job: Job) -> None:
         run, variant = self.run, job.variant
         study, cleaned = run.context.resolved.variants[variant], self.clean(variant)
-        selected = None if job.seed is None else run.data.run_select(variant, job.seed, study, cleaned)
         # The process that made the data has already reported their notes.
         self.listener.notes = []
-        if job.kind == "evaluated":
-            run.evaluation.run_base(variant, study, cleaned)  # trained models are compared with it
-        if job.seed is None or selected is None:
+        if job.seed is None:
+            run.evaluation.run_base(variant, study, cleaned)
             return
+        selected = run.data.run_select(variant, job.seed, study, cleaned)
+        self.listener.notes = []
         step_names = _find_ancestry(study, job.step)
-        models = run.training.run_steps(variant, job.seed, study, selected, cleaned, only=step_names)
-        if job.kind == "evaluated":
-            run.evaluation.run_benchmarks(variant, job.seed, job.step, study, models[job.step], cleaned)
+        model = run.training.run_steps(variant, job.seed, study, selected, cleaned, only=step_names)[job.step]
+        if job.kind == "train":
+            return
+        if run.evaluation.is_comparable(study, model):
+            run.evaluation.run_base(variant, study, cleaned)
+        run.evaluation.run_benchmarks(variant, job.seed, job.step, study, model, cleaned)
 
 
 def _find_ancestry(study: Study, step: str) -> set[str]:

@@ -276,10 +276,9 @@ def _describe_variant(study: Study) -> VariantInfo:
 
 def _describe_headlines(study: Study) -> dict[str, HeadlineInfo]:
     """Describes label -> the metric by which the verdicts judge a benchmark, and the one that it stands in for."""
-    own = {label: benchmark.headline_metric for benchmark, label in study.labelled_benchmarks()}
-    described = {}
-    for label, headline in study.headline_metrics().items():
-        before = own[label]
-        replaced = None if before is None or before.metric == headline.metric else before.metric
-        described[label] = HeadlineInfo(*headline, replaces=replaced)
-    return described
+    chosen = study.headline_metrics()
+    return {
+        label: HeadlineInfo(*chosen[label], replaces=own.metric if own.metric != chosen[label].metric else None)
+        for benchmark, label in study.labelled_benchmarks()
+        if (own := benchmark.headline_metric) is not None
+    }

@@ -17,7 +17,7 @@ from unipref.core.leaves import iterate_leaves
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import PendingStage
-from unipref.pipeline.job_progress import JobProgress, read_progress
+from unipref.pipeline.job_progress import JobProgress, read_progress, remove_progress
 from unipref.pipeline.job_workers import Job, JobWorkers, Outcome, open_workers
 from unipref.pipeline.run import STAGES, Run
 from unipref.study.load import ResolvedStudy
@@ -69,18 +69,20 @@ def run_side_by_side(
         done = {stage.key for stage in cache.stages if not stage.cached}
         rest = Run(resolved, folder, ProgressListener(), dry_run=True, only=only)
         rest.run_stages(until)
-        jobs_before = find_predecessors(rest.context.cache.pending)
+        jobs_before = find_predecessors(rest.context.cache.pending, rest.context.cache.shared)
         folders = cache.folders() | rest.context.cache.folders()
         for outcome in run_jobs(jobs_before, workers, jobs, folder, listener, folders):
             done |= set(outcome.keys)
     return done
 
 
-def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
+def find_predecessors(pending: Sequence[PendingStage], shared: Sequence[PendingStage] = ()) -> dict[Job, set[Job]]:
     """Returns job -> the jobs that must finish before it, in the order of the study.
 
     Args:
         pending: the unfinished stages, from a dry run.
+        shared: stages of the same keys under other names, from the same dry run. A job that uses one waits for the job
+            that runs it.
     """
     owner: dict[str, Job] = {}
     before: dict[Job, set[Job]] = {}
@@ -92,6 +94,10 @@ def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
         # The content of a pending stage is its key with a word before it.
         keys = [str(leaf).removeprefix("of ") for _, leaf in iterate_leaves(inputs)]
         before.setdefault(job, set()).update({owner[key] for key in keys if key in owner} - {job})
+    for name, key, _ in shared:
+        job = _find_job(name)
+        if job in before and key in owner:
+            before[job] |= {owner[key]} - {job}
     return before
 
 
@@ -111,7 +117,7 @@ class _JobReports:
 
     Args:
         folder: the run folder.
-        listener: receives a stage for each finished job, its notes, and the progress of running jobs.
+        listener: receives the finished jobs, their notes, and the progress of running jobs.
         total: number of jobs.
     """
 
@@ -122,35 +128,35 @@ class _JobReports:
 
     def start(self, job: Job) -> None:
         """Reports that a job starts."""
-        self._show(job, JobProgress("starting", 0, 1, {}, "steps", None))
+        self._report(job, JobProgress("starting", 0, 1, {}, "steps", None))
 
-    def look(self, running: Iterable[Job]) -> None:
+    def report_running(self, running: Iterable[Job]) -> None:
         """Reports the progress of the running jobs."""
         for job in running:
             progress = read_progress(self._folder, str(job))
             if progress is not None:
-                self._show(job, progress)
+                self._report(job, progress)
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """Reports that a job has finished."""
         self._finished += 1
-        self._latest.pop(job)
-        self._listener.stage(f"{job} ({self._finished} of {self._total}, {outcome.seconds:.0f} s)", False)
+        del self._latest[job]
+        self._listener.finish_job(str(job), self._finished, self._total, outcome.seconds)
         for note in outcome.notes:
             # Jobs that start from the same step repeat its notes.
             if note not in self._notes:
                 self._listener.note(note)
             self._notes.add(note)
 
-    def _show(self, job: Job, progress: JobProgress) -> None:
+    def _report(self, job: Job, progress: JobProgress) -> None:
         before = self._latest.get(job)
-        if before is not None and before.label != progress.label and before.total is not None:
-            # What comes next has begun, so this has ended, although its last report may not have been read.
-            self._report(job, before, before.total)
         self._latest[job] = progress
-        self._report(job, progress, progress.done)
+        if before is not None and before.label != progress.label and before.total == 1:
+            # A single step ends when the next work begins; work of several steps may only be interrupted.
+            self._send(job, before, 1)
+        self._send(job, progress, progress.done)
 
-    def _report(self, job: Job, progress: JobProgress, done: int) -> None:
+    def _send(self, job: Job, progress: JobProgress, done: int) -> None:
         self._listener.progress(
             f"{job}: {progress.label}",
             done,
@@ -164,38 +170,41 @@ class _JobReports:
 def run_jobs(
     jobs_before: Mapping[Job, set[Job]],
     workers: JobWorkers,
-    most: int,
+    at_once: int,
     folder: Path,
     listener: ProgressListener,
     folders: dict[str, str],
 ) -> list[Outcome]:
-    """Runs each job as soon as the jobs before it have finished, at most `most` at a time.
+    """Runs each job as soon as the jobs before it have finished, at most `at_once` at a time.
 
     Args:
         jobs_before: job -> the jobs that must finish before it.
         workers: the processes.
-        most: number of jobs at a time.
+        at_once: number of jobs at a time.
         folder: the run folder.
-        listener: receives a stage for each finished job, notes, and the progress of the running jobs.
+        listener: receives the finished jobs, notes, and the progress of the running jobs.
         folders: key -> folder of the finished stages, which variants may share; jobs add theirs. Without it, a process,
             which knows only the stages that it ran itself, would run those of others again in another folder.
     """
     reports = _JobReports(folder, listener, len(jobs_before))
+    if jobs_before:
+        listener.start_jobs(len(jobs_before), min(at_once, len(jobs_before)))
     order = graphlib.TopologicalSorter(jobs_before)
     order.prepare()
     outcomes = list[Outcome]()
     ready, running = deque[Job](), dict[concurrent.futures.Future[Outcome], Job]()
     while order.is_active():
         ready.extend(order.get_ready())
-        while ready and len(running) < most:
+        while ready and len(running) < at_once:
             job = ready.popleft()
+            remove_progress(folder, str(job))
             running[workers.submit(job, dict(folders))] = job
             reports.start(job)
         finished, _ = concurrent.futures.wait(
             running, SECONDS_BETWEEN_LOOKS, return_when=concurrent.futures.FIRST_COMPLETED
         )
         if not finished:
-            reports.look(running.values())
+            reports.report_running(running.values())
         for future in finished:
             outcomes.append(outcome := workers.take(future, running))
             job = running.pop(future)

@@ -172,11 +172,6 @@ def _check_benchmarks(study: Study, root: Path) -> None:
             raise UserError(
                 f"it measures the '{part}' part, but the study holds out no such part.", where=where, mend=mend
             )
-    judged = study.headline_metrics()
-    for label in study.verdicts.headline:
-        if label not in judged:
-            what = f"the study has no benchmark '{label}' with a headline metric."
-            raise UserError(what, where="verdicts.headline", mend=near_name(label, judged) or "Add it to 'evaluate'.")
     if study.evaluate.every is not None and not _has_dev_part(study, root):
         raise UserError(
             "measuring during training needs a benchmark with a dev part, and the study has none.",

@@ -112,6 +112,7 @@ def _resolve(
     for name, variant in variants.items():
         check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
     _check_tuned(study.verdicts.tuned, variants.values())
+    _check_headlines(study)
     _check_measured(variants)
     sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
     return ResolvedStudy(raw, study, variants, root, sources, text)
@@ -124,6 +125,15 @@ def _check_tuned(names: Collection[str], variants: Iterable[Study]) -> None:
         if name not in known:
             what = f"no training step has the setting '{name}'."
             raise UserError(what, where="verdicts.tuned", mend=near_name(name, known))
+
+
+def _check_headlines(study: Study) -> None:
+    """Checks that each benchmark whose metric is chosen is one of the study as written, which the verdicts read."""
+    judged = study.headline_metrics()
+    for label in study.verdicts.headline:
+        if label not in judged:
+            what = f"the study has no benchmark '{label}' with a headline metric."
+            raise UserError(what, where="verdicts.headline", mend=near_name(label, judged) or "Add it to 'evaluate'.")
 
 
 def _check_measured(variants: Mapping[str, Study]) -> None:

@@ -66,8 +66,11 @@ class Judging(Settings):
 
 def _choose_headline(headline: HeadlineMetric, metric: str) -> HeadlineMetric:
     """Puts a metric in the place of a headline metric."""
+    if metric == headline.metric:
+        return headline
     return headline._replace(
         metric=metric,
+        caption="",
         skill_metric=None if headline.skill_metric == metric else headline.skill_metric,
         guards=tuple(guard for guard in headline.guards if guard != metric),
     )

@@ -54,7 +54,8 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
 
 def _missing_metric(side: Side, scores: Scores) -> UserError:
     """Returns the error for a metric that the study chose and the benchmark does not have."""
-    metrics = {row.metric for row in scores if row.benchmark == side.benchmark and row.slice == side.slice}
+    rows = [row for row in scores if row.benchmark == side.benchmark and row.mode != "paper"]
+    metrics = {row.metric for row in rows if row.slice == side.slice}
     what = f"the benchmark has no metric '{side.metric}'."
     return UserError(what, where=f"verdicts.headline.{side.benchmark}", mend=near_name(side.metric, metrics))
 

@@ -15,7 +15,7 @@ from unipref.core.errors import ResourceError, UserError, report_missing_resourc
 from unipref.core.folder_lock import use_alone
 from unipref.core.hub import pin_in
 from unipref.core.progress import DeferredNotes, ProgressListener
-from unipref.core.run_folder import VALUE, ValuedPart, ValueRecord
+from unipref.core.run_folder import VALUE, RunFolder, ValuedPart, ValueRecord
 from unipref.models import gguf
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import run_side_by_side
@@ -42,7 +42,10 @@ def value(run: Path, request: Request, jobs: int = 1, listener: ProgressListener
     """
     listener = listener or ProgressListener()
     with report_missing_resources(str(run)), use_alone(run), pin_in(run), gguf.keep_in(run / "cache"):
-        plan = _drop_untrainable(make_plan(run, request), listener)
+        plan = make_plan(run, request)
+        # An error in it would otherwise end the command after all trainings.
+        read_evidence(run, RunFolder(run).manifest, RunFolder(run).scores())
+        plan = _drop_untrainable(plan, listener)
         cost = estimate(plan)
         listener.note(describe_estimate(cost, len(plan.seeds)))
         if jobs > 1:
