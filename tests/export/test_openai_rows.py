@@ -98,7 +98,7 @@ def test_calls_that_openai_refuses_are_rejects_that_say_why(tmp_path: Path) -> N
         "unanswered": "a call of a tool has no result before the next turn",
         "uncalled": "the result of a tool answers no call",
         "other": "the result of a tool answers no call",
-        "dotted": "'get.weather' is no name of a tool: letters, digits, _ and -, at most 64",
+        "dotted": "'get.weather' is not a valid name of a tool: letters, digits, _ and -, at most 64",
     }
     assert len(read_rows(Path(export_run(run, "trl").folder))) == 1 + len(REFUSED)
 

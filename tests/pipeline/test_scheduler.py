@@ -149,8 +149,12 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(
     study = small(tmp_path, tiny_model)
     study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
     del study["variants"]["longer"]
-    with pytest.raises(UserError, match="not a number"):
-        unipref.run(study, tmp_path / "run", jobs=2)
+    (tmp_path / "study.yaml").write_text(yaml_files.write(study))
+    shown = CliRunner().invoke(
+        cli.app, ["train", str(tmp_path / "study.yaml"), "-o", str(tmp_path / "run"), "--jobs", "2"]
+    )
+    assert isinstance(shown.exception, UserError)
+    assert "not a number" in str(shown.exception)
     assert manifest_of(tmp_path / "run")["selected"].keys() == {"main", "combined", "pairs"}
 
 

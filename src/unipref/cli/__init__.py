@@ -150,13 +150,14 @@ def train(
     study: Study,
     overrides: Sets = None,
     out: Out = None,
+    jobs: Jobs = 1,
     accelerate: Accelerate = None,
     check: Annotated[bool, typer.Option("--check", help="Only check the training steps; train nothing.")] = False,
     as_json: AsJson = False,
     progress: Progress = "bar",
 ) -> None:
     """Run everything up to the trained models."""
-    _run(study, overrides, out, "check" if check else "train", as_json, progress, accelerate=accelerate)
+    _run(study, overrides, out, "check" if check else "train", as_json, progress, jobs=jobs, accelerate=accelerate)
 
 
 @app.command()

@@ -73,7 +73,9 @@ def _check_names(definitions: Iterable[Row]) -> None:
     for one in definitions:
         name = one["function"]["name"]
         if not _NAME.fullmatch(name):
-            raise Reject(Reason.NOT_HELD, f"'{name[:80]}' is no name of a tool: letters, digits, _ and -, at most 64")
+            raise Reject(
+                Reason.NOT_HELD, f"'{name[:80]}' is not a valid name of a tool: letters, digits, _ and -, at most 64"
+            )
 
 
 def _join_calls(messages: Iterable[Message]) -> list[dict[str, Any]]:
