@@ -68,7 +68,8 @@ def make_rows(folder: RunFolder, scores: list[ScoreRow], model: Model, seeds: Se
     yield f"| {' | '.join(heads)} |"
     yield f"|{'---|' * len(heads)}"
     for row in ROWS:
-        values = [find_value(scores, row, BASE_MODEL, None), *(find_value(scores, row, model, seed) for seed in seeds)]
+        models = [(BASE_MODEL, None), *((model, seed) for seed in seeds)]
+        values = [find_score(scores, row, one, seed).value for one, seed in models]
         evidence = judge_by(folder, scores, row)
         gain = evidence.compute_gain(INSTRUCTION, model, BASE_MODEL)
         cells = [*map(format_value, values), format_value(fmean(values[1:])), describe_gain(gain, row.unit)]
@@ -84,11 +85,6 @@ def judge_by(folder: RunFolder, scores: list[ScoreRow], row: Row) -> Evidence:
         for name, variant in manifest.variants.items()
     }
     return read_evidence(folder.path, msgspec.structs.replace(manifest, variants=variants), scores)
-
-
-def find_value(scores: list[ScoreRow], row: Row, model: Model, seed: int | None) -> float:
-    """Returns the score of a model by a metric."""
-    return find_score(scores, row, model, seed).value
 
 
 def find_score(scores: list[ScoreRow], row: Row, model: Model, seed: int | None) -> ScoreRow:

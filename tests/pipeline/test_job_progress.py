@@ -31,16 +31,7 @@ class Reported(ProgressListener):
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def progress(
-        self,
-        label: str,
-        done: int,
-        total: int | None,
-        figures: dict[str, Any] | None = None,
-        *,
-        unit: Unit = "steps",
-        rows: int | None = None,
-    ) -> None:
+    def progress(self, label: str, done: int, total: int | None, *figures: Any, **counted: Any) -> None:
         self.works.append((label, done, total))
 
 

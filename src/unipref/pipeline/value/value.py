@@ -44,7 +44,8 @@ def value(run: Path, request: Request, jobs: int = 1, listener: ProgressListener
     with report_missing_resources(str(run)), use_alone(run), pin_in(run), gguf.keep_in(run / "cache"):
         plan = make_plan(run, request)
         # An error in it would otherwise end the command after all trainings.
-        read_evidence(run, RunFolder(run).manifest, RunFolder(run).scores())
+        folder = RunFolder(run)
+        read_evidence(run, folder.manifest, folder.scores())
         plan = _drop_untrainable(plan, listener)
         cost = estimate(plan)
         listener.note(describe_estimate(cost, len(plan.seeds)))
