@@ -1,6 +1,6 @@
-"""Writes sentences about people at work with each of three pronouns, as demonstrations, for examples/real_model_ties.yaml.
+"""Writes sentences about people at work with each of three pronouns, for examples/real_model_ties.yaml.
 
-None of the pronouns is better, so nothing is chosen or rejected: SFT on all three of them makes them equally likely.
+None of the pronouns is better, so all three sentences are demonstrations: SFT makes them equally likely.
 One work in six is held out, for dev.
 
     python examples/real_model_ties.py write OUT.jsonl
