@@ -316,11 +316,22 @@ def explain_validation_error(error: ValidationError, model: type[Any], where: st
         if fault["type"] == "extra_forbidden":
             key, fields = str(fault["loc"][-1]), fields_at(model, fault["loc"][:-1])
             lines.append(f"{place}: unknown key. {near_name(key, fields)}")
+        elif fault["type"] == "list_type":
+            lines.append(f"{place}: {_describe_missing_list(fault['input'])}")
         else:
             value = fault["input"]
             value_text = f" (found {str(value)[:80]!r})" if not isinstance(value, dict) else ""
             lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{value_text}")
     return UserError("\n".join(lines))
+
+
+def _describe_missing_list(value: Any) -> str:
+    """Says what was found instead of a list, and how to write the list."""
+    if isinstance(value, dict):
+        keys = ", ".join(map(repr, value)) or "no keys"
+        return f"expected a list, found a mapping with {keys}. In YAML, each item of a list begins with '- '."
+    found = str(value)[:80]
+    return f"expected a list, found {found!r}." + (f" Write [{found}]." if isinstance(value, str | int | float) else "")
 
 
 def _is_tag(part: int | str) -> bool:
