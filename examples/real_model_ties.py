@@ -17,6 +17,8 @@ from pathlib import Path
 
 from real_model_pronouns import PROMPT, SENTENCES, WORKS, ask
 
+from unipref.core.errors import UserError
+
 THEY = {"he": "they", "his": "their", "him": "them"}
 HELD_OUT = 6
 """One work in this many is held out."""
@@ -28,7 +30,10 @@ def main() -> None:
         case ["write", out]:
             write(Path(out))
         case ["measure", base, *models]:
-            measure([base, *models])
+            try:
+                measure([base, *models])
+            except UserError as error:
+                sys.exit(str(error))
         case _:
             sys.exit(__doc__)
 
