@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.train.conftest import write
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
@@ -249,7 +250,15 @@ def test_a_model_that_gives_no_numbers(check: Check, tiny_model: Path, tmp_path:
 def test_demonstrations_alone_tell_how_fast_the_model_reads(check: Check, row: Any, tmp_path: Path) -> None:
     result = check(Sft(**FEW), [row(f"{i}?", "Yes.", None) for i in range(12)], held_out=tmp_path / "none.parquet")
     assert result["model"]["accuracy"]["accuracy"] is None
+    assert "unknown: no pair in the training rows" in result["notes"][0]
     assert result["steps"]["sft"]["seconds"] > 6
+
+
+def test_the_accuracy_is_that_of_training_pairs_if_dev_has_none(check: Check, row: Any, tmp_path: Path) -> None:
+    for dev in ([], [row("Any?", "Yes.", None)]):
+        result = check(Sft(**FEW), held_out=write(tmp_path / "other.parquet", dev))
+        assert result["model"]["accuracy"]["of"] == "the training rows"
+        assert "pairs of the training rows" in result["notes"][0]
 
 
 def test_memory_that_does_not_suffice(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:

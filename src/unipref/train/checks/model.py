@@ -39,8 +39,10 @@ class Accuracy:
     high: float
     shortest: bool = False
 
-    def describe(self, data_name: str) -> str:
-        """Describes the accuracy on the named data in words."""
+    def describe(self, data_name: str, has_pairs: bool) -> str:
+        """Describes the accuracy on the named data, which has pairs or none, in words."""
+        if not has_pairs:
+            return f"unknown: no pair in {data_name}"
         if self.accuracy is None:
             return f"unknown: no pair of {data_name} fits in the model's context"
         return f"{self.accuracy:.3f} [{self.low:.3f}, {self.high:.3f}] on {self.name_pairs(data_name)}"

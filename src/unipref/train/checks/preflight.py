@@ -125,12 +125,9 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
                 errors.append(UserError(error.what, where=error.where or where, mend=error.mend))
         if errors:
             raise errors[0] if len(errors) == 1 else UserError("\n".join(str(error) for error in errors))
-        data_name, pairs_file = "dev", request.held_out
-        if not request.held_out.is_file():
-            data_name, pairs_file = "the training rows", request.preferences
-        report_work(f"checking what the model says of {data_name}", parts - 1, parts)
-        write_sample(pairs_file, work / "pairs.parquet")
-        pairs, demonstrations = pairs_of(work / "pairs.parquet", PAIRS), [row for row in first if row["chosen"]]
+        report_work("checking what the model says of held-out or training pairs", parts - 1, parts)
+        data_name, pairs = _choose_pairs(request, work)
+        demonstrations = [row for row in first if row["chosen"]]
         accuracy, speed = measure_own_accuracy(request.model, pairs, demonstrations)
     for step in steps.values():
         step["seconds"] = step["duration"](speed) if speed and "duration" in step else None
@@ -142,8 +139,17 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         "pad": str(opened.tokenizer.pad_token),
         "accuracy": {**asdict(accuracy), "of": data_name},
     }
-    notes = _describe(request, model, steps, accuracy.describe(data_name))
+    notes = _describe(request, model, steps, accuracy.describe(data_name, bool(pairs)))
     return {"model": model, "steps": steps, "warnings": warnings, "notes": notes}
+
+
+def _choose_pairs(request: PreflightRequest, work: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Returns what pairs to measure the model's accuracy on, and these: of dev if it has any, else training rows."""
+    if request.held_out.is_file():
+        write_sample(request.held_out, work / "dev.parquet")
+        if pairs := pairs_of(work / "dev.parquet", PAIRS):
+            return "dev", pairs
+    return "the training rows", pairs_of(work / "sample.parquet", PAIRS)
 
 
 def _open_model(name: str) -> OpenedModel:
