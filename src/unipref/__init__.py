@@ -4,11 +4,13 @@ Public names load on first use, so `import unipref` is fast. Code outside unipre
 `unipref.unify.format_bases` for formats; docs/adding/ has an example of each kind.
 """
 
-from unipref.core import search_path
+from unipref.core import search_path, telemetry
 
 if search_path.is_own_command():
     # Before any other import, which could take a file in the working folder for a package.
     search_path.leave_out_working_folder()
+    # Otherwise TRL reports each training to the hub. A program that imports unipref decides for itself.
+    telemetry.turn_off_telemetry()
 
 from typing import TYPE_CHECKING, Any
 
