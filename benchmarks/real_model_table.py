@@ -1,4 +1,4 @@
-"""Writes the tables and the figure of docs/real_model.md from a run of examples/real_model_corrected.yaml.
+"""Writes the tables and the figure of docs/real_model.md from a run of examples/real_model_ties.yaml.
 
     python benchmarks/real_model_table.py RUN [--figure OUT.svg] [--variant main] [--step dpo]
 
