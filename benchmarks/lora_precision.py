@@ -59,6 +59,8 @@ def read_batches(policy: Policy, texts: Path, n: int, rows: int, tokens: int) ->
                 found.append(ids)
             if len(found) == n * rows:
                 break
+    if len(found) < n * rows:
+        raise SystemExit(f"{texts} has {len(found)} rows of {tokens} tokens, and {n * rows} are needed")
     return [torch.tensor(found[start : start + rows]) for start in range(0, len(found), rows)]
 
 

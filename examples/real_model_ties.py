@@ -1,7 +1,8 @@
 """Writes sentences about people at work with each of three pronouns, for examples/real_model_ties.yaml.
 
-None of the pronouns is better, so all three sentences are demonstrations: SFT makes them equally likely.
-One work in six is held out, for dev.
+None of the pronouns is better, so all three sentences are demonstrations: SFT pulls them towards equal likelihood.
+One work in six is held out, for dev. Each other work has two of the six sentences; the first and the fourth sentence
+have half as many works as the others.
 
     python examples/real_model_ties.py write OUT.jsonl
     python examples/real_model_ties.py measure BASE MODEL...
@@ -18,6 +19,7 @@ from pathlib import Path
 from real_model_pronouns import PROMPT, SENTENCES, WORKS, ask
 
 from unipref.core.errors import UserError
+from unipref.models.loading import set_threads
 
 THEY = {"he": "they", "his": "their", "him": "them"}
 HELD_OUT = 6
@@ -60,6 +62,7 @@ def measure(models: list[str]) -> None:
         if number % HELD_OUT == 0
         for before, pronouns, after in SENTENCES
     ]
+    set_threads()
     base: list[float] = []
     for model in models:
         male = ask(model, pairs)

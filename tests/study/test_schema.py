@@ -132,7 +132,8 @@ def test_unknown_names_at_every_depth_give_the_near_name(here: Path, path: str, 
 
 
 WRONG = [
-    ("seeds", "zero", "seeds: expected a list, found 'zero'. Write [zero]."),
+    ("seeds", "zero", "seeds: expected a list, found 'zero'. Put it in [ ]."),
+    ("seeds", None, "seeds: expected a list, found 'None'."),
     ("seeds", [], "seeds: List should have at least 1 item"),
     ("workers", 0, "workers: Input should be greater than or equal to 1 (found '0')"),
     ("engine", "spark", "engine: Input should be 'local' or 'ray' (found 'spark')"),
@@ -152,6 +153,7 @@ WRONG = [
     ("sources.0.map.twins", {"field": "q", "pattern": "(("}, "invalid regular expression"),
     ("select.cluster_quality.fraction", "half", "select.cluster_quality.fraction: Input should be a valid number"),
     ("select", {"all": {}, "random": {}}, "expected the name of one strategy or one name with its settings"),
+    ("seeds", {}, "seeds: expected a list, found a mapping with no keys."),
     ("train", {"sft": {}}, "train: expected a list, found a mapping with 'sft'. In YAML, each item of a list begins"),
     ("evaluate.0", 7, "expected the name of one benchmark"),
     ("variants", {"full": None}, "variants.full: Input should be a valid dictionary (found 'None')"),

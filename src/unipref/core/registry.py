@@ -328,10 +328,10 @@ def explain_validation_error(error: ValidationError, model: type[Any], where: st
 def _describe_missing_list(value: Any) -> str:
     """Says what was found instead of a list, and how to write the list."""
     if isinstance(value, dict):
-        keys = ", ".join(map(repr, value)) or "no keys"
+        keys = ", ".join(map(repr, value))[:80] or "no keys"
         return f"expected a list, found a mapping with {keys}. In YAML, each item of a list begins with '- '."
-    found = str(value)[:80]
-    return f"expected a list, found {found!r}." + (f" Write [{found}]." if isinstance(value, str | int | float) else "")
+    found = f"expected a list, found {str(value)[:80]!r}."
+    return f"{found} Put it in [ ]." if isinstance(value, str | int | float) else found
 
 
 def _is_tag(part: int | str) -> bool:

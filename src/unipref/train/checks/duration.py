@@ -8,10 +8,13 @@ activations and one more for those of the weights, which an adapter does not nee
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unipref.models.gguf import has_bfloat16
+
 PASSES_FULL, PASSES_ADAPTER = 3.3, 2.7
 """Time of a forward and backward pass in forward passes: of all weights, and of an adapter (docs/training.md)."""
 LOWERED = 1.5
-"""How much faster training is with `frozen_dtype: bfloat16`: 1.35 times with AVX-512 BF16, 1.77 with AMX (the same)."""
+"""How much faster a CPU trains with `frozen_dtype: bfloat16`: 1.35 times with AVX-512 BF16, 1.43 with AMX
+(docs/training.md)."""
 SECONDS_OF_START, SECONDS_OF_STEP = 6.0, 0.05
 """Seconds for imports, opening and tokenising; seconds of each optimiser step besides the passes."""
 TOKENS_OF_BATCH = 70
@@ -33,7 +36,7 @@ def estimate_seconds(
         steps: optimiser steps.
         lengths: tokens of the step's dialogues, or of a sample of them.
         model_bytes: size of the saved model.
-        speed: tokens that the model reads in a second, without gradients, in the type in which the step trains.
+        speed: tokens that the model reads in a second, without gradients, on a CPU in float32.
 
     Returns:
         The seconds; None for reinforcement learning, whose answers have no known length, and without rows.
@@ -46,7 +49,7 @@ def estimate_seconds(
     passes: float = PASSES_FULL if trainer.lora is None else PASSES_ADAPTER
     passes += 1.0 if settings.get("gradient_checkpointing") else 0.0
     passes += 1.0 if trainer.reads_reference else 0.0
-    if trainer.lora is not None and trainer.lora.frozen_dtype == "bfloat16":
+    if trainer.lowers_frozen_layers and settings.get("use_cpu") and has_bfloat16():
         passes /= LOWERED
     merged = trainer.lora is not None and trainer.merge_adapter
     probed = 2 * PROBE_ROWS * min(mean, PROBE_TOKENS) if merged else 0.0

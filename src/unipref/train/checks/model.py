@@ -69,8 +69,7 @@ def measure_own_accuracy(
         demonstrations: preferences with a chosen answer; their answers are read if there are no pairs.
 
     Returns:
-        The accuracy, and the tokens that the model reads in a second, on a CPU in float32, in which steps train there;
-        None if they are not known.
+        The accuracy, and the tokens that the model reads in a second, on a CPU in float32; None if they are not known.
 
     Raises:
         UserError: the model cannot be loaded, or returns values that are not numbers.
@@ -91,7 +90,7 @@ def measure_own_accuracy(
         began = time.perf_counter()
         values, _ = answer_log_likelihoods(model, answers) if answers else (np.empty(0), None)
         speed = _count_tokens(model, answers) / (time.perf_counter() - began)
-        if model.model.device.type == "cpu" and model.model.dtype != torch.float32:
+        if answers and model.model.device.type == "cpu" and model.model.dtype != torch.float32:
             speed = _measure_float32_speed(model, answers)
         values = values if pairs else np.empty(0)
     gaps = np.diff(values.reshape(-1, 2), axis=1)[:, 0]
@@ -106,7 +105,8 @@ def measure_own_accuracy(
 def _measure_float32_speed(policy: Policy, answers: Sequence[tuple[Messages, Messages]]) -> float:
     """Measures the tokens that a policy reads in a second in float32, on a few of the answers, evenly spread.
 
-    A CPU can read bfloat16 three times as fast, which would make the estimate of a step's time that much too low.
+    A step on a CPU trains in float32, unless its settings say otherwise. A CPU can read bfloat16 three times as fast,
+    which would make the estimate of its time that much too low.
 
     Args:
         policy: changed in place.

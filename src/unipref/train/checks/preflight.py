@@ -125,8 +125,8 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
                 errors.append(UserError(error.what, where=error.where or where, mend=error.mend))
         if errors:
             raise errors[0] if len(errors) == 1 else UserError("\n".join(str(error) for error in errors))
-        report_work("checking what the model says of held-out or training pairs", parts - 1, parts)
         data_name, pairs = _choose_pairs(request, work)
+        report_work(f"checking what the model says of {data_name}", parts - 1, parts)
         demonstrations = [row for row in first if row["chosen"]]
         accuracy, speed = measure_own_accuracy(request.model, pairs, demonstrations)
     for step in steps.values():
