@@ -17,6 +17,8 @@ from unipref.models.inference import all_answer_tokens, answer_log_likelihoods, 
 from unipref.models.loading import is_reward_model, load_policy, load_reward_model, set_threads
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from transformers import PreTrainedTokenizerBase
 
 PAIRS = 100
@@ -87,11 +89,15 @@ def measure_own_accuracy(
     else:
         answers = [(row["prompt"], row[side]) for row in pairs for side in ("chosen", "rejected")]
         answers = answers or [(row["prompt"], row["chosen"]) for row in _choose_shortest(demonstrations)]
-        began = time.perf_counter()
-        values, _ = answer_log_likelihoods(model, answers) if answers else (np.empty(0), None)
-        speed = _count_tokens(model, answers) / (time.perf_counter() - began)
-        if answers and model.model.device.type == "cpu" and model.model.dtype != torch.float32:
-            speed = _measure_float32_speed(model, answers)
+        values = np.empty(0)
+        if answers:
+            values, speed = _time_reading(model, answers)
+            if model.model.device.type == "cpu" and model.model.dtype != torch.float32:
+                # A step on a CPU trains in float32, unless its settings say otherwise. A CPU can read bfloat16 three
+                # times as fast, which would make the estimate of the step's time that much too low.
+                model.model.float()
+                few = [answers[at] for at in sample_evenly(len(answers), FEWEST)]
+                _, speed = _time_reading(model, few)
         values = values if pairs else np.empty(0)
     gaps = np.diff(values.reshape(-1, 2), axis=1)[:, 0]
     gaps = gaps[~np.isnan(gaps)]
@@ -102,21 +108,13 @@ def measure_own_accuracy(
     return Accuracy(len(gaps), round(share, 4), low, high, shortest), speed
 
 
-def _measure_float32_speed(policy: Policy, answers: Sequence[tuple[Messages, Messages]]) -> float:
-    """Measures the tokens that a policy reads in a second in float32, on a few of the answers, evenly spread.
-
-    A step on a CPU trains in float32, unless its settings say otherwise. A CPU can read bfloat16 three times as fast,
-    which would make the estimate of its time that much too low.
-
-    Args:
-        policy: changed in place.
-        answers: prompts with their answers.
-    """
-    policy.model.float()
-    few = [answers[at] for at in sample_evenly(len(answers), FEWEST)]
+def _time_reading(
+    policy: Policy, answers: Sequence[tuple[Messages, Messages]]
+) -> "tuple[npt.NDArray[np.float64], float]":
+    """Returns the log-likelihoods of answers, and the tokens that the policy read in a second."""
     began = time.perf_counter()
-    answer_log_likelihoods(policy, few)
-    return _count_tokens(policy, few) / (time.perf_counter() - began)
+    values, _ = answer_log_likelihoods(policy, answers)
+    return values, _count_tokens(policy, answers) / (time.perf_counter() - began)
 
 
 def _count_tokens(policy: Policy, answers: Sequence[tuple[Messages, Messages]]) -> int:
