@@ -27,7 +27,7 @@ from unipref.study.load import load
 SFT, DPO, ACCURACY, STEREOSET = "train/sft", "train/dpo", "evaluated/preference_accuracy", "evaluated/stereoset"
 SCORES = {ACCURACY, STEREOSET}
 TRAINING = {"checked", SFT, DPO}
-ALL = {"unified", "clean", "selected", "examples", *TRAINING, *SCORES}
+ALL = {"unified", "clean", "selected", "examples", "compared", *TRAINING, *SCORES}
 
 
 @dataclass
@@ -74,7 +74,7 @@ CASES = {
     "the version of pandas": Case(set(), package="pandas"),
     "faiss, where nothing is clustered": Case(set(), package="faiss-cpu"),
     "the code of a benchmark": Case({STEREOSET}, module="evaluate/benchmarks/stereoset.py"),
-    "the code that compares": Case(SCORES, module="evaluate/compare.py"),
+    "the code that compares": Case({"compared"}, module="evaluate/compare.py"),
     "the number of examples": Case({"examples"}, ["report.examples=3"]),
     "the code that draws examples": Case({"examples"}, module="pipeline/examples.py"),
     "the code that reads raw rows back": Case({"examples"}, module="pipeline/raw_rows.py"),

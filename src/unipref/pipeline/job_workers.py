@@ -211,8 +211,6 @@ class _Worker:
         model = run.training.run_steps(variant, job.seed, study, selected, cleaned, only=step_names)[job.step]
         if job.kind == "train":
             return
-        if run.evaluation.is_comparable(study, model):
-            run.evaluation.run_base(variant, study, cleaned)
         run.evaluation.run_benchmarks(variant, job.seed, job.step, study, model, cleaned)
 
 

@@ -167,9 +167,13 @@ class ManifestWriter:
             return
         self._seen.add(place)
         self._record.evaluated.append(Evaluated(variant, seed, step, stage.folder.name, self._relative_folder(stage)))
-        labels = {"variant": variant, "seed": seed, "step": step, "model": self._shorten_model(model)}
+        labels = self._label(variant, seed, step, model)
         self._scores += [msgspec.convert({**row, **labels}, ScoreRow).as_dict() for row in stage.result["scores"]]
-        self._against_base += [{**row, **labels} for row in stage.result["against_base"]]
+
+    def record_comparison(self, variant: str, seed: int | None, step: str, model: str, stage: Stage) -> None:
+        """Records how one model compares with the base model, by benchmark and metric."""
+        labels = self._label(variant, seed, step, model)
+        self._against_base += [{**row, **labels} for row in stage.result["rows"]]
 
     def snapshot(self) -> tuple[Manifest, list[ScoreRow]]:
         """Returns what was recorded so far: the manifest, and the scores with a number."""
@@ -222,6 +226,10 @@ class ManifestWriter:
 
     def _relative_folder(self, stage: Stage) -> str:
         return stage.folder.relative_to(self._cache.folder).as_posix()
+
+    def _label(self, variant: str, seed: int | None, step: str, model: str) -> dict[str, Any]:
+        """What each row of a model says of it."""
+        return {"variant": variant, "seed": seed, "step": step, "model": self._shorten_model(model)}
 
     def _shorten_model(self, model: str) -> str:
         """The path within the run folder for a model of this run; the name in the study for other models."""

@@ -28,7 +28,7 @@ from unipref.study.steps import identify_step
 from unipref.train import describe_machine
 from unipref.unify import ResolvedSource
 
-_SCORING = ("unipref.evaluate", "unipref.evaluate.compare", "unipref.models.model_cache")
+_SCORING = ("unipref.evaluate", "unipref.models.model_cache")
 CODE = {
     "unified": ("unipref.unify", "unipref.sources", "unipref.core.workers"),
     "clean": ("unipref.clean", "unipref.sources"),
@@ -38,6 +38,7 @@ CODE = {
     "train": ("unipref.train",),
     "measured in training": ("unipref.evaluate.in_training",),
     "evaluated": _SCORING,
+    "compared": ("unipref.evaluate.compare",),
     "examples": ("unipref.pipeline.examples",),
     "mixture": ("unipref.models.weight_merging", *_SCORING),
     "held-out parts": ("unipref.pipeline.merge.drop_prompts",),
@@ -235,7 +236,7 @@ def train_inputs(
 
 
 def evaluate_inputs(
-    hashes: InputHashes, model: str, benchmark: Benchmark, label: str, data: Path, cleaned: Stage, base: Stage | None
+    hashes: InputHashes, model: str, benchmark: Benchmark, label: str, data: Path, cleaned: Stage
 ) -> dict[str, Any]:
     """Returns the inputs of one benchmark on one model.
 
@@ -246,7 +247,6 @@ def evaluate_inputs(
         label: its name in the study.
         data: its data.
         cleaned: the run's own parts.
-        base: the stage of the base model on this benchmark, for the comparison.
     """
     return {
         "model": model,
@@ -255,8 +255,12 @@ def evaluate_inputs(
         "data": hashes.hash_benchmark_data(benchmark, data, cleaned),
         "surroundings": benchmark.environment(),
         "code": hash_code("evaluated", benchmark),
-        "base": base.key if base else None,
     }
+
+
+def compare_inputs(pairs: Sequence[tuple[Stage, Stage]]) -> dict[str, Any]:
+    """Returns the inputs of a comparison of measurements with those of the base model, which come first."""
+    return {"pairs": [[base.key, ours.key] for base, ours in pairs], "code": hash_code("compared")}
 
 
 def examples_inputs(
