@@ -321,6 +321,7 @@ def test_a_source_that_gives_nothing_does_not_stop_the_others_but_is_told_of(
         (["report", "."], "this is not a run folder: it contains neither"),
         (["unifie", "study.yaml"], "No such command 'unifie'"),
         (["unify"], "Missing argument"),
+        (["unify", "study.yaml", "--progress", "jsn"], "Invalid value for '--progress': 'jsn' is not one of 'bar'"),
     ],
     ids=lambda case: " ".join(case) if isinstance(case, list) else "",
 )

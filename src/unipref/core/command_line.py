@@ -57,7 +57,8 @@ def print_error(error: Exception) -> int:
     """Prints an error: of the user, of the command line's words, or a bug. Returns the exit status."""
     show, status = getattr(error, "show", None), getattr(error, "exit_code", None)
     if callable(show) and isinstance(status, int):
-        # An error in the words of the command, which click formats.
+        # An error in the words of the command, which click formats. typer's words come from pydantic.
+        error.message = error.message.replace("Value error, ", "")  # type: ignore[attr-defined]
         show(terminal.LegibleStderr())
         return status
     if isinstance(error, typer.Abort):
