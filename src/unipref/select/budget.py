@@ -88,7 +88,12 @@ class BudgetStrategy(Strategy):
         exact, share_notes = self._compute_exact_quotas(sizes, names, total)
         if self.fraction is not None and self.fraction < 1 and (beyond := int(always_kept.sum())):
             subject = "1 unscored preference is" if beyond == 1 else f"{beyond:,} unscored preferences are"
-            notes = (*notes, f"{subject} kept beyond the fraction of {self.fraction:g} (unscored: keep)")
+            rest = "; it keeps everything" if beyond == len(candidates) else ""
+            notes = (
+                *notes,
+                f"{subject} kept beyond the fraction of {self.fraction:g} (unscored: keep){rest}. "
+                f"'unscored: sample' keeps {self.fraction:g} of them",
+            )
         quotas = exact
         if self.tokens is None:
             available = int(sizes[exact > 0].sum())
