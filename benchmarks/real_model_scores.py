@@ -20,12 +20,10 @@ import numpy as np
 
 from unipref.core import json_files
 from unipref.core.run_folder import MANIFEST, SCORES, Evaluated, Manifest, RunFolder, ScoreRow
+from unipref.core.scores import Example
 from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
-from unipref.evaluate.compare import load_tables
-
-LONGEST = 60
-"""Characters of the longest string that stays: names, ids and kinds of instructions, no sentences."""
+from unipref.evaluate.compare import Table, load_tables
 
 
 def main() -> None:
@@ -36,6 +34,8 @@ def main() -> None:
     parser.add_argument("places", nargs="+", help="runs to keep, or the folder to open in")
     given = parser.parse_args()
     if given.command == "open":
+        if len(given.places) != 1 or Path(given.places[0]).exists():
+            parser.error("open needs one folder that does not exist")
         with tarfile.open(given.file) as archive:
             archive.extractall(given.places[0], filter="data")
         return
@@ -55,8 +55,9 @@ def _read_place(place: str) -> tuple[Path, dict[str, str]]:
 
 
 def _forget_origin(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Removes time and owner, so that the same scores give the same file."""
+    """Removes time, owner and rights, so that the same scores give the same file."""
     entry.mtime = entry.uid = entry.gid = 0
+    entry.mode = 0o755 if entry.isdir() else 0o644
     entry.uname = entry.gname = ""
     return entry
 
@@ -65,17 +66,22 @@ def join(runs: Iterable[tuple[Path, dict[str, str]]], out: Path) -> None:
     """Writes manifest, scores and tables of several runs into one folder; the base model is in it once.
 
     Raises:
-        SystemExit: two runs measured the same model with different scores.
+        SystemExit: the runs have another base model or other settings of a variant, or measured a model with different
+            results.
     """
     joined = Manifest()
     scores: dict[tuple[Any, ...], dict[str, Any]] = {}
     for path, names in runs:
         run = RunFolder(path)
         manifest = run.manifest
-        joined.effects = joined.effects or manifest.effects
+        if joined.model_hash not in (None, manifest.model_hash) or joined.effects not in ({}, manifest.effects):
+            raise SystemExit(f"{path}: its base model or 'verdicts.effect' is not that of the runs before it")
+        joined.model_hash, joined.effects = manifest.model_hash, manifest.effects
         joined.seeds = sorted({*joined.seeds, *manifest.seeds})
         for variant, info in manifest.variants.items():
-            joined.variants.setdefault(names.get(variant, variant), info)
+            earlier = joined.variants.setdefault(names.get(variant, variant), info)
+            if (earlier.settings_hash, earlier.strategy) != (info.settings_hash, info.strategy):
+                raise SystemExit(f"{path}: '{variant}' has other settings than in the runs before it")
         for variant, by_seed in manifest.selected.items():
             joined.selected.setdefault(names.get(variant, variant), {}).update(by_seed)
         for row in run.scores():
@@ -84,11 +90,24 @@ def join(runs: Iterable[tuple[Path, dict[str, str]]], out: Path) -> None:
             variant = names.get(one.variant, one.variant)
             place = f"evaluated/{variant}" + ("" if one.seed is None else f"/{one.seed}/{one.step}")
             record = Evaluated(variant, one.seed, one.step, one.benchmark, f"{place}/{one.benchmark}")
+            with tempfile.TemporaryDirectory(dir=out) as folder:
+                keep_tables(path / one.folder, Path(folder) / "tables")
+                _put(Path(folder) / "tables", out / record.folder)
             if record not in joined.evaluated:
                 joined.evaluated.append(record)
-                keep_tables(path / one.folder, out / record.folder)
     json_files.write_json(out / MANIFEST, msgspec.to_builtins(joined))
     json_files.write_json(out / SCORES, list(scores.values()))
+
+
+def _put(tables: Path, place: Path) -> None:
+    """Moves tables to their place, or checks that those that are there are the same."""
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        tables.rename(place)
+        return
+    for table in tables.glob("*.jsonl"):
+        if table.read_bytes() != (place / table.name).read_bytes():
+            raise SystemExit(f"{place.name} of {place.parent}: two runs measured it with different results")
 
 
 def _add_score(scores: dict[tuple[Any, ...], dict[str, Any]], row: ScoreRow) -> None:
@@ -112,13 +131,27 @@ def keep_tables(folder: Path, out: Path) -> None:
     json_files.write_json(out / RESULTS, kept)
     for label, table in load_tables(folder).items():
         examples = table.read_examples()
-        texts = {field for row in examples for field, value in row.items() if isinstance(value, str | list)}
-        texts -= {field for field in texts if _is_short(examples, field)}
+        texts = find_texts(table, examples)
         rows = [{field: value for field, value in row.items() if field not in texts} for row in examples]
         with (out / f"{label}.jsonl").open("wb") as file:
             file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
         if _list_numbers(table.statistics(examples)) != _list_numbers(load_tables(out)[label].statistics()):
             raise SystemExit(f"{folder}: a statistic of {label} needs one of {', '.join(sorted(texts))}")
+
+
+def find_texts(table: Table, examples: list[Example]) -> set[str]:
+    """Finds the fields with texts, lists or mappings without which all statistics are the same."""
+    numbers, texts = _list_numbers(table.statistics(examples)), set[str]()
+    fields = {name for row in examples for name, value in row.items() if isinstance(value, str | list | dict)}
+    for field in sorted(fields):
+        rows = [{name: value for name, value in row.items() if name not in {*texts, field}} for row in examples]
+        try:
+            is_needed = _list_numbers(table.statistics(rows)) != numbers
+        except (KeyError, TypeError):
+            is_needed = True
+        if not is_needed:
+            texts.add(field)
+    return texts
 
 
 def _list_numbers(statistics: dict[tuple[str, str, str, str], Statistic]) -> dict[tuple[str, str, str, str], Any]:
@@ -127,13 +160,6 @@ def _list_numbers(statistics: dict[tuple[str, str, str, str], Statistic]) -> dic
         key: (list(one.units), np.asarray(one.values).tolist(), list(one.clusters or ()), list(one.crossed or ()))
         for key, one in statistics.items()
     }
-
-
-def _is_short(examples: Iterable[dict[str, Any]], field: str) -> bool:
-    """Whether a field holds names, ids and numbers alone."""
-    values = [row.get(field) for row in examples]
-    parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
-    return all(len(str(part)) <= LONGEST for part in parts)
 
 
 if __name__ == "__main__":

@@ -20,5 +20,6 @@ def test_only_the_named_steps_and_the_base_model_are_measured(tmp_path: Path, ti
     study["evaluate"] = study["evaluate"]["benchmarks"]
     todo = unipref.dry_run(study, run)
     assert [stage["name"] for stage in todo["stages"] if not stage["done"] and "examples" not in stage["name"]] == [
-        "evaluated/main/0/sft/preference_accuracy"
+        "evaluated/main/0/sft/preference_accuracy",
+        "compared/main/0/sft/preference_accuracy",
     ]

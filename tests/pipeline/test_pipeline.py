@@ -64,7 +64,7 @@ def test_a_study_runs_is_not_run_twice_and_redoes_only_what_a_change_touches(stu
 
     unipref.run(study, run, overrides=["select.cluster_quality.fraction=0.9"])
     redone = {folder.split("/")[0] for folder in done_now(run)}
-    assert redone == {"selected", "checked", "train", "evaluated", "examples"}
+    assert redone == {"selected", "checked", "train", "evaluated", "compared", "examples"}
     assert "evaluated/base/preference_accuracy" not in done_now(run)
 
 

@@ -178,7 +178,7 @@ def test_jobs_wait_for_what_they_are_made_from() -> None:
         PendingStage("evaluated/third/0/dpo/x", "f", {"model": "e"}),
         PendingStage("evaluated/third/0/dpo/y", "g", {"model": "e"}),
         PendingStage("evaluated/main/0/reward/z", "h", {"model": "c"}),
-        PendingStage("compared/main/0/sft", "i", {"pairs": [["0", "b"]]}),
+        PendingStage("compared/main/0/sft/x", "i", {"base": "of 0", "measured": "of b"}),
     ]
     shared = [
         PendingStage("evaluated/base-third/y", "0", {}),  # of the base model, measured for main too

@@ -17,7 +17,7 @@ from support.study_files import study_of, write_sources
 from unipref.core import hashing
 from unipref.core.import_closure import PACKAGE, import_closure
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import stage_kind
+from unipref.core.stage_cache import Stage, stage_kind
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.run import Run
@@ -26,8 +26,9 @@ from unipref.study.load import load
 
 SFT, DPO, ACCURACY, STEREOSET = "train/sft", "train/dpo", "evaluated/preference_accuracy", "evaluated/stereoset"
 SCORES = {ACCURACY, STEREOSET}
+COMPARISONS = {"compared/preference_accuracy", "compared/stereoset"}
 TRAINING = {"checked", SFT, DPO}
-ALL = {"unified", "clean", "selected", "examples", "compared", *TRAINING, *SCORES}
+ALL = {"unified", "clean", "selected", "examples", *TRAINING, *SCORES, *COMPARISONS}
 
 
 @dataclass
@@ -74,7 +75,7 @@ CASES = {
     "the version of pandas": Case(set(), package="pandas"),
     "faiss, where nothing is clustered": Case(set(), package="faiss-cpu"),
     "the code of a benchmark": Case({STEREOSET}, module="evaluate/benchmarks/stereoset.py"),
-    "the code that compares": Case({"compared"}, module="evaluate/compare.py"),
+    "the code that compares": Case(COMPARISONS, module="evaluate/compare.py"),
     "the number of examples": Case({"examples"}, ["report.examples=3"]),
     "the code that draws examples": Case({"examples"}, module="pipeline/examples.py"),
     "the code that reads raw rows back": Case({"examples"}, module="pipeline/raw_rows.py"),
@@ -210,3 +211,11 @@ def test_another_process_makes_the_same_key_of_a_study_that_it_is_given(folder: 
     there = pickle.loads(pickle.dumps(here))
     inputs = [stage_inputs.unify_inputs(study.study, study.sources["main"], {}) for study in (here, there)]
     assert hashing.json_hash(inputs[0]) == hashing.json_hash(inputs[1])
+
+
+def test_a_comparison_depends_on_what_was_measured_and_not_on_how() -> None:
+    base, ours, elsewhere = (
+        Stage(Path(), key, content, {}, {}, 0.0, 0.0, cached=True)
+        for key, content in (("k", "a"), ("l", "b"), ("l", "c"))
+    )
+    assert stage_inputs.compare_inputs(base, ours) != stage_inputs.compare_inputs(base, elsewhere)

@@ -58,7 +58,8 @@ def print_error(error: Exception) -> int:
     show, status = getattr(error, "show", None), getattr(error, "exit_code", None)
     if callable(show) and isinstance(status, int):
         # An error in the words of the command, which click formats. typer's words come from pydantic.
-        error.message = error.message.replace("Value error, ", "")  # type: ignore[attr-defined]
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = message.removeprefix("Value error, ")  # type: ignore[attr-defined]
         show(terminal.LegibleStderr())
         return status
     if isinstance(error, typer.Abort):

@@ -260,7 +260,8 @@ def _read_record(path: Path) -> StageRecord | None:
 def stage_kind(name: str) -> str:
     """Returns the kind of a stage, such as one training step of any variant and seed. A kind has similar costs."""
     parts = name.split("/")
-    return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated", "collected") else parts[0].split("-")[0]
+    is_of_model = parts[0] in ("train", "evaluated", "compared", "collected")
+    return f"{parts[0]}/{parts[-1]}" if is_of_model else parts[0].split("-")[0]
 
 
 def checkpoint_dir(folder: Path, key: str) -> Path:

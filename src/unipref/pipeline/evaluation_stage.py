@@ -1,10 +1,10 @@
-"""Evaluation: one stage for each benchmark and model, then one for each model that compares it with the base model.
+"""Evaluation: one stage for each benchmark and model, and one for its comparison with the base model.
 
 A measurement depends on its model alone. So models are measured in any order, and a base model that has to be measured
 again leaves the measurements of others valid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +28,25 @@ class EvaluationStage:
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
-        self._base_scores: dict[tuple[str, str], Stage] = {}
 
-    def run_base(self, variant: str, study: Study, cleaned: Stage) -> None:
-        """Measures the study's model on every benchmark that can; models that come after it are compared with it."""
-        self.run_benchmarks(variant, None, BASE, study, self.context.base_model(study), cleaned)
+    def run_base(self, variant: str, study: Study, cleaned: Stage) -> dict[str, Stage]:
+        """Measures the study's model; returns as `run_benchmarks`."""
+        return self.run_benchmarks(variant, None, BASE, study, self.context.base_model(study), cleaned)
 
     def run_benchmarks(
         self, variant: str, seed: int | None, step: str, study: Study, model: TrainedModel, cleaned: Stage
-    ) -> None:
-        """Measures one model on every benchmark that can measure it, unless the study leaves its step out."""
+    ) -> dict[str, Stage]:
+        """Measures one model on every benchmark that can measure it, unless the study leaves its step out.
+
+        Returns:
+            Label of a benchmark -> the measurement.
+        """
         if not study.is_measured(step):
-            return
+            return {}
         context = self.context
         root, splits = context.resolved.data_root, find_held_out_files(cleaned, study)
         models = ModelCache()
-        compared: list[tuple[Stage, Stage]] = []
+        measured: dict[str, Stage] = {}
         for benchmark, label in study.labelled_benchmarks():
             if model.model_kind not in benchmark.measures:
                 continue
@@ -69,27 +72,45 @@ class EvaluationStage:
                 if step == BASE
                 else f"evaluated/{variant}/{seed}/{step}"
             )
-            stage = context.cache.stage(f"{folder}/{label}", inputs, work)
-            if step == BASE:
-                self._base_scores[variant, label] = stage
-            elif base := self._base_scores.get((variant, label)):
-                compared.append((base, stage))
+            stage = measured[label] = context.cache.stage(f"{folder}/{label}", inputs, work)
             if stage.pending:
                 continue
             is_shared = stage.folder.parent.name == BASE
             context.manifest.record_evaluation(BASE if is_shared else variant, seed, step, model.folder, stage)
-        # Rewards and likelihoods are not comparable.
-        if compared and model.model_kind == context.base_model(study).model_kind:
-            self._compare(variant, seed, step, model, compared)
+        return measured
 
-    def _compare(
-        self, variant: str, seed: int | None, step: str, model: TrainedModel, pairs: Sequence[tuple[Stage, Stage]]
+    def compare_with_base(
+        self,
+        variant: str,
+        seed: int,
+        step: str,
+        study: Study,
+        model: TrainedModel,
+        base: Mapping[str, Stage],
+        measured: Mapping[str, Stage],
     ) -> None:
-        """Compares the measurements of a model with those of the base model, which come first in each pair."""
+        """Compares a model with the base model, example by example, if both are of the same kind.
 
-        def work(out: Path) -> dict[str, Any]:
-            return {"rows": [row for base, ours in pairs for row in compare_pair(base.folder, ours.folder)]}
+        Args:
+            variant: of the model.
+            seed: of the model.
+            step: the step that trained it.
+            study: the variant's study.
+            model: the model.
+            base: label -> measurement of the base model.
+            measured: label -> measurement of the model.
+        """
+        context = self.context
+        if model.model_kind != context.base_model(study).model_kind:
+            return  # the likelihoods of a policy say nothing about the scores of a reward model
+        for label, stage in measured.items():
+            if label not in base:
+                continue
 
-        stage = self.context.cache.stage(f"compared/{variant}/{seed}/{step}", stage_inputs.compare_inputs(pairs), work)
-        if not stage.pending:
-            self.context.manifest.record_comparison(variant, seed, step, model.folder, stage)
+            def work(out: Path, label: str = label, stage: Stage = stage) -> dict[str, Any]:
+                return {"rows": compare_pair(base[label].folder, stage.folder)}
+
+            inputs = stage_inputs.compare_inputs(base[label], stage)
+            compared = context.cache.stage(f"compared/{variant}/{seed}/{step}/{label}", inputs, work)
+            if not compared.pending:
+                context.manifest.record_comparison(variant, seed, step, model.folder, compared)

@@ -167,12 +167,12 @@ class ManifestWriter:
             return
         self._seen.add(place)
         self._record.evaluated.append(Evaluated(variant, seed, step, stage.folder.name, self._relative_folder(stage)))
-        labels = self._label(variant, seed, step, model)
+        labels = self._make_labels(variant, seed, step, model)
         self._scores += [msgspec.convert({**row, **labels}, ScoreRow).as_dict() for row in stage.result["scores"]]
 
     def record_comparison(self, variant: str, seed: int | None, step: str, model: str, stage: Stage) -> None:
-        """Records how one model compares with the base model, by benchmark and metric."""
-        labels = self._label(variant, seed, step, model)
+        """Records how one model compares with the base model on one benchmark."""
+        labels = self._make_labels(variant, seed, step, model)
         self._against_base += [{**row, **labels} for row in stage.result["rows"]]
 
     def snapshot(self) -> tuple[Manifest, list[ScoreRow]]:
@@ -227,8 +227,8 @@ class ManifestWriter:
     def _relative_folder(self, stage: Stage) -> str:
         return stage.folder.relative_to(self._cache.folder).as_posix()
 
-    def _label(self, variant: str, seed: int | None, step: str, model: str) -> dict[str, Any]:
-        """What each row of a model says of it."""
+    def _make_labels(self, variant: str, seed: int | None, step: str, model: str) -> dict[str, Any]:
+        """Returns the columns that name the model of a row."""
         return {"variant": variant, "seed": seed, "step": step, "model": self._shorten_model(model)}
 
     def _shorten_model(self, model: str) -> str:

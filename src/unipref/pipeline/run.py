@@ -180,6 +180,7 @@ class Run:
     def run_stages(self, until: str) -> None:
         """Runs the stages in order, up to `until`."""
         depth, context = STAGES.index(until), self.context
+        runs_all = self.only is context.resolved.variants
         data = self.prepare(depth)
         if depth < STAGES.index("train"):
             return
@@ -190,15 +191,16 @@ class Run:
         for variant, (study, cleaned, selected) in data.items():
             if study.model is None:
                 continue
-            if depth >= STAGES.index("evaluate"):
-                self.evaluation.run_base(variant, study, cleaned)
+            base = self.evaluation.run_base(variant, study, cleaned) if depth >= STAGES.index("evaluate") else {}
             for seed, chosen in selected.items():
                 models = self.training.run_steps(variant, seed, study, chosen, cleaned)
                 for step, model in models.items() if depth >= STAGES.index("evaluate") else ():
-                    self.evaluation.run_benchmarks(variant, seed, step, study, model, cleaned)
+                    measured = self.evaluation.run_benchmarks(variant, seed, step, study, model, cleaned)
+                    if runs_all:
+                        self.evaluation.compare_with_base(variant, seed, step, study, model, base, measured)
                 if seed == study.seeds[0] and (policy := find_last_policy(variant, models)):
                     policies[variant] = policy
-        if depth >= STAGES.index("evaluate") and self.only is context.resolved.variants:
+        if depth >= STAGES.index("evaluate") and runs_all:
             self._run_examples(data, policies)
 
     def prepare(self, depth: int) -> dict[str, VariantData]:

@@ -87,12 +87,11 @@ class BudgetStrategy(Strategy):
         total = self._compute_total(costs, always_kept)
         exact, share_notes = self._compute_exact_quotas(sizes, names, total)
         if self.fraction is not None and self.fraction < 1 and (beyond := int(always_kept.sum())):
-            subject = "1 unscored preference is" if beyond == 1 else f"{beyond:,} unscored preferences are"
-            rest = "; it keeps everything" if beyond == len(candidates) else ""
+            verb = "has no score and is" if beyond == 1 else "have no score and are"
             notes = (
                 *notes,
-                f"{subject} kept beyond the fraction of {self.fraction:g} (unscored: keep){rest}. "
-                f"'unscored: sample' keeps {self.fraction:g} of them",
+                f"{beyond:,} of {len(candidates):,} preferences {verb} kept, whatever the fraction of "
+                f"{self.fraction:g} (unscored: keep). 'unscored: sample' samples them too",
             )
         quotas = exact
         if self.tokens is None:

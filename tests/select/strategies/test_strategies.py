@@ -58,8 +58,8 @@ def test_unscored_pass_or_are_sampled():
     selection = ClusterQuality(fraction=0.2, unscored="keep").select(candidates, 0)
     assert selection.kept.tolist() == [*range(10), 18, 19]
     note = (
-        "10 unscored preferences are kept beyond the fraction of 0.2 (unscored: keep). "
-        "'unscored: sample' keeps 0.2 of them"
+        "10 of 20 preferences have no score and are kept, whatever the fraction of 0.2 (unscored: keep). "
+        "'unscored: sample' samples them too"
     )
     assert note in selection.notes
     sampled = ClusterQuality(fraction=0.2, unscored="sample").select(candidates, 0).kept
@@ -442,13 +442,13 @@ def test_a_scorer_that_can_score_few_says_so_with_counts_and_what_scores_more():
     assert notes == (
         "the scorer margin can score 2 of 6 preferences (a: 2 of 3, b: 0 of 3); margin_percentile can score 3 of the "
         "others: name it as quality",
-        "1 unscored preference is kept beyond the fraction of 0.5 (unscored: keep). 'unscored: sample' keeps 0.5 of "
-        "them",
+        "1 of 6 preferences has no score and is kept, whatever the fraction of 0.5 (unscored: keep). "
+        "'unscored: sample' samples them too",
     )
     assert Quality(fraction=0.5, unscored="sample").select(candidates, 0).notes == ()
     none = Quality(fraction=0.5, quality="confidence").select(hand_made([nan] * 2), 0).notes
     assert none == (
         "the scorer confidence can score 0 of 2 preferences (a: 0 of 2)",
-        "2 unscored preferences are kept beyond the fraction of 0.5 (unscored: keep); it keeps everything. "
-        "'unscored: sample' keeps 0.5 of them",
+        "2 of 2 preferences have no score and are kept, whatever the fraction of 0.5 (unscored: keep). "
+        "'unscored: sample' samples them too",
     )
