@@ -149,11 +149,16 @@ def test_one_run_compares_its_models_with_the_base_model(tiny_model: Path, data:
     followed(models[1] / "instructions", "111111")
     rows, _ = compare.compare([tmp_path / "run"])
     assert list(dict.fromkeys(row["model"] for row in rows)) == [str(model) for model in models]
+    assert {row["compared_with"] for row in rows} == {str(tmp_path / "run/evaluated/base")}
     with pytest.raises(UserError, match="does not hold an evaluation") as caught:
         compare.compare([tmp_path / "run", base])
     assert f"It is a run; give one of its models: {tmp_path / 'run/evaluated/base'}, {models[0]}" in str(
         caught.value.mend
     )
+    shutil.rmtree(tmp_path / "run/evaluated/base")
+    with pytest.raises(UserError, match="the base model of this run is not measured") as caught:
+        compare.compare([tmp_path / "run"])
+    assert f"Or give two models: {models[0]}, {models[1]}" in str(caught.value.mend)
 
 
 def test_the_command_line_evaluates_several_models_and_compares_them(
@@ -167,6 +172,7 @@ def test_the_command_line_evaluates_several_models_and_compares_them(
     assert first.name != second.name
     shown = runner.invoke(cli.app, ["compare", str(first), str(second)], catch_exceptions=False)
     assert "unchanged" in shown.output
+    assert f"{second} compared with {first}" in shown.output.replace("\n", "")
     answered = runner.invoke(cli.app, ["compare", str(first), str(second), "--json"], catch_exceptions=False)
     assert {row["verdict"] for row in json.loads(answered.stdout)["rows"]} == {"unchanged"}
 

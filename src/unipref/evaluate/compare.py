@@ -15,6 +15,7 @@ import msgspec
 from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
+from unipref.core.records import BASE
 from unipref.core.run_folder import RunFolder
 from unipref.core.scores import Example
 from unipref.core.stats.differences import difference
@@ -64,8 +65,9 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
     Returns:
         One row per benchmark, statistic and further model: `benchmark`, `mode`, `split`, `slice`, `metric`,
-        `direction`, `model` (the further folder), the fields of `differences.Difference` and its `verdict`. Also notes
-        on what could not be compared: a benchmark that only one has, other data, or another precision.
+        `direction`, `model` (the further folder), `compared_with` (the first one), the fields of
+        `differences.Difference` and its `verdict`. Also notes on what could not be compared: a benchmark that only one
+        has, other data, or another precision.
 
     Raises:
         UserError: a folder does not hold an evaluation, or the evaluations share no statistic.
@@ -93,7 +95,8 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                     )
                 if differing := _describe_setting_differences(first[label], other[label]):
                     notes.append(f"{label}: settings differ ({differing}).")
-                rows += _compare_tables(label, str(folder), first[label], other[label])
+                about = {"compared_with": str(folders[0])}
+                rows += [row | about for row in _compare_tables(label, str(folder), first[label], other[label])]
     if not rows:
         raise UserError("the evaluations have no statistic in common.", mend=" ".join(notes))
     return rows, notes
@@ -165,7 +168,7 @@ def load_tables(folder: Path) -> dict[str, Table]:
 
 def _list_evaluations(run: Path) -> list[Path]:
     """Lists the evaluated models of a run: the base model first, then each variant, seed and step."""
-    base, others = run / EVALUATED / "base", sorted(run.glob(f"{EVALUATED}/*/*/*/*/{RESULTS}"))
+    base, others = run / EVALUATED / BASE, sorted(run.glob(f"{EVALUATED}/*/*/*/*/{RESULTS}"))
     found = [base] if any(base.glob(f"*/{RESULTS}")) else []
     return [*found, *dict.fromkeys(path.parent.parent for path in others if ".partial-" not in str(path))]
 
@@ -174,7 +177,7 @@ def _find_evaluations_of_run(folder: Path) -> list[Path]:
     """Returns the evaluations of a run.
 
     Raises:
-        UserError: it is a run that measured no model, or no run.
+        UserError: it is a run that measured no model or not its base model, or no run.
     """
     is_evaluation = (folder / RESULTS).is_file() or any(folder.glob(f"*/{RESULTS}"))
     found = [] if is_evaluation else _list_evaluations(folder)
@@ -183,6 +186,12 @@ def _find_evaluations_of_run(folder: Path) -> list[Path]:
             "a comparison needs two or more evaluations.",
             where=str(folder),
             mend="Give the folders of at least two evaluations, or a run that measured two or more models.",
+        )
+    if found and found[0] != folder / EVALUATED / BASE:
+        raise UserError(
+            "the base model of this run is not measured, so its models cannot be compared with it.",
+            where=str(folder / EVALUATED / BASE),
+            mend=f"Measure it: unipref run STUDY -o {folder}. Or give two models: {found[0]}, {found[1]}",
         )
     if found:
         return found

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
+from unipref.core.stats.chance import WHOLE
 from unipref.evaluate import data_path, evaluate
 from unipref.evaluate.compare import compare_pair
 from unipref.models.model_cache import ModelCache
@@ -30,8 +32,20 @@ class EvaluationStage:
         self.context = context
 
     def run_base(self, variant: str, study: Study, cleaned: Stage) -> dict[str, Stage]:
-        """Measures the study's model; returns as `run_benchmarks`."""
-        return self.run_benchmarks(variant, None, BASE, study, self.context.base_model(study), cleaned)
+        """Measures the study's model; returns as `run_benchmarks`.
+
+        Raises:
+            UserError: a benchmark lacks the metric that the study chose for it. Only its scores tell.
+        """
+        measured = self.run_benchmarks(variant, None, BASE, study, self.context.base_model(study), cleaned)
+        for label, metric in study.verdicts.headline.items():
+            stage = measured.get(label)
+            rows = stage.result["scores"] if stage is not None and not stage.pending else ()
+            metrics = {row["metric"] for row in rows if row["slice"] == WHOLE}
+            if metrics and metric not in metrics:
+                what, where = f"the benchmark has no metric '{metric}'.", f"verdicts.headline.{label}"
+                raise UserError(what, where=where, mend=near_name(metric, metrics))
+        return measured
 
     def run_benchmarks(
         self, variant: str, seed: int | None, step: str, study: Study, model: TrainedModel, cleaned: Stage

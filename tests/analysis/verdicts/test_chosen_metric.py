@@ -9,22 +9,11 @@ import unipref
 from support.study_files import study_of, write_sources
 from unipref.analysis.verdicts.read import read_evidence
 from unipref.core.errors import UserError
-from unipref.core.progress import ProgressListener
-from unipref.core.run_folder import RunFolder, Verdicts
+from unipref.core.run_folder import HeadlineInfo, RunFolder, Verdicts
 from unipref.evaluate.benchmarks.winogenerated import Winogenerated
 from unipref.evaluate.example_files import write_example
 from unipref.report.sections.verdict import make_verdict_section
 from unipref.study.load import load
-
-
-class Warned(ProgressListener):
-    """Keeps the warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 @pytest.fixture
@@ -51,15 +40,25 @@ def test_it_replaces_the_headline_metric_and_the_report_says_so(study: dict[str,
     ]
 
 
-def test_a_metric_that_the_benchmark_lacks_is_named_and_loses_no_result(study: dict[str, Any], tmp_path: Path) -> None:
-    listener = Warned()
-    chosen = {"verdicts": {"headline": {"winogenerated": "female_choise"}}}
-    run = unipref.run(study | chosen, tmp_path / "run", listener=listener)
-    assert RunFolder(run).scores()
-    [warning] = listener.warnings
-    assert "verdicts.headline.winogenerated" in warning
-    assert "no metric 'female_choise'" in warning
-    assert "Did you mean 'female_choice'?" in warning
+def test_a_metric_that_the_benchmark_lacks_stops_the_run_before_training(study: dict[str, Any], tmp_path: Path) -> None:
+    study |= {"train": [{"sft": {"max_steps": 1}}]}
+    with pytest.raises(UserError, match="no metric 'female_choise'") as caught:
+        unipref.run(study | {"verdicts": {"headline": {"winogenerated": "female_choise"}}}, tmp_path / "run")
+    assert caught.value.where == "verdicts.headline.winogenerated"
+    assert caught.value.mend == "Did you mean 'female_choice'?"
+    assert (tmp_path / "run" / "evaluated" / "base" / "winogenerated").is_dir()
+    assert not (tmp_path / "run" / "train").exists()
+
+
+def test_a_metric_that_a_finished_run_lacks_is_named(study: dict[str, Any], tmp_path: Path) -> None:
+    run = unipref.run(study, tmp_path / "run")
+    folder = RunFolder(run)
+    manifest = folder.manifest
+    manifest.variants["main"].judged["winogenerated"] = HeadlineInfo(
+        "bias", "female_choise", replaces="stereotype_choice"
+    )
+    with pytest.raises(UserError, match="no metric 'female_choise'"):
+        read_evidence(run, manifest, folder.scores())
 
 
 def test_a_benchmark_that_the_study_lacks_is_refused(study: dict[str, Any]) -> None:

@@ -85,6 +85,20 @@ def test_the_gain_is_the_decrease_of_the_distance(x: float, y: float) -> None:
     assert min(abs(end) for end in ends) == pytest.approx(0.0, abs=1e-9)
 
 
+def test_a_gain_is_no_larger_than_the_difference() -> None:
+    rng = np.random.default_rng(0)
+    units = [str(at) for at in range(60)]
+    values = rng.random(60) < 0.5
+    shares: dict[str, Any] = {"direction": "ideal", "ideal": 0.5, "trials": None, "bounds": (0.0, 1.0)}
+    found = difference(*(mean("share", units, values + shift, **shares) for shift in (0.0, 1e-4 * rng.random(60))))
+    assert found.low is not None
+    assert found.high is not None
+    most = max(abs(found.low), abs(found.high))
+    assert most < 1e-3
+    assert (found.gain_low, found.gain_high) == pytest.approx((-most, most), abs=most)
+    assert found.verdict == "equivalent"
+
+
 def test_equal_answers_at_the_end_of_the_range_leave_a_doubt() -> None:
     low, high = Linear(2.0, 0.0, 4.0, 2.0, 5.0).interval()
     assert (low < 1.5, high) == (True, 2.0)

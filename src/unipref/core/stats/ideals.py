@@ -84,12 +84,18 @@ def make_table(difference: Linear, total: Linear) -> Table:
 
 
 def find_gain_interval(sums: Table, span: float | None = None, level: float = intervals.LEVEL) -> tuple[float, float]:
-    """Computes the interval of the gain, cut to -span and span; NaN if a sum has no interval."""
+    """Computes the interval of the gain, cut to -span and span; NaN if a sum has no interval.
+
+    The gain of one model over another is no larger than x - y, nor than x + y: it is cut to their greatest sizes too.
+    """
     ends = np.array([[one.interval(level) for one in row] for row in sums])
     if not np.isfinite(ends).all():
         return math.nan, math.nan
     low, high = (float(end) for end in ends.min(axis=1).max(axis=0))
-    return (low, high) if span is None else (max(low, -span), min(high, span))
+    most = math.inf if span is None else span
+    if ends.shape[:2] == (2, 2):
+        most = min(most, float(np.abs(ends[0]).max(axis=1).min()))
+    return max(low, -most), min(high, most)
 
 
 def find_gain_p(sums: Table) -> float:

@@ -26,7 +26,8 @@ def comparison(rows: Sequence[dict[str, Any]], notes: Sequence[str], every_slice
 
     parts: list[Any] = []
     for model in dict.fromkeys(row["model"] for row in rows):
-        parts.append(Text(f"{model} compared with the first model", style="bold"))
+        first = next(row["compared_with"] for row in rows if row["model"] == model)
+        parts.append(Text(f"{model} compared with {first}", style="bold"))
         model_rows = [row for row in rows if row["model"] == model]
         for benchmark in dict.fromkeys(row["benchmark"] for row in model_rows):
             visible_rows = [
@@ -36,8 +37,9 @@ def comparison(rows: Sequence[dict[str, Any]], notes: Sequence[str], every_slice
         parts.append("")
     parts.append(
         Text(
-            "difference = this model - the first model, unit by unit, with its 95 % interval over clusters of units. "
-            "p: of a gain of 0. equivalent: the gain is surely less than 0.05 (5 points of a percentage). With many "
+            "first: the model that it is compared with. difference = this model - the first model, unit by unit, "
+            "with its 95 % interval over clusters of units. p: of a gain of 0. equivalent: the gain is surely less "
+            "than 0.05 (5 points of a percentage). With many "
             "metrics, some will differ by chance.",
             style="dim",
         )
