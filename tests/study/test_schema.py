@@ -510,6 +510,11 @@ def test_variants_are_laid_over_the_study(here: Path) -> None:
 BAD_VARIANTS = [
     ({"less": {"selct": "all"}}, "variants.less.selct: unknown key. Did you mean 'select'?"),
     ({"less": {"split": {"dev": 2}}}, "variants.less.split.dev"),
+    (
+        {"less": {"select": {"radnom": {}}}},
+        "variants.less.select: unknown strategy 'radnom'.\n  Did you mean 'random'?",
+    ),
+    ({"less": {"train": [{"dpo": {"beta": "x"}}]}}, "variants.less.train.dpo.beta: Input should be a valid number"),
     ({"less": {"train": [{"rloo": {}}]}}, "variants.less.train.0: 'rloo' needs a reward model"),
     ({"less": {"sources": [{**PAIRS, "path": "q"}]}}, "the file or folder 'q' does not exist"),
     ({"main": {}}, "variants: the name 'main' is reserved."),

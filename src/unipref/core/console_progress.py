@@ -65,7 +65,12 @@ class ConsoleProgress(WatchedWork):
             self._end_bars()
             self.works.clear()
             self._last_lines.clear()
-            self._print(f"{total} jobs (training steps and measured models), {at_once} at a time", "bold")
+            jobs = (
+                "1 job (a training step or a measured model)"
+                if total == 1
+                else f"{total} jobs (training steps and measured models), {at_once} at a time"
+            )
+            self._print(jobs, "bold")
 
     def finish_job(self, job: str, done: int, total: int, seconds: float) -> None:
         """Prints one line. The progress of other jobs goes on."""

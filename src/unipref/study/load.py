@@ -4,6 +4,7 @@ import contextlib
 import copy
 import errno
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +191,20 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
             merged["model"] = parse_model(model, "model").repo
     resolve_model(merged, folder, f"{where}.model")
     _resolve_named_models(merged, folder)
-    return registry.validate_settings(Study, merged, where)
+    try:
+        return registry.validate_settings(Study, merged, where)
+    except UserError as error:
+        raise _name_variant(error, where) from None
+
+
+def _name_variant(error: UserError, where: str) -> UserError:
+    """Names the variant in an error of its settings; choices, such as strategies, know only their own place."""
+    if where in f"{error.where or error.what}":
+        return error
+    if error.where is None and all(re.match(r"[\w.]+: ", line) for line in error.what.splitlines()):
+        lines = [f"{where}.{line}" for line in error.what.splitlines()]
+        return UserError("\n".join(lines), mend=error.mend)
+    return UserError(error.what, where=f"{where}.{error.where}" if error.where else where, mend=error.mend)
 
 
 def read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:

@@ -224,7 +224,7 @@ class TwoAnswers(Dialogues):
             check_prompt(shared_prompt, paths[0])
             return shared_prompt, [side[-1:] for side in sides]
         if not all(len(side) > 1 and any(m["role"] == "user" for m in side) for side in sides):
-            detail = "each side holds only an answer; set 'prompt:' to the path of the prompt"
+            detail = "each side holds only an answer; name the field of the prompt: map: {prompt: FIELD}"
             raise Reject(Reason.EMPTY_PROMPT, detail, paths[0])
         shared = min(count_shared_turns(first, second), len(first) - 1, len(second) - 1)
         cut = find_shared_prompt_end(first[:shared])
