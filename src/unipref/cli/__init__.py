@@ -175,6 +175,7 @@ def run(
     if not dry_run:
         _run(study, overrides, out, "evaluate", as_json, progress, jobs=jobs, accelerate=accelerate)
         return
+    terminal.say_first(f"reading {terminal.show_name(str(study))} ...")
     from unipref.pipeline import api
     from unipref.pipeline.dry_run import format_estimate
 

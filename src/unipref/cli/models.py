@@ -147,6 +147,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare evaluated models example by example, with paired intervals: unipref compare A B, or compare RUN"""
+    terminal.say_first("comparing ...")
     from unipref import report
     from unipref.pipeline import api
 
