@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from unipref.core import json_files
-from unipref.core.run_folder import MANIFEST, SCORES, Evaluated, Manifest, RunFolder, ScoreRow
+from unipref.core.run_folder import MANIFEST, SCORES, Evaluated, Manifest, RunFolder, ScoreRow, Selected
 from unipref.core.scores import Example
 from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
@@ -79,11 +79,13 @@ def join(runs: Iterable[tuple[Path, dict[str, str]]], out: Path) -> None:
         joined.model_hash, joined.effects = manifest.model_hash, manifest.effects
         joined.seeds = sorted({*joined.seeds, *manifest.seeds})
         for variant, info in manifest.variants.items():
-            earlier = joined.variants.setdefault(names.get(variant, variant), info)
+            bare = msgspec.structs.replace(info, sources=None, clean=None, unified=None)
+            earlier = joined.variants.setdefault(names.get(variant, variant), bare)
             if (earlier.settings_hash, earlier.strategy) != (info.settings_hash, info.strategy):
                 raise SystemExit(f"{path}: '{variant}' has other settings than in the runs before it")
         for variant, by_seed in manifest.selected.items():
-            joined.selected.setdefault(names.get(variant, variant), {}).update(by_seed)
+            counts = {seed: Selected(candidates=one.candidates, kept=one.kept) for seed, one in by_seed.items()}
+            joined.selected.setdefault(names.get(variant, variant), {}).update(counts)
         for row in run.scores():
             _add_score(scores, msgspec.structs.replace(row, variant=names.get(row.variant, row.variant)))
         for one in manifest.evaluated:

@@ -122,7 +122,9 @@ WIDTH, HEIGHT, LEFT, TOP = 560, 340, 70, 30
 def draw(scores: list[ScoreRow], model: Model, seeds: Sequence[int]) -> str:
     """Draws, as SVG, instructions followed against the distance of the stereotyped share from .5, with intervals."""
     across, up = Axis(0.0, 0.3, LEFT, WIDTH - 20), Axis(0.2, 0.5, HEIGHT - 50, TOP)
-    points = [("base", BASE_MODEL, None, "#555"), *((f"seed {seed}", model, seed, "#06c") for seed in seeds)]
+    # The seeds lie close together, so one label names them all.
+    names = dict.fromkeys(seeds, "") | {seeds[0]: f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"}
+    points = [("base", BASE_MODEL, None, "#555"), *((names[seed], model, seed, "#06c") for seed in seeds)]
     parts = list(draw_grid(across, up))
     for name, one, seed, colour in points:
         parts += draw_point(scores, name, one, seed, colour, across, up)
