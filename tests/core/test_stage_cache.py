@@ -1,5 +1,6 @@
 """The run folder: finished work is skipped by content, and nothing is ever half-written."""
 
+import ctypes
 import errno
 import json
 import sqlite3
@@ -11,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from unipref.core import stage_cache
+from unipref.core import free_memory, stage_cache
 from unipref.core.errors import ResourceError, UserError, resource_error
 from unipref.core.hashing import RECORD
 from unipref.core.stage_cache import Stage, StageCache
@@ -349,3 +350,30 @@ def test_measuring_memory_takes_a_bounded_share_of_a_core(monkeypatch: pytest.Mo
         time.sleep(0.5)
     assert len(calls) == 1  # the next one is due after two seconds
     assert peak[0] > 1
+
+
+def test_a_stage_that_needs_much_memory_gives_it_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(free_memory, "give_back", lambda: given.append("now"))
+    monkeypatch.setattr(stage_cache, "MOST_KEPT_MB", 200)
+    cache = StageCache(tmp_path / "run")
+
+    def fill(folder: Path, megabytes: int) -> dict[str, Any]:
+        full = bytearray(b"x" * (megabytes << 20))
+        time.sleep(0.2)  # memory is measured every 0.05 seconds
+        return {"size": len(full)}
+
+    cache.stage("unified", {"at": 0}, lambda folder: fill(folder, 1))
+    assert given == []
+    cache.stage("clean", {"at": 0}, lambda folder: fill(folder, 400))
+    assert given == ["now"]
+
+
+def test_memory_is_kept_where_the_c_library_cannot_give_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    free_memory.give_back()
+
+    def refuse(name: None) -> None:
+        raise TypeError("Windows needs a name")
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    free_memory.give_back()

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from unipref.core import free_memory
 from unipref.core.attempts import replace_folder
 from unipref.core.errors import report_missing_resources
 from unipref.core.folder_lock import LOCKS, check_real_folder, make_folder, make_lock_path
@@ -38,6 +39,8 @@ __all__ = ["LOCKS", "PendingStage", "Stage", "StageCache", "checkpoint_dir", "st
 MOST_TIME_TO_MEASURE = 0.01
 """Share of a core that the measurement of memory may take. It took 4 % of one while a model was trained. Where the
 search for children takes long, it is done less often, and misses children with short lives."""
+MOST_KEPT_MB = 512
+"""A stage that needed more memory than this gives it back, so that the next one does not need its own on top."""
 
 
 class StageRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -198,7 +201,10 @@ class StageCache:
         with replace_folder(folder) as partial:
             start, cpu_start = time.perf_counter(), sum(os.times()[:4])
             with measure_peak_memory() as peak:
+                at_start = peak[0]
                 result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
+            if peak[0] - at_start > MOST_KEPT_MB:
+                free_memory.give_back()
             seconds, cpu_seconds = time.perf_counter() - start, sum(os.times()[:4]) - cpu_start
             with show_phase("hashing results"):
                 files = checksums(partial)
