@@ -11,6 +11,7 @@ from unipref.select import choose
 from unipref.select.candidates import join_contents, read_candidates
 from unipref.select.strategies.all import All
 from unipref.select.strategies.cluster_quality import ClusterQuality
+from unipref.select.strategies.random import Random
 
 
 def test_rows_are_written_in_input_order_with_the_same_schema(make, write, tmp_path, monkeypatch):
@@ -47,6 +48,19 @@ def test_no_rows_and_no_scores(make, write, tmp_path):
     assert pq.read_schema(tmp_path / "train.parquet") == preference_schema()
     (tmp_path / "second").mkdir()
     assert choose(All(), write([make("a")]), tmp_path / "second", 0, tmp_path)["mean_margin"] == [None, None]
+
+
+def test_a_fraction_that_leaves_nothing_out_is_a_warning(make, write, tmp_path):
+    rows = write([make(f"prompt {i}", None) for i in range(10)])
+    for unscored, kept, warnings in (
+        ("keep", 10, ["all 10 candidates are kept, although the fraction is 0.4: see the notes of the selection."]),
+        ("sample", 4, []),
+    ):
+        out = tmp_path / unscored
+        out.mkdir()
+        found = choose(Random(fraction=0.4, unscored=unscored), rows, out, 0, tmp_path)
+        assert found["kept"] == kept
+        assert [one for one in found["account"]["warnings"] if "fraction" in one] == warnings
 
 
 def test_the_same_input_gives_the_same_bytes(make, write, tmp_path):

@@ -75,6 +75,10 @@ def choose(
     summary = summarise_selection(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
     if strategy.is_filter:
         summary["warnings"] = []
+    fraction = getattr(strategy, "fraction", None)
+    if fraction is not None and len(kept) == len(candidates) and len(candidates) * (1 - fraction) >= 1:
+        what = f"all {len(kept):,} candidates are kept, although the fraction is {fraction:g}"
+        summary["warnings"].append(f"{what}: see the notes of the selection.")
     return {
         "candidates": len(candidates),
         "kept": len(kept),
