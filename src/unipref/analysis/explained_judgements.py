@@ -143,7 +143,7 @@ def _describe_value(voter: Mapping[str, Any]) -> str:
         return f"places {', '.join(map(str, voter['places'] or ()))}"
     if voter["kind"] == THUMB:
         return "up" if voter["value"] else "down"
-    return f"{voter['value']:g}"
+    return f"{voter['value']:g} on {voter['axis']}"
 
 
 def _describe_person(voter: Mapping[str, Any]) -> str:
