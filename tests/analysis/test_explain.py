@@ -14,8 +14,8 @@ import unipref
 from support.golden import resolve_source, run_unify
 from support.voters import PEOPLE, VOTE, is_right, read, votes, write
 from unipref import cli
-from unipref.analysis import explain, explained_judgements
-from unipref.analysis.explained_judgements import describe_voter, find_voters
+from unipref.analysis import explain
+from unipref.analysis.explained_judgements import describe_row_judgement, describe_voter, find_voters
 from unipref.core.errors import UserError
 from unipref.core.judgements import judgement_schema
 from unipref.core.text_keys import answer_key, prompt_key
@@ -298,5 +298,5 @@ def test_a_preference_with_one_answer_is_not_compared_with_a_missing_one(
 def test_a_rating_names_what_it_judges() -> None:
     rating = {"kind": "rating", "value": 3.0, "axis": "helpfulness", "places": None, "annotator": None}
     rating |= {"reliability": None, "count": 1, "source": "ratings", "origin": "ratings.csv:31"}
-    shown = explained_judgements.describe_row_judgement(rating)
+    shown = describe_row_judgement(rating)
     assert shown == "rating: 3 on helpfulness, by nobody named, ratings, ratings.csv:31"
