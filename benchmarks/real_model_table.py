@@ -178,7 +178,8 @@ def draw_point(
     if followed.low is not None and followed.high is not None:
         yield f'<path d="M{x:.1f} {up.place(followed.low):.1f}V{up.place(followed.high):.1f}" stroke="{colour}"/>'
     yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
-    yield f'<text x="{x + 7:.1f}" y="{y - 6:.1f}">{name}</text>'
+    if name:
+        yield f'<text x="{x + 7:.1f}" y="{y - 6:.1f}">{name}</text>'
 
 
 if __name__ == "__main__":

@@ -355,7 +355,7 @@ def test_measuring_memory_takes_a_bounded_share_of_a_core(monkeypatch: pytest.Mo
 def test_a_stage_that_needs_much_memory_gives_it_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
     monkeypatch.setattr(free_memory, "give_back", lambda: given.append("now"))
-    monkeypatch.setattr(stage_cache, "MOST_KEPT_MB", 200)
+    monkeypatch.setattr(stage_cache, "LEAST_TO_GIVE_BACK_MB", 200)
     cache = StageCache(tmp_path / "run")
 
     def fill(folder: Path, megabytes: int) -> dict[str, Any]:
@@ -369,11 +369,19 @@ def test_a_stage_that_needs_much_memory_gives_it_back(tmp_path: Path, monkeypatc
     assert given == ["now"]
 
 
-def test_memory_is_kept_where_the_c_library_cannot_give_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_given_back_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+
+    class Library:
+        malloc_trim = staticmethod(given.append)
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library())
     free_memory.give_back()
+    assert given == [0]
 
     def refuse(name: None) -> None:
         raise TypeError("Windows needs a name")
 
     monkeypatch.setattr(ctypes, "CDLL", refuse)
     free_memory.give_back()
+    assert given == [0]

@@ -156,7 +156,7 @@ def test_one_run_compares_its_models_with_the_base_model(tiny_model: Path, data:
         caught.value.mend
     )
     shutil.rmtree(tmp_path / "run/evaluated/base")
-    with pytest.raises(UserError, match="the base model of this run is not measured") as caught:
+    with pytest.raises(UserError, match="the study's base model is not measured") as caught:
         compare.compare([tmp_path / "run"])
     assert f"Or give two models: {models[0]}, {models[1]}" in str(caught.value.mend)
 

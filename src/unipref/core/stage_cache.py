@@ -39,8 +39,8 @@ __all__ = ["LOCKS", "PendingStage", "Stage", "StageCache", "checkpoint_dir", "st
 MOST_TIME_TO_MEASURE = 0.01
 """Share of a core that the measurement of memory may take. It took 4 % of one while a model was trained. Where the
 search for children takes long, it is done less often, and misses children with short lives."""
-MOST_KEPT_MB = 512
-"""A stage that needed more memory than this gives it back, so that the next one does not need its own on top."""
+LEAST_TO_GIVE_BACK_MB = 512
+"""After a stage by which the process grew more than this, memory is given back: the next one needs its own."""
 
 
 class StageRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -203,7 +203,7 @@ class StageCache:
             with measure_peak_memory() as peak:
                 at_start = peak[0]
                 result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
-            if peak[0] - at_start > MOST_KEPT_MB:
+            if peak[0] - at_start > LEAST_TO_GIVE_BACK_MB:
                 free_memory.give_back()
             seconds, cpu_seconds = time.perf_counter() - start, sum(os.times()[:4]) - cpu_start
             with show_phase("hashing results"):

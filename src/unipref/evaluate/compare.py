@@ -189,7 +189,7 @@ def _find_evaluations_of_run(folder: Path) -> list[Path]:
         )
     if found and found[0] != folder / EVALUATED / BASE:
         raise UserError(
-            "the base model of this run is not measured, so its models cannot be compared with it.",
+            "the study's base model is not measured in this run, so its models cannot be compared with it.",
             where=str(folder / EVALUATED / BASE),
             mend=f"Measure it: unipref run STUDY -o {folder}. Or give two models: {found[0]}, {found[1]}",
         )

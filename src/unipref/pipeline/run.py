@@ -87,6 +87,9 @@ class Run:
                     return folder
                 self._carry_over_scores()
         except BaseException:
+            has_executed = any(not stage.cached for stage in self.context.cache.stages)
+            if not has_executed and RunFolder(folder).has_manifest:
+                raise  # the records of the earlier run stay
             # The error that stopped the run counts, not that the same full disk has no room for its records.
             with contextlib.suppress(OSError):
                 self.context.manifest.write()

@@ -60,6 +60,7 @@ def choose(
         UserError: a model is missing or cannot be loaded, the budget cannot be met, or the strategy breaks its
             contract.
     """
+    from unipref.select.budget import BudgetStrategy
     from unipref.select.candidates import read_candidates
     from unipref.select.summary import summarise_selection
 
@@ -75,7 +76,7 @@ def choose(
     summary = summarise_selection(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
     if strategy.is_filter:
         summary["warnings"] = []
-    fraction = getattr(strategy, "fraction", None)
+    fraction = strategy.fraction if isinstance(strategy, BudgetStrategy) else None
     if fraction is not None and len(kept) == len(candidates) and len(candidates) * (1 - fraction) >= 1:
         what = f"all {len(kept):,} candidates are kept, although the fraction is {fraction:g}"
         summary["warnings"].append(f"{what}: see the notes of the selection.")

@@ -201,7 +201,7 @@ def _name_variant(error: UserError, where: str) -> UserError:
     """Names the variant in an error of its settings; choices, such as strategies, know only their own place."""
     if where in f"{error.where or error.what}":
         return error
-    if error.where is None and all(re.match(r"[\w.]+: ", line) for line in error.what.splitlines()):
+    if error.where is None and all(re.match(r"\S+: ", line) for line in error.what.splitlines()):
         lines = [f"{where}.{line}" for line in error.what.splitlines()]
         return UserError("\n".join(lines), mend=error.mend)
     return UserError(error.what, where=f"{where}.{error.where}" if error.where else where, mend=error.mend)

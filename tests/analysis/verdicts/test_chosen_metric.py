@@ -50,6 +50,15 @@ def test_a_metric_that_the_benchmark_lacks_stops_the_run_before_training(study: 
     assert not (tmp_path / "run" / "train").exists()
 
 
+def test_a_wrong_metric_leaves_the_records_of_a_finished_run(study: dict[str, Any], tmp_path: Path) -> None:
+    study |= {"train": [{"sft": {"max_steps": 1}}]}
+    run = unipref.run(study, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(UserError, match="no metric 'female_choise'"):
+        unipref.run(study | {"verdicts": {"headline": {"winogenerated": "female_choise"}}}, run)
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
 def test_a_metric_that_a_finished_run_lacks_is_named(study: dict[str, Any], tmp_path: Path) -> None:
     run = unipref.run(study, tmp_path / "run")
     folder = RunFolder(run)

@@ -95,8 +95,23 @@ def test_a_gain_is_no_larger_than_the_difference() -> None:
     assert found.high is not None
     most = max(abs(found.low), abs(found.high))
     assert most < 1e-3
-    assert (found.gain_low, found.gain_high) == pytest.approx((-most, most), abs=most)
+    assert (found.gain_low, found.gain_high) == pytest.approx((-most, most))
     assert found.verdict == "equivalent"
+
+
+def test_the_interval_holds_the_gains_that_agree_with_both_sums_and_no_others() -> None:
+    rng = np.random.default_rng(0)
+    for values, variances in zip(rng.normal(size=(200, 2)), rng.random((200, 2)) ** 3, strict=True):
+        one, two = (Linear(value, variance, 9.0) for value, variance in zip(values, variances, strict=True))
+        apart, total = (np.linspace(*linear.interval(), 101) for linear in (one, two))
+        grid = np.abs(apart[:, None] + total) / 2 - np.abs(total - apart[:, None]) / 2
+        low, high = find_gain_interval(make_table(one, two))
+        step = max(np.ptp(apart), np.ptp(total)) / 100
+        assert low - 1e-9 <= grid.min() <= low + step
+        assert high - step <= grid.max() <= high + 1e-9
+        assert find_gain_interval(make_table(Linear(-one.value, one.variance, 9.0), two)) == pytest.approx(
+            (-high, -low)
+        )
 
 
 def test_equal_answers_at_the_end_of_the_range_leave_a_doubt() -> None:

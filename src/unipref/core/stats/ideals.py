@@ -2,10 +2,12 @@
 
 A distance |d| is the larger of d and -d. So a weighted sum of nearness, sum of w (-|d|), is the largest over the signs
 of the models with negative weights of the smallest over those with positive weights, of sums that are linear in the
-signed distances d. Each linear sum has a Student interval. The interval of the gain takes the same largest and smallest
-of their lower and of their upper ends. For two models with distances x and y, the sums are x - y and x + y: |x| > |y|
-exactly if both have the same sign. So the interval excludes 0 only if both intervals do, which is an
-intersection-union test (Berger 1982): it keeps the level without a correction.
+signed distances d. The order does not matter: it is also the smallest over the others' signs of the largest. Each
+linear sum has a Student interval. The lower end of the gain's interval is the smallest of the largest lower ends. The
+upper end is the largest of the smallest upper ends. For two models with distances x and y, the sums are x - y and
+x + y: |x| > |y| exactly if both have the same sign. So the interval excludes 0 only if both intervals do, which is an
+intersection-union test (Berger 1982): it keeps the level without a correction. The interval is no wider than that: it
+holds no gain that is larger than x - y or x + y can be.
 """
 
 import math
@@ -84,18 +86,12 @@ def make_table(difference: Linear, total: Linear) -> Table:
 
 
 def find_gain_interval(sums: Table, span: float | None = None, level: float = intervals.LEVEL) -> tuple[float, float]:
-    """Computes the interval of the gain, cut to -span and span; NaN if a sum has no interval.
-
-    The gain of one model over another is no larger than x - y, nor than x + y: it is cut to their greatest sizes too.
-    """
+    """Computes the interval of the gain, cut to -span and span; NaN if a sum has no interval."""
     ends = np.array([[one.interval(level) for one in row] for row in sums])
     if not np.isfinite(ends).all():
         return math.nan, math.nan
-    low, high = (float(end) for end in ends.min(axis=1).max(axis=0))
-    most = math.inf if span is None else span
-    if ends.shape[:2] == (2, 2):
-        most = min(most, float(np.abs(ends[0]).max(axis=1).min()))
-    return max(low, -most), min(high, most)
+    low, high = float(ends[..., 0].max(axis=0).min()), float(ends[..., 1].min(axis=1).max())
+    return (low, high) if span is None else (max(low, -span), min(high, span))
 
 
 def find_gain_p(sums: Table) -> float:
@@ -104,7 +100,7 @@ def find_gain_p(sums: Table) -> float:
     tails = np.array([[one.p for one in row] for row in sums])
     if not np.isfinite(tails).all():
         return math.nan
-    above = np.where(values > 0, tails, 1.0).max(axis=1).min()
+    above = np.where(values > 0, tails, 1.0).min(axis=0).max()
     below = np.where(values < 0, tails, 1.0).min(axis=1).max()
     return float(min(above, below))
 

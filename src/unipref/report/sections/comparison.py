@@ -26,8 +26,7 @@ def comparison(rows: Sequence[dict[str, Any]], notes: Sequence[str], every_slice
 
     parts: list[Any] = []
     for model in dict.fromkeys(row["model"] for row in rows):
-        first = next(row["compared_with"] for row in rows if row["model"] == model)
-        parts.append(Text(f"{model} compared with {first}", style="bold"))
+        parts.append(Text(f"{model} compared with {rows[0]['compared_with']}", style="bold"))
         model_rows = [row for row in rows if row["model"] == model]
         for benchmark in dict.fromkeys(row["benchmark"] for row in model_rows):
             visible_rows = [
