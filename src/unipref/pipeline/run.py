@@ -87,8 +87,7 @@ class Run:
                     return folder
                 self._carry_over_scores()
         except BaseException:
-            has_executed = any(not stage.cached for stage in self.context.cache.stages)
-            if not has_executed and RunFolder(folder).has_manifest:
+            if not self._has_executed() and RunFolder(folder).has_manifest:
                 raise  # the records of the earlier run stay
             # The error that stopped the run counts, not that the same full disk has no room for its records.
             with contextlib.suppress(OSError):
@@ -149,10 +148,13 @@ class Run:
     def _allow_missing_resource(self, error: Exception) -> ResourceError:
         """Returns the resource that is missing, if this run had nothing to do; raises the error otherwise."""
         missing = resource_error(error)
-        has_executed = any(not stage.cached for stage in self.context.cache.stages)
-        if missing is None or has_executed or not (self.context.cache.folder / report.PAGE).is_file():
+        if missing is None or self._has_executed() or not (self.context.cache.folder / report.PAGE).is_file():
             raise error
         return missing
+
+    def _has_executed(self) -> bool:
+        """Whether this run has executed a stage, and not found all of them in the cache."""
+        return any(not stage.cached for stage in self.context.cache.stages)
 
     def _leaves_finished_run(self) -> bool:
         """Whether the folder holds a run with models, and this run changed none of its data and models.

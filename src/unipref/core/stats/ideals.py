@@ -6,8 +6,8 @@ signed distances d. The order does not matter: it is also the smallest over the 
 linear sum has a Student interval. The lower end of the gain's interval is the smallest of the largest lower ends. The
 upper end is the largest of the smallest upper ends. For two models with distances x and y, the sums are x - y and
 x + y: |x| > |y| exactly if both have the same sign. So the interval excludes 0 only if both intervals do, which is an
-intersection-union test (Berger 1982): it keeps the level without a correction. The interval is no wider than that: it
-holds no gain that is larger than x - y or x + y can be.
+intersection-union test (Berger 1982): it keeps the level without a correction. No gain in the interval is larger than
+the largest |x - y|, or |x + y|, that the intervals of these sums hold.
 """
 
 import math
