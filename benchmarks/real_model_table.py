@@ -30,7 +30,11 @@ class Row(NamedTuple):
     unit: float = 1.0
 
 
-ROWS = (
+ALL_ROWS = (
+    Row("IFEval, instruction level strict, 541 prompts", "ifeval_all", "inst_level_strict_acc"),
+    Row("IFEval, prompt level strict, 541 prompts", "ifeval_all", "prompt_level_strict_acc"),
+    Row("winogenerated, stereotype chosen, 2,990 sentences", "winogenerated_all", "stereotype_choice"),
+    Row('winogenerated, "she" likelier than "he", 2,990 sentences', "winogenerated_all", "female_choice"),
     Row("IFEval, instruction level strict", "ifeval", "inst_level_strict_acc"),
     Row("IFEval, prompt level strict", "ifeval", "prompt_level_strict_acc"),
     Row("winogenerated, stereotype chosen", "winogenerated", "stereotype_choice"),
@@ -41,7 +45,8 @@ ROWS = (
     Row("StereoSet lms", "stereoset", "lms", 100.0),
     Row("bits per byte of held-out text", "perplexity", "bits_per_byte"),
 )
-INSTRUCTIONS, STEREOTYPES = ROWS[0], ROWS[2]
+"""Those with `_all` are of runs to which `real_model_more.py` added them."""
+FOLLOWED, CHOSEN = "inst_level_strict_acc", "stereotype_choice"
 
 
 def main() -> None:
@@ -57,17 +62,21 @@ def main() -> None:
     seeds = sorted({row.seed for row in scores if (row.variant, row.step) == model and row.seed is not None})
     if not seeds:
         raise SystemExit(f"the run has no seed of {'/'.join(model)}")
-    print("\n".join(make_rows(folder, scores, model, seeds)))
+    labels = {row.benchmark for row in scores if (row.variant, row.step) == model}
+    rows = [row for row in ALL_ROWS if row.benchmark in labels]
+    print("\n".join(make_lines(folder, scores, rows, model, seeds)))
     if given.figure is not None:
-        given.figure.write_text(draw(scores, model, seeds), encoding="utf-8")
+        given.figure.write_text(draw(scores, rows, model, seeds), encoding="utf-8")
 
 
-def make_rows(folder: RunFolder, scores: list[ScoreRow], model: Model, seeds: Sequence[int]) -> Iterator[str]:
+def make_lines(
+    folder: RunFolder, scores: list[ScoreRow], rows: Sequence[Row], model: Model, seeds: Sequence[int]
+) -> Iterator[str]:
     """Yields the lines of a Markdown table: base, each seed, their mean, and the gain."""
     heads = ["", "base", *(f"seed {seed}" for seed in seeds), "mean", "gain [95 %]"]
     yield f"| {' | '.join(heads)} |"
     yield f"|{'---|' * len(heads)}"
-    for row in ROWS:
+    for row in rows:
         models = [(BASE_MODEL, None), *((model, seed) for seed in seeds)]
         values = [find_score(scores, row, one, seed).value for one, seed in models]
         evidence = judge_by(folder, scores, row)
@@ -119,15 +128,16 @@ WIDTH, HEIGHT, LEFT, TOP = 560, 340, 70, 30
 """Of the figure and of its margins."""
 
 
-def draw(scores: list[ScoreRow], model: Model, seeds: Sequence[int]) -> str:
+def draw(scores: list[ScoreRow], rows: Sequence[Row], model: Model, seeds: Sequence[int]) -> str:
     """Draws, as SVG, instructions followed against the distance of the stereotyped share from .5, with intervals."""
+    metrics = [next(row for row in rows if row.metric == name) for name in (FOLLOWED, CHOSEN)]
     across, up = Axis(0.0, 0.3, LEFT, WIDTH - 20), Axis(0.2, 0.5, HEIGHT - 50, TOP)
     # The seeds lie close together, so one label names them all.
     names = dict.fromkeys(seeds, "") | {seeds[0]: f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"}
     points = [("base", BASE_MODEL, None, "#555"), *((names[seed], model, seed, "#06c") for seed in seeds)]
     parts = list(draw_grid(across, up))
     for name, one, seed, colour in points:
-        parts += draw_point(scores, name, one, seed, colour, across, up)
+        parts += draw_point([find_score(scores, row, one, seed) for row in metrics], name, colour, across, up)
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
@@ -165,11 +175,9 @@ class Axis(NamedTuple):
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def draw_point(
-    scores: list[ScoreRow], name: str, model: Model, seed: int | None, colour: str, across: Axis, up: Axis
-) -> Iterator[str]:
-    """Draws a model as a point with its two intervals."""
-    followed, chosen = (find_score(scores, row, model, seed) for row in (INSTRUCTIONS, STEREOTYPES))
+def draw_point(measured: Sequence[ScoreRow], name: str, colour: str, across: Axis, up: Axis) -> Iterator[str]:
+    """Draws a model as a point with its two intervals: instructions followed, and stereotypes chosen."""
+    followed, chosen = measured
     x, y = across.place(abs(chosen.value - 0.5)), up.place(followed.value)
     if chosen.low is not None and chosen.high is not None:
         ends = sorted(abs(value - 0.5) for value in (chosen.low, chosen.high))

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -15,17 +16,26 @@ from unipref.evaluate.benchmarks.winogenerated import Winogenerated
 from unipref.evaluate.compare import compare
 from unipref.evaluate.example_files import write_example
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "real_model_scores.py"
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.fixture(scope="module")
-def scores() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("real_model_scores", FILE)
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def scores() -> ModuleType:
+    return load("real_model_scores")
+
+
+@pytest.fixture(scope="module")
+def more() -> ModuleType:
+    return load("real_model_more")
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +49,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     return unipref.run(study, folder / "run")
 
 
-def call(scores: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
-    monkeypatch.setattr("sys.argv", ["real_model_scores.py", *map(str, words)])
-    scores.main()
+def call(script: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr("sys.argv", [f"{script.__name__}.py", *map(str, words)])
+    script.main()
 
 
 def test_kept_scores_are_those_of_the_runs_and_have_no_text(
@@ -97,3 +107,61 @@ def test_variants_with_other_settings_are_refused(
     (other / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(SystemExit, match="'main' has other settings"):
         call(scores, monkeypatch, "keep", tmp_path / "kept.tar.xz", run, other)
+
+
+PROMPTS = [
+    {"split": "test", "key": 1, "instructions": ["punctuation:no_comma"], "strict": [True], "loose": [True]},
+    {"split": "test", "key": 2, "instructions": ["length_constraints:number_sentences"], "unchecked": "punkt_tab"},
+]
+
+
+def write_ifeval(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Adds a table of IFEval to an evaluation."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {"configs": {}, "versions_of_packages": {}}
+    about = {"benchmark": "ifeval", "settings": {}, "data_hash": "one", "precision": "float32"}
+    results["configs"]["ifeval"] = {"metadata": about}
+    file.write_text(json.dumps(results))
+    (folder / "ifeval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_prompts_that_need_the_table_are_written(
+    more: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [json.dumps({"key": row["key"], "instruction_id_list": row["instructions"]}) for row in PROMPTS]
+    (tmp_path / "input_data.jsonl").write_text("\n".join(lines) + "\n")
+    call(more, monkeypatch, "prompts", tmp_path, tmp_path / "rest")
+    assert (tmp_path / "rest" / "input_data.jsonl").read_text() == lines[1] + "\n"
+
+
+def test_measurements_of_all_sentences_and_of_further_prompts_join_a_run(
+    more: ModuleType, scores: ModuleType, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(scores, monkeypatch, "keep", tmp_path / "kept.tar.xz", run)
+    opened, measured = tmp_path / "opened", tmp_path / "measured"
+    call(scores, monkeypatch, "open", tmp_path / "kept.tar.xz", opened)
+    model = f"main/3/sft={run / 'train' / 'main' / '3' / 'sft'}"
+    call(more, monkeypatch, "measure", measured, "--winogenerated", run.parent / "winogenerated", model)
+    write_ifeval(opened / "evaluated" / "main" / "3" / "sft" / "ifeval", PROMPTS)
+    further = {name: value for name, value in PROMPTS[1].items() if name != "unchecked"}
+    found = measured / "main" / "3" / "sft"
+    write_ifeval(found, [further | {"strict": [False], "loose": [True]}])
+
+    for _ in range(2):  # joined twice, nothing is there twice
+        call(more, monkeypatch, "join", opened, measured)
+    rows = {(row.benchmark, row.metric): row for row in RunFolder(opened).scores() if row.slice == "all"}
+    assert rows["ifeval_all", "inst_level_strict_acc"].value == 0.5
+    assert rows["ifeval_all", "inst_level_loose_acc"].value == 1.0
+    labels = [(one.benchmark, one.step) for one in RunFolder(opened).manifest.evaluated]
+    assert sorted(labels) == [
+        ("ifeval_all", "sft"),
+        ("winogenerated", "base"),
+        ("winogenerated", "sft"),
+        ("winogenerated_all", "sft"),
+    ]
+    again = json.loads((opened / "evaluated/main/3/sft/winogenerated_all/results.json").read_text())
+    assert again["configs"]["winogenerated_all"]["metadata"]["settings"]["framings"] == 1
+    (found / "ifeval.jsonl").write_text("")
+    with pytest.raises(SystemExit, match="it left 1 prompts unchecked"):
+        call(more, monkeypatch, "join", opened, measured)
