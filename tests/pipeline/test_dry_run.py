@@ -24,12 +24,15 @@ def test_stages_behind_unknown_content_may_be_done_and_those_behind_a_key_are_no
 
 
 def test_an_estimate_that_is_a_limit_says_at_most() -> None:
-    stages = [{"name": "clean", "done": False, "seconds": 60.0, "bytes": 10, "memory": None}]
-    about: dict[str, Any] = {"stages": stages, "to_do": 1, "seconds": 60.0, "bytes": 10, "unknown": 0, "free": 1000}
+    stage: dict[str, Any] = {"done": False, "maybe_done": False, "seconds": 60.0, "bytes": 10, "memory": None}
+    stages = [stage | {"name": "clean"}, stage | {"name": "train", "maybe_done": True, "seconds": None}]
+    about: dict[str, Any] = {"stages": stages, "to_do": 2, "seconds": 60.0, "bytes": 10, "unknown": 0, "free": 1000}
     about["memory"] = None
     text = format_estimate(about | {"maybe_done": 1})
     assert "\nAt most about 60 s and" in text
-    assert "1 of the stages to do are done already if the stages before them give the same data again." in text
+    assert "1 of the stages to do ('done if') are done already if the stages before them give the same data" in text
+    assert "\ntrain  done if the data stay the same, else time not known\n" in text
+    assert text.startswith("clean  about 60 s, 0 kB of disk\n")
     text = format_estimate(about | {"maybe_done": 0})
     assert "\nAbout 60 s and" in text
     assert "done already if" not in text
@@ -56,7 +59,8 @@ def test_training_steps_have_the_costs_of_their_check_times_how_long_finished_on
 
 
 def test_memory_is_shown_for_each_stage_and_for_the_run() -> None:
-    stages = [{"name": "train/main/0/sft", "done": False, "seconds": None, "bytes": 10, "memory": 2_000_000_000}]
+    stage: dict[str, Any] = {"name": "train/main/0/sft", "done": False, "maybe_done": False, "seconds": None}
+    stages = [stage | {"bytes": 10, "memory": 2_000_000_000}]
     about: dict[str, Any] = {"stages": stages, "to_do": 1, "seconds": 0, "bytes": 0, "unknown": 1, "free": 1000}
     text = format_estimate(about | {"maybe_done": 0, "memory": 2_000_000_000}, jobs=2)
     assert "time not known, 2.0 GB of memory\n" in text
