@@ -15,30 +15,29 @@ from unipref.study.source import NAME, resolve_source
 from unipref.study.steps import Round, list_steps
 
 
-def check_variant(study: Study, where: str, root: Path) -> None:
+def check_variant(study: Study, root: Path) -> None:
     """Checks the steps, models, files and benchmarks that the settings refer to.
 
     Args:
         study: the study as written, or one of its variants.
-        where: the beginning of a setting's place in errors: '' or 'variants.NAME.'.
         root: the study's `data_root`.
 
     Raises:
         UserError: one of them is missing, or does not fit.
     """
-    _check_steps(study, f"{where}train", root)
-    _check_files(study, root, f"{where}train")
+    _check_steps(study, root)
+    _check_files(study, root)
     _check_benchmarks(study, root)
-    study.clean.check(f"{where}clean")
+    study.clean.check("clean")
     # Fails here, before any work starts, if a scorer needs a model and has none.
     study.select.models(study.model)
 
 
-def _check_steps(study: Study, where: str, root: Path) -> None:
+def _check_steps(study: Study, root: Path) -> None:
     """Checks that step names are unique and each step refers to earlier ones only."""
     policies, rewards = [BASE], dict[str, Trainer]()
-    for step, name, place, round_ in list_steps(study, where):
-        here = f"{where}.{place}"
+    for step, name, place, round_ in list_steps(study):
+        here = f"train.{place}"
         if not re.fullmatch(NAME, name):
             mend = "Use letters, digits and _ . + -: unipref names a folder after the step."
             raise UserError(f"'{name}' is not a valid step name.", where=f"{here}.name", mend=mend)
@@ -143,11 +142,11 @@ def _check_dependency(model: ModelDependency, policies: list[str], rewards: list
         raise UserError(f"{error.what} ({model.name})", where=f"{where}.{model.place}", mend=error.mend) from None
 
 
-def _check_files(study: Study, root: Path, where: str) -> None:
+def _check_files(study: Study, root: Path) -> None:
     """Checks that the files which training steps name exist."""
     for place, step in enumerate(study.train):
         for setting, name in step.files().items():
-            here = f"{where}.{place}.{setting}"
+            here = f"train.{place}.{setting}"
             path = root / expand_path(name, here)
             if not path.is_file():
                 near = near_name(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""

@@ -111,11 +111,15 @@ def _resolve(
     for name, changes in _collect_changes(study, raw, root).items():
         variants[name] = _make_variant(name, raw, changes, folder)
     for name, variant in variants.items():
-        check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
+        with _name_variant(name):
+            check_variant(variant, root)
     _check_tuned(study.verdicts.tuned, variants.values())
     _check_headlines(study)
     _check_measured(variants)
-    sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
+    sources = {}
+    for name, variant in variants.items():
+        with _name_variant(name):
+            sources[name] = _resolve_sources(variant, root, rows or {})
     return ResolvedStudy(raw, study, variants, root, sources, text)
 
 
@@ -191,20 +195,24 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
             merged["model"] = parse_model(model, "model").repo
     resolve_model(merged, folder, f"{where}.model")
     _resolve_named_models(merged, folder)
-    try:
+    with _name_variant(name):
         return registry.validate_settings(Study, merged, where)
+
+
+@contextlib.contextmanager
+def _name_variant(name: str) -> Iterator[None]:
+    """Names the variant in errors of its settings; checks and choices know only their own place."""
+    where = f"variants.{name}"
+    try:
+        yield
     except UserError as error:
-        raise _name_variant(error, where) from None
-
-
-def _name_variant(error: UserError, where: str) -> UserError:
-    """Names the variant in an error of its settings; choices, such as strategies, know only their own place."""
-    if where in f"{error.where or error.what}":
-        return error
-    if error.where is None and all(re.match(r"\S+: ", line) for line in error.what.splitlines()):
-        lines = [f"{where}.{line}" for line in error.what.splitlines()]
-        return UserError("\n".join(lines), mend=error.mend)
-    return UserError(error.what, where=f"{where}.{error.where}" if error.where else where, mend=error.mend)
+        if name == MAIN or where in f"{error.where or error.what}" or os.path.isabs(error.where or ""):
+            raise
+        if error.where is None and all(re.match(r"\S+: ", line) for line in error.what.splitlines()):
+            lines = [f"{where}.{line}" for line in error.what.splitlines()]
+            raise UserError("\n".join(lines), mend=error.mend) from None
+        place = f"{where}.{error.where}" if error.where else where
+        raise UserError(error.what, where=place, mend=error.mend) from None
 
 
 def read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:

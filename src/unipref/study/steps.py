@@ -32,12 +32,11 @@ class Step(NamedTuple):
     round: Round | None = None
 
 
-def list_steps(study: Study, where: str = "train") -> list[Step]:
+def list_steps(study: Study) -> list[Step]:
     """Returns the training steps in order; a step with rounds is one step per round, named `NAME-1`, `NAME-2`, ...
 
     Args:
         study: the study as written, or one of its variants.
-        where: the place of the steps in the study file, for errors.
 
     Raises:
         UserError: the settings of rounds are invalid.
@@ -45,7 +44,7 @@ def list_steps(study: Study, where: str = "train") -> list[Step]:
     steps: list[Step] = []
     for place, trainer in enumerate(study.train):
         name = trainer.step or trainer.name()
-        rounds = read_rounds(trainer, f"{where}.{place}")
+        rounds = read_rounds(trainer, f"train.{place}")
         if rounds is None:
             steps.append(Step(trainer, name, place))
             continue
