@@ -372,6 +372,19 @@ def test_only_guessing_has_the_mark_of_guessing_in_the_terminal() -> None:
     assert re.search(r"accuracy +0\.9 +0\.5 †", shown)
 
 
+def test_the_terminal_breaks_no_interval_and_shows_as_many_models_at_once_as_fit() -> None:
+    cells = [Cell("0.168", interval="[0.106, 0.255]"), Cell("61.578", interval="[51.161, 71.443]")]
+    rows = [[Cell(f"variant_{n} · dpo"), *cells] for n in range(4)]
+    table = make_table("Scores", ["model", "prompt_level_strict_acc ↑", "lms ↑"], rows)
+    for width, heads in ((200, [4]), (90, [2, 2]), (70, [2, 2]), (50, [1, 1, 1, 1])):
+        shown = in_terminal(render_results(table, []), width)
+        assert [line.count("variant_") for line in shown.splitlines() if "variant_" in line] == heads, width
+        assert shown.count("[51.161, 71.443]") == 4
+        assert max(map(len, shown.splitlines())) <= width
+    shown = in_terminal(render_results(table, []), 90)
+    assert shown.count("61.578 [51.161, 71.443]") == 4  # two models leave room beside the value
+
+
 def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, score_row):
     def figure(value, at_chance=False):
         return {"value": value, "low": 0.1, "high": 0.9, "seeds": 2, "at_chance": at_chance, "skill": None}
