@@ -120,7 +120,12 @@ def _fill(earlier: Path, rows: list[Example]) -> list[Example]:
 
 def _score(statistics: Iterator[Any], record: Evaluated) -> Iterator[ScoreRow]:
     """Computes the scores of a table."""
-    about = {"variant": record.variant, "seed": record.seed, "step": record.step, "benchmark": record.benchmark}
+    about: dict[str, Any] = {
+        "variant": record.variant,
+        "seed": record.seed,
+        "step": record.step,
+        "benchmark": record.benchmark,
+    }
     for statistic in statistics:
         yield ScoreRow(**msgspec.structs.asdict(statistic.score()), **about, precision="float32")
 
