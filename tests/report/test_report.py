@@ -383,6 +383,16 @@ def test_the_terminal_breaks_no_interval_and_shows_as_many_models_at_once_as_fit
         assert max(map(len, shown.splitlines())) <= width
     shown = in_terminal(render_results(table, []), 90)
     assert shown.count("61.578 [51.161, 71.443]") == 4  # two models leave room beside the value
+    # A long name may be broken: it does not cost a table of its own.
+    rows = [[Cell(f"a-variant-with-a-long-name-{n} · dpo"), *row[1:]] for n, row in enumerate(rows)]
+    shown = in_terminal(render_results(replace(table, rows=rows), []), 105)
+    assert sum("prompt_level" in line for line in shown.splitlines()) == 1
+    assert shown.count("[51.161, 71.443]") == 4
+
+
+def test_a_table_without_models_is_its_note() -> None:
+    table = make_table("Scores", ["model", "accuracy"], [[Cell("base"), Cell("0.5")]])
+    assert in_terminal(render_results(replace(table, rows=[]), [])).strip().startswith("† no better")
 
 
 def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, score_row):

@@ -1,7 +1,6 @@
 """Rendering for the terminal: the same table and sentences as on the page, transposed to fit a narrow screen."""
 
-import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -11,12 +10,13 @@ from unipref.report.content import Cell, Points, Table
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.table import Table as RichTable
     from rich.text import Text
 
 MODELS_AT_ONCE = 5
 INTERVALS_BESIDE = 2
 """Up to this many models, intervals are printed beside the values, if they fit, rather than below them."""
+GAP = 2
+"""Characters between two columns."""
 MARK = "†"
 """Short form of the remark that a model is at chance, for narrow columns."""
 COLOURS = {"better": "green", "worse": "red"}
@@ -27,8 +27,8 @@ def render_results(table: Table, changes: list[Points]) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_Parts(table)]
-    parts.append(Text(f"{table.note} {MARK} {SKILL_AT_CHANCE}; of a bias: {UNTESTED}.", style="dim"))
+    note = Text(f"{table.note} {MARK} {SKILL_AT_CHANCE}; of a bias: {UNTESTED}.", style="dim")
+    parts: list[RenderableType] = [_ResultTables(table), note]
     for points in changes:
         parts += [Text(f"\n{points.head}", style="bold"), *(_colour_by_verdict(item) for item in points.items)]
     return Group(*parts)
@@ -66,35 +66,45 @@ def render_table(table: Table, hidden: Collection[str] = ()) -> "RenderableType"
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """The result table in parts of equal numbers of models, as few as fit the terminal without broken intervals."""
+class _ResultTables:
+    """The result table in as few tables as fit the terminal with whole values and intervals; names may be broken."""
 
     table: Table
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
-        for number in range(ceil(len(self.table.rows) / MODELS_AT_ONCE), len(self.table.rows) + 1):
-            found = [self._fit(models, console, options) for models in self._split(number)]
-            if all(fits for _, fits in found) or number == len(self.table.rows):
-                for place, (part, _) in enumerate(found):
-                    yield from ("", part) if place else (part,)
-                return
+        from rich.cells import cell_len
 
-    def _split(self, number: int) -> Iterator[range]:
         models = range(len(self.table.rows))
-        size = ceil(len(models) / number)
-        yield from (models[start : start + size] for start in models[::size])
-
-    def _fit(self, models: range, console: "Console", options: "ConsoleOptions") -> "tuple[RenderableType, bool]":
-        """Returns some models' table, with intervals beside values if that fits, and whether it fits."""
-        for separator in (" ", "\n") if len(models) <= INTERVALS_BESIDE else ("\n",):
-            part = _transpose(self.table, models, separator)
-            unlimited = options.update(max_width=sys.maxsize)  # a measure is never above the width that it is given
-            if fits := console.measure(part, options=unlimited).maximum <= options.max_width:
+        if not models:
+            return
+        beside, below = ([_measure_column(self.table, model, mark) for model in models] for mark in (" ", "\n"))
+        labels = max(cell_len(head) for column in self.table.columns for head in (f"  {column.head}", column.group))
+        for most in range(min(MODELS_AT_ONCE, len(models)), 0, -1):
+            size = ceil(len(models) / ceil(len(models) / most))
+            parts = [models[start : start + size] for start in models[::size]]
+            if most == 1 or all(_add_widths(labels, part, below) <= options.max_width for part in parts):
                 break
-        return part, fits
+        for number, part in enumerate(parts):
+            is_wide = len(part) > INTERVALS_BESIDE or _add_widths(labels, part, beside) > options.max_width
+            if number:
+                yield ""
+            yield _transpose(self.table, part, "\n" if is_wide else " ", below if is_wide else beside)
 
 
-def _transpose(table: Table, models: range, separator: str) -> "RichTable":
+def _measure_column(table: Table, model: int, separator: str) -> int:
+    """Returns the width of a model's values in characters."""
+    from rich.cells import cell_len
+
+    texts = (_cell(cell, _mark(cell), separator).plain for cell in table.rows[model][1:])
+    return max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
+
+
+def _add_widths(labels: int, models: range, widths: Sequence[int]) -> int:
+    """Returns the width of a table with some models' columns."""
+    return labels + sum(GAP + widths[model] for model in models)
+
+
+def _transpose(table: Table, models: range, separator: str, widths: Sequence[int]) -> "RenderableType":
     """Some models' columns with metrics as rows, under a heading per benchmark; `separator` is before an interval."""
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -102,20 +112,20 @@ def _transpose(table: Table, models: range, separator: str) -> "RichTable":
     grid = RichTable(box=None, pad_edge=False)
     grid.add_column("", no_wrap=True)
     for model in models:
-        grid.add_column(Text(table.rows[model][0].text), justify="right", overflow="fold")
+        name = Text(table.rows[model][0].text)
+        grid.add_column(name, justify="right", overflow="fold", min_width=widths[model])
     benchmark = None
     for place, column in enumerate(table.columns[1:], 1):
         if column.group != benchmark:
             grid.add_row(Text(column.group, style="bold"))
             benchmark = column.group
-        grid.add_row(
-            Text(f"  {column.head}"),
-            *(
-                _cell(cell, MARK if cell.is_guess else "", separator)
-                for cell in (table.rows[model][place] for model in models)
-            ),
-        )
+        cells = (table.rows[model][place] for model in models)
+        grid.add_row(Text(f"  {column.head}"), *(_cell(cell, _mark(cell), separator) for cell in cells))
     return grid
+
+
+def _mark(cell: Cell) -> str:
+    return MARK if cell.is_guess else ""
 
 
 def _cell(cell: Cell, remark: str, separator: str) -> "Text":
