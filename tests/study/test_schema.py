@@ -518,6 +518,12 @@ BAD_VARIANTS = [
     ({"less": {"train": [{"rloo": {}}]}}, "variants.less.train.0: 'rloo' needs a reward model"),
     ({"less": {"sources": [{**PAIRS, "path": "q"}]}}, "variants.less.sources.0 (mine).path: the file or folder 'q'"),
     ({"less": {"evaluate": [{"ifeval": {"data": "no"}}]}}, "variants.less.evaluate.0.ifeval.data: "),
+    (
+        {"less": {"evaluate": [{"ifeval": {"data": "$NOPE/x"}}]}},
+        "--set variants.less.evaluate.0.ifeval.data=",
+    ),
+    ({"less": {"model": "/no/model"}}, "variants.less, /no/model: the model folder does not exist."),
+    ({"less": {"model": "./no"}}, "variants.less, ./no: the model folder does not exist."),
     ({"main": {}}, "variants: the name 'main' is reserved."),
     ({"base": {}}, "variants: the name 'base' is reserved."),
     ({"less": {"data_root": "elsewhere"}}, "variants.less.data_root: variants cannot change this setting."),

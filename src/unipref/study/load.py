@@ -12,7 +12,7 @@ from typing import Any
 
 from unipref.core import registry, user_code, yaml_files
 from unipref.core.display import shorten
-from unipref.core.errors import UserError, near_name
+from unipref.core.errors import ResourceError, UserError, near_name
 from unipref.core.hub import is_model_name, parse_model
 from unipref.core.leaves import iterate_leaves
 from unipref.core.records import BASE, MAIN
@@ -205,14 +205,21 @@ def _name_variant(name: str) -> Iterator[None]:
     where = f"variants.{name}"
     try:
         yield
+    except ResourceError:
+        raise
     except UserError as error:
-        if name == MAIN or where in f"{error.where or error.what}" or os.path.isabs(error.where or ""):
+        if name == MAIN or where in f"{error.where or error.what}":
             raise
-        if error.where is None and all(re.match(r"\S+: ", line) for line in error.what.splitlines()):
+        if error.where is None and all(re.match(r"[\w.+-]+: ", line) for line in error.what.splitlines()):
             lines = [f"{where}.{line}" for line in error.what.splitlines()]
             raise UserError("\n".join(lines), mend=error.mend) from None
-        place = f"{where}.{error.where}" if error.where else where
-        raise UserError(error.what, where=place, mend=error.mend) from None
+        if error.where is None:
+            raise UserError(error.what, where=where, mend=error.mend) from None
+        # Some errors name a file, a folder or an address in place of a setting.
+        is_setting = re.split(r"\W", error.where, maxsplit=1)[0] in Study.model_fields
+        place = f"{where}.{error.where}" if is_setting else f"{where}, {error.where}"
+        mend = error.mend and error.mend.replace(f"--set {error.where}=", f"--set {place}=")
+        raise UserError(error.what, where=place, mend=mend) from None
 
 
 def read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
