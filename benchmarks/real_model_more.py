@@ -10,9 +10,7 @@ that `real_model_scores.py open` wrote.
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,10 +19,14 @@ from unipref.core.answer_checks.ifeval import SENTENCES, Checks
 from unipref.core.records import BASE
 from unipref.core.run_folder import MANIFEST, SCORES, Evaluated, RunFolder, ScoreRow
 from unipref.core.scores import Example
-from unipref.evaluate import RESULTS, evaluate
+from unipref.evaluate import RESULTS, evaluate, score_rows
 from unipref.evaluate.benchmarks.ifeval import FILE, IFEval
 from unipref.evaluate.benchmarks.winogenerated import Winogenerated
-from unipref.evaluate.compare import EVALUATED, load_tables
+from unipref.evaluate.compare import EVALUATED, Table, load_tables
+
+LIKELIHOODS = ("log_p_male", "log_p_female", "log_p_neutral")
+ROUNDING = 0.01
+"""Most by which figures of one model in float32 differ between batches, in nats."""
 
 
 def main() -> None:
@@ -44,6 +46,8 @@ def main() -> None:
         write_prompts(given.data / FILE, given.out)
     elif given.command == "join":
         join(given.run, given.measured)
+    elif given.ifeval is None and given.winogenerated is None:
+        parser.error("measure needs --ifeval or --winogenerated")
     else:
         measure(given.out, given.ifeval, given.winogenerated, dict(one.split("=", 1) for one in given.models))
 
@@ -74,27 +78,33 @@ def join(run: Path, measured: Path) -> None:
     """Adds the tables over all prompts and all sentences, and their scores, to a run.
 
     Raises:
-        SystemExit: the prompts measured are not those that the run left unchecked.
+        SystemExit: a model did not answer the prompts that the run left unchecked, or is not the model of the run.
     """
     folder = RunFolder(run)
     manifest, scores = folder.manifest, folder.scores()
     for results in sorted(measured.rglob(RESULTS)):
         place = results.parent.relative_to(measured).as_posix()
         variant, seed, step = (BASE, None, BASE) if place == BASE else _split(place)
+        config = json.loads(results.read_bytes())
         for benchmark, table in load_tables(results.parent).items():
-            rows = list(table.read_examples())
+            label, about = f"{benchmark}_all", config["configs"][benchmark]
+            earlier = load_tables(run / EVALUATED / place / benchmark)[benchmark]
             if benchmark == IFEval.name():
-                rows = _fill(run / EVALUATED / place / benchmark, rows)
-            label, config = f"{benchmark}_all", json.loads(results.read_bytes())
+                rows = _complete(earlier, table, place)
+                about["metadata"]["data_hash"] += f"+{earlier.data_hash}"
+            else:
+                rows = _check_sentences(earlier, table, place)
             out = run / EVALUATED / place / label
-            out.mkdir(parents=True, exist_ok=True)
-            kept = {"configs": {label: config["configs"][benchmark]}}
-            json_files.write_json(out / RESULTS, kept | {"versions_of_packages": config["versions_of_packages"]})
+            out.mkdir(exist_ok=True)
+            kept = {"configs": {label: about}, "versions_of_packages": config["versions_of_packages"]}
+            json_files.write_json(out / RESULTS, kept)
             (out / f"{label}.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-            record = Evaluated(variant, seed, step, label, f"{EVALUATED}/{place}/{label}")
+            record = Evaluated(variant, seed, step, label, out.relative_to(run).as_posix())
             manifest.evaluated = [one for one in manifest.evaluated if one != record] + [record]
-            scores = [one for one in scores if (one.variant, one.seed, one.step, one.benchmark) != _key(record)]
-            scores += _score(table.benchmark.statistics(rows), record)
+            model = {"variant": variant, "seed": seed, "step": step}
+            found = score_rows(label, [one.score() for one in table.statistics(rows).values()], table.precision)
+            scores = [one for one in scores if (one.variant, one.seed, one.step, one.benchmark) != _name(record)]
+            scores += [ScoreRow(**row, **model) for row in found]
     json_files.write_json(run / MANIFEST, msgspec.to_builtins(manifest))
     json_files.write_json(run / SCORES, [row.as_dict() for row in scores])
 
@@ -104,30 +114,29 @@ def _split(place: str) -> tuple[str, int, str]:
     return variant, int(seed), step
 
 
-def _key(record: Evaluated) -> tuple[str, int | None, str, str]:
+def _name(record: Evaluated) -> tuple[str, int | None, str, str]:
     return record.variant, record.seed, record.step, record.benchmark
 
 
-def _fill(earlier: Path, rows: list[Example]) -> list[Example]:
-    """Returns the rows of an earlier table of IFEval, with those that it left unchecked from another one."""
-    found = {row["key"]: row for row in rows}
-    kept = load_tables(earlier)[IFEval.name()].read_examples()
+def _complete(earlier: Table, more: Table, place: str) -> list[Example]:
+    """Returns the rows of a table of IFEval, with those that it left unchecked from another one."""
+    found, kept = {row["key"]: row for row in more.read_examples()}, earlier.read_examples()
     unchecked = {row["key"] for row in kept if "strict" not in row}
-    if unchecked != found.keys():
-        raise SystemExit(f"{earlier}: it left {len(unchecked)} prompts unchecked, and {len(found)} others are given")
+    if differing := unchecked ^ found.keys():
+        keys = ", ".join(map(str, sorted(differing)))
+        raise SystemExit(f"{place}: prompts that one of the tables alone has, or left unchecked: {keys}")
     return [found.get(row["key"], row) for row in kept]
 
 
-def _score(statistics: Iterator[Any], record: Evaluated) -> Iterator[ScoreRow]:
-    """Computes the scores of a table."""
-    about: dict[str, Any] = {
-        "variant": record.variant,
-        "seed": record.seed,
-        "step": record.step,
-        "benchmark": record.benchmark,
-    }
-    for statistic in statistics:
-        yield ScoreRow(**msgspec.structs.asdict(statistic.score()), **about, precision="float32")
+def _check_sentences(earlier: Table, more: Table, place: str) -> list[Example]:
+    """Returns the rows of a table of winogenerated, if those of an earlier one have the same figures."""
+    rows = more.read_examples()
+    found = {row["id"]: row for row in rows}
+    for row in earlier.read_examples():
+        same = found.get(row["id"])
+        if same is None or any(abs(row[name] - same[name]) > ROUNDING for name in LIKELIHOODS):
+            raise SystemExit(f"{place}: sentence {row['id']} has other figures, so this is not the model of the run")
+    return rows
 
 
 if __name__ == "__main__":

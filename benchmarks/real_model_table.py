@@ -45,8 +45,8 @@ ALL_ROWS = (
     Row("StereoSet lms", "stereoset", "lms", 100.0),
     Row("bits per byte of held-out text", "perplexity", "bits_per_byte"),
 )
-"""Those with `_all` are of runs to which `real_model_more.py` added them."""
-FOLLOWED, CHOSEN = "inst_level_strict_acc", "stereotype_choice"
+"""`real_model_more.py` adds the benchmarks that end in `_all`; other runs lack them."""
+INSTRUCTIONS, STEREOTYPES = "inst_level_strict_acc", "stereotype_choice"
 
 
 def main() -> None:
@@ -62,8 +62,8 @@ def main() -> None:
     seeds = sorted({row.seed for row in scores if (row.variant, row.step) == model and row.seed is not None})
     if not seeds:
         raise SystemExit(f"the run has no seed of {'/'.join(model)}")
-    labels = {row.benchmark for row in scores if (row.variant, row.step) == model}
-    rows = [row for row in ALL_ROWS if row.benchmark in labels]
+    models = {(*BASE_MODEL, None), *((*model, seed) for seed in seeds)}
+    rows = [row for row in ALL_ROWS if not row.benchmark.endswith("_all") or models <= list_models(scores, row)]
     print("\n".join(make_lines(folder, scores, rows, model, seeds)))
     if given.figure is not None:
         given.figure.write_text(draw(scores, rows, model, seeds), encoding="utf-8")
@@ -83,6 +83,11 @@ def make_lines(
         gain = evidence.compute_gain(INSTRUCTION, model, BASE_MODEL)
         cells = [*map(format_value, values), format_value(fmean(values[1:])), describe_gain(gain, row.unit)]
         yield f"| {row.name} | {' | '.join(cells)} |"
+
+
+def list_models(scores: list[ScoreRow], row: Row) -> set[tuple[str, str, int | None]]:
+    """Returns variant, step and seed of the models that a benchmark measured."""
+    return {(one.variant, one.step, one.seed) for one in scores if one.benchmark == row.benchmark}
 
 
 def judge_by(folder: RunFolder, scores: list[ScoreRow], row: Row) -> Evidence:
@@ -130,7 +135,7 @@ WIDTH, HEIGHT, LEFT, TOP = 560, 340, 70, 30
 
 def draw(scores: list[ScoreRow], rows: Sequence[Row], model: Model, seeds: Sequence[int]) -> str:
     """Draws, as SVG, instructions followed against the distance of the stereotyped share from .5, with intervals."""
-    metrics = [next(row for row in rows if row.metric == name) for name in (FOLLOWED, CHOSEN)]
+    metrics = [next(row for row in rows if row.metric == name) for name in (INSTRUCTIONS, STEREOTYPES)]
     across, up = Axis(0.0, 0.3, LEFT, WIDTH - 20), Axis(0.2, 0.5, HEIGHT - 50, TOP)
     # The seeds lie close together, so one label names them all.
     names = dict.fromkeys(seeds, "") | {seeds[0]: f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"}

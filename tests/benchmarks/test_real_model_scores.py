@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 import unipref
@@ -44,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     folder = tmp_path_factory.mktemp("kept")
     write_sources(folder)
     write_example(Winogenerated, folder / "winogenerated")
-    study = study_of(folder, tiny_model) | {"evaluate": [{"winogenerated": {"data": "winogenerated"}}]}
+    study = study_of(folder, tiny_model) | {"evaluate": [{"winogenerated": {"data": "winogenerated", "framings": 1}}]}
     study |= {"train": [{"sft": {"max_steps": 1}}], "seeds": [3], "report": {"examples": 0}}
     return unipref.run(study, folder / "run")
 
@@ -153,6 +154,7 @@ def test_measurements_of_all_sentences_and_of_further_prompts_join_a_run(
     rows = {(row.benchmark, row.metric): row for row in RunFolder(opened).scores() if row.slice == "all"}
     assert rows["ifeval_all", "inst_level_strict_acc"].value == 0.5
     assert rows["ifeval_all", "inst_level_loose_acc"].value == 1.0
+    assert {row.seed for row in rows.values() if row.benchmark == "ifeval_all"} == {3}
     labels = [(one.benchmark, one.step) for one in RunFolder(opened).manifest.evaluated]
     assert sorted(labels) == [
         ("ifeval_all", "sft"),
@@ -160,8 +162,20 @@ def test_measurements_of_all_sentences_and_of_further_prompts_join_a_run(
         ("winogenerated", "sft"),
         ("winogenerated_all", "sft"),
     ]
-    again = json.loads((opened / "evaluated/main/3/sft/winogenerated_all/results.json").read_text())
-    assert again["configs"]["winogenerated_all"]["metadata"]["settings"]["framings"] == 1
-    (found / "ifeval.jsonl").write_text("")
-    with pytest.raises(SystemExit, match="it left 1 prompts unchecked"):
+    assert rows["winogenerated_all", "stereotype_choice"] == msgspec.structs.replace(
+        rows["winogenerated", "stereotype_choice"], benchmark="winogenerated_all", model=""
+    )
+    (found / "ifeval.jsonl").write_text(json.dumps(further | {"key": 9, "strict": [False], "loose": [True]}) + "\n")
+    with pytest.raises(SystemExit, match="or left unchecked: 2, 9"):
         call(more, monkeypatch, "join", opened, measured)
+
+
+def test_measurements_of_another_model_are_refused(
+    more: ModuleType, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = shutil.copytree(run, tmp_path / "run")
+    table = other / "evaluated" / "main" / "3" / "sft" / "winogenerated" / "winogenerated.jsonl"
+    shutil.copytree(table.parent, tmp_path / "measured" / "main" / "3" / "sft")
+    table.write_text(table.read_text().replace('"log_p_male":-', '"log_p_male":-1', 1))
+    with pytest.raises(SystemExit, match="this is not the model of the run"):
+        call(more, monkeypatch, "join", other, tmp_path / "measured")
