@@ -41,10 +41,10 @@ def estimate(
         until: the last stage to run.
 
     Returns:
-        `stages` in order: `name`, `done`, `maybe_done` (it is done already if the stages before it give the same data
-        again), and the estimates `seconds`, `bytes` on the disk and `memory` in bytes, or None; the totals `seconds`
-        and `bytes`, and the largest `memory`; `unknown`, the number of stages without an estimate of time;
-        `maybe_done`, the number of stages that may turn out to be done; `free`, the free bytes on the disk.
+        `stages` in order: `name`, `done`, `may_be_done` (it has a result of an earlier run, and a dry run cannot know
+        whether its inputs are the same), and the estimates `seconds`, `bytes` on the disk and `memory` in bytes, or
+        None; the totals `seconds` and `bytes`, and the largest `memory`; `unknown`, the number of stages without an
+        estimate of time; `maybe_done`, the number of stages that may be done; `free`, the free bytes on the disk.
 
     Raises:
         UserError: a setting or a file is wrong.
@@ -58,7 +58,7 @@ def estimate(
     stages = []
     for stage in run.context.cache.stages:
         name = stage.folder.relative_to(folder).as_posix()
-        row: dict[str, Any] = {"name": name, "done": not stage.pending, "maybe_done": name in maybe_done}
+        row: dict[str, Any] = {"name": name, "done": not stage.pending, "may_be_done": name in maybe_done}
         row |= dict.fromkeys(COSTS)
         if stage.pending and (past := costs.get(stage_kind(name))):
             row |= {key: median(cost[i] for cost in past) for i, key in enumerate(COSTS)}
@@ -178,8 +178,8 @@ def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
             status = f"about {format_seconds(stage['seconds'])}, {format_bytes(stage['bytes'])} of disk"
         if stage["memory"] is not None:
             status += f", {format_bytes(stage['memory'])} of memory"
-        if stage["maybe_done"]:
-            status = f"done if the data stay the same, else {status}"
+        if stage["may_be_done"]:
+            status = f"perhaps done, else {status}"
         lines.append(f"{stage['name']:<{width}}  {status}")
     done = len(estimate["stages"]) - estimate["to_do"]
     lines.append(f"\n{len(estimate['stages'])} stages: {done} done, {estimate['to_do']} to do.")
@@ -195,8 +195,8 @@ def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
         lines.append(f"Up to about {format_bytes(estimate['memory'])} of memory{each}.")
     if is_limit:
         lines.append(
-            f"{estimate['maybe_done']} of the stages to do ('done if') are done already if the stages before them give "
-            "the same data again."
+            f"{estimate['maybe_done']} of the stages to do ('perhaps done') have results of an earlier run. They stay "
+            "if their settings, and what the stages before them give, are the same."
         )
     if estimate["unknown"]:
         lines.append(f"{estimate['unknown']} without an estimate: this run has not finished a stage of their kind.")
