@@ -313,7 +313,7 @@ def test_a_source_that_gives_nothing_does_not_stop_the_others_but_is_told_of(
         (["unify", "study.yaml", "--set", "selct.random.fraction=1"], "selct: unknown key. Did you mean 'select'?"),
         (["unify", "study.yaml", "--set", "unify"], "invalid override 'unify': expected key=value."),
         (["unify", "study.yaml", "-o", "good.jsonl"], "good.jsonl: the run folder cannot be created"),
-        (["run", "study.yaml", "--set", "model=./nowhere"], "./nowhere: the model folder does not exist."),
+        (["run", "study.yaml", "--set", "model=./nowhere"], "model: the model folder does not exist. (./nowhere)"),
         (["run", "study.yaml", "--set", "train=[sft]"], "training and evaluation need a model."),
         (["inspect", "godo.jsonl"], "the file or folder 'godo.jsonl' does not exist"),
         (["init", "godo.jsonl"], "Did you mean 'good.jsonl'?"),

@@ -401,7 +401,7 @@ def test_a_variant_may_take_another_revision_of_the_studys_model(here: Path) -> 
 
 @pytest.mark.parametrize("model", ["./no/such", "/no/such/model", "models/tiny/no"])
 def test_model_folder_that_is_missing_is_found_before_any_work(here: Path, model: str) -> None:
-    assert f"{model}: the model folder does not exist." in refused(a_study(model=model))
+    assert f"model: the model folder does not exist. ({model})" in refused(a_study(model=model))
 
 
 def test_training_needs_a_model(here: Path) -> None:
@@ -522,8 +522,8 @@ BAD_VARIANTS = [
         {"less": {"evaluate": [{"ifeval": {"data": "$NOPE/x"}}]}},
         "--set variants.less.evaluate.0.ifeval.data=",
     ),
-    ({"less": {"model": "/no/model"}}, "variants.less, /no/model: the model folder does not exist."),
-    ({"less": {"model": "./no"}}, "variants.less, ./no: the model folder does not exist."),
+    ({"less": {"model": "/no/model"}}, "variants.less.model: the model folder does not exist. (/no/model)"),
+    ({"less": {"model": "./no"}}, "variants.less.model: the model folder does not exist. (./no)"),
     ({"main": {}}, "variants: the name 'main' is reserved."),
     ({"base": {}}, "variants: the name 'base' is reserved."),
     ({"less": {"data_root": "elsewhere"}}, "variants.less.data_root: variants cannot change this setting."),

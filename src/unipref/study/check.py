@@ -60,7 +60,7 @@ def _check_steps(study: Study, root: Path) -> None:
     if (study.train or study.evaluate.benchmarks) and study.model is None:
         raise UserError("training and evaluation need a model.", where="model", mend="Give a hub name or a folder.")
     if study.model is not None:
-        loading.check_name(study.model)
+        _check_name(study.model, "model")
 
 
 def _check_models(step: Trainer, policies: list[str], rewards: dict[str, Trainer], here: str) -> None:
@@ -136,10 +136,15 @@ def _check_dependency(model: ModelDependency, policies: list[str], rewards: list
     if "/" not in model.name:
         mend = near_name(model.name, step_names) if step_names else "Give an earlier step, a folder or a hub name."
         raise UserError(f"no earlier step trains a {kind} '{model.name}'.", where=f"{where}.{model.place}", mend=mend)
+    _check_name(model.name, f"{where}.{model.place}")
+
+
+def _check_name(name: str, where: str) -> None:
+    """Checks that a model's folder exists, if the name is not one on the hub."""
     try:
-        loading.check_name(model.name)
+        loading.check_name(name)
     except UserError as error:
-        raise UserError(f"{error.what} ({model.name})", where=f"{where}.{model.place}", mend=error.mend) from None
+        raise UserError(f"{error.what} ({name})", where=where, mend=error.mend) from None
 
 
 def _check_files(study: Study, root: Path) -> None:
