@@ -174,6 +174,18 @@ def test_what_changed_in_words(text):
     assert "- coreference, bias: base 0.400 → dpo 0.010 (better, dpo: no better than guessing, no bias shown)" in text
 
 
+def test_the_page_says_whether_models_were_compared_on_the_same_examples(text, run_folder):
+    assert "The run has no comparison example by example" in text
+    assert "interval of the paired difference" not in text
+    model = {"variant": "main", "seed": 0, "step": "sft"}
+    row = model | {"benchmark": "instructions", "mode": "", "split": "test", "slice": "all", "metric": "accuracy"}
+    (run_folder / "against_base.json").write_text(json.dumps([row | {"verdict": "better"}]))
+    report.write(run_folder)
+    text = (run_folder / "report.md").read_text(encoding="utf-8")
+    assert "interval of the paired difference includes 0" in text
+    assert "The run has no comparison example by example" not in text
+
+
 def test_the_counts(text, nasty):
     assert "2 sources with 1,060 rows gave 339 preferences. 2 models were trained (sft, dpo)." in text
     source = rows_of(text, "Sources")[1]

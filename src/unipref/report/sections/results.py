@@ -27,6 +27,17 @@ ALL_ROWS = 1000
 FOLDED_FROM = 7
 """From this number of models on, the changes of each are folded."""
 
+PAIRED_NOTE = (
+    "Each trained model is compared with the base model on the same examples. 'Inconclusive' means that the 95 % "
+    "interval of the paired difference includes 0, 'equivalent' that the gain is surely less than 0.05. The interval "
+    "is over clusters of examples; it does not cover the variation between training seeds."
+)
+UNPAIRED_NOTE = (
+    "The run has no comparison example by example (against_base.json is missing). So a model is called better or worse "
+    "only where its 95 % interval and that of the base model do not overlap. Run the study again for the paired "
+    "differences."
+)
+
 
 def make_result_sections(
     scores: list[ScoreRow], paired: Paired, verdicts: Callable[[], Verdicts | None] = lambda: None
@@ -46,11 +57,7 @@ def make_result_sections(
         sections.append(Section("Results", tables=make_result_tables(measures, model_names, verdicts())))
     changes = describe_changes(measures, model_names, paired)
     if changes:
-        note = (
-            "Each trained model is compared with the base model on the same examples. 'Inconclusive' means that the "
-            "95 % interval of the paired difference includes 0, 'equivalent' that the gain is surely less than 0.05. "
-            "The interval is over clusters of examples; it does not cover the variation between training seeds."
-        )
+        note = PAIRED_NOTE if paired else UNPAIRED_NOTE
         sections.append(Section("Changes from the base model", paragraphs=[note], points=changes))
     figures = make_measure_figures(measures, model_names)
     if figures:
