@@ -11,7 +11,7 @@ import argparse
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ import msgspec
 import numpy as np
 
 from unipref.core import json_files
-from unipref.core.run_folder import MANIFEST, SCORES, Evaluated, Manifest, RunFolder, ScoreRow, Selected
+from unipref.core.records import BASE
+from unipref.core.run_folder import MANIFEST, PAIRED, SCORES, Evaluated, Manifest, RunFolder, ScoreRow, Selected
 from unipref.core.scores import Example
 from unipref.core.stats.statistic import Statistic
 from unipref.evaluate import RESULTS
-from unipref.evaluate.compare import Table, load_tables
+from unipref.evaluate.compare import EVALUATED, Table, compare_pair, load_tables
 
 
 def main() -> None:
@@ -99,6 +100,16 @@ def join(runs: Iterable[tuple[Path, dict[str, str]]], out: Path) -> None:
                 joined.evaluated.append(record)
     json_files.write_json(out / MANIFEST, msgspec.to_builtins(joined))
     json_files.write_json(out / SCORES, list(scores.values()))
+    json_files.write_json(out / PAIRED, list(compare_with_base(out, joined.evaluated)))
+
+
+def compare_with_base(run: Path, evaluated: Iterable[Evaluated]) -> Iterator[dict[str, Any]]:
+    """Compares each benchmark of each model with the base model, example by example, as a run does."""
+    for one in evaluated:
+        base = run / EVALUATED / BASE / one.benchmark
+        if one.variant != BASE and base.is_dir():
+            about = {"variant": one.variant, "seed": one.seed, "step": one.step, "model": one.step}
+            yield from ({**row, **about} for row in compare_pair(base, run / one.folder))
 
 
 def _put(tables: Path, place: Path) -> None:

@@ -3,7 +3,7 @@
     python benchmarks/real_model_table.py RUN [--figure OUT.svg] [--variant main] [--step dpo]
 
 Each metric gets the interval of unipref's verdicts, over seeds and examples, as if the study had chosen it
-(`verdicts.headline`). With one seed it is over examples alone.
+(`verdicts.headline`). With one seed it is over examples alone, and there is no verdict.
 """
 
 import argparse
@@ -61,7 +61,8 @@ def main() -> None:
     scores = folder.scores()
     seeds = sorted({row.seed for row in scores if (row.variant, row.step) == model and row.seed is not None})
     if not seeds:
-        raise SystemExit(f"the run has no seed of {'/'.join(model)}")
+        known = sorted({f"{row.variant}/{row.step}" for row in scores if row.seed is not None})
+        raise SystemExit(f"the run has no seed of {'/'.join(model)}; it has {', '.join(known)}")
     models = {(*BASE_MODEL, None), *((*model, seed) for seed in seeds)}
     rows = [row for row in ALL_ROWS if not row.benchmark.endswith("_all") or models <= list_models(scores, row)]
     print("\n".join(make_lines(folder, scores, rows, model, seeds)))
@@ -81,7 +82,8 @@ def make_lines(
         values = [find_score(scores, row, one, seed).value for one, seed in models]
         evidence = judge_by(folder, scores, row)
         gain = evidence.compute_gain(INSTRUCTION, model, BASE_MODEL)
-        cells = [*map(format_value, values), format_value(fmean(values[1:])), describe_gain(gain, row.unit)]
+        shown = describe_gain(gain, row.unit, len(seeds) > 1)
+        cells = [*map(format_value, values), format_value(fmean(values[1:])), shown]
         yield f"| {row.name} | {' | '.join(cells)} |"
 
 
@@ -120,13 +122,13 @@ def format_value(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.3f}".removeprefix("0")
 
 
-def describe_gain(gain: Gain | None, unit: float) -> str:
-    """Describes a gain, in units of the metric, with its interval and verdict."""
+def describe_gain(gain: Gain | None, unit: float, has_verdict: bool) -> str:
+    """Describes a gain, in units of the metric, with its interval and verdict; one seed has no verdict over seeds."""
     if gain is None:
         return "no interval"
     digits = 1 if unit > 1 else 3
     value, low, high = (f"{unit * one:+.{digits}f}" for one in (gain.value, gain.low, gain.high))
-    return f"{value} [{low}, {high}], {gain.verdict}"
+    return f"{value} [{low}, {high}]" + (f", {gain.verdict}" if has_verdict else "")
 
 
 WIDTH, HEIGHT, LEFT, TOP = 560, 340, 70, 30

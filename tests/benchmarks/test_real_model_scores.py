@@ -76,6 +76,10 @@ def test_kept_scores_are_those_of_the_runs_and_have_no_text(
     differences, _ = compare([run / "evaluated" / "main" / "3" / "sft", opened / "evaluated" / "copy" / "3" / "sft"])
     assert {row["is_same"] for row in differences} == {True}
 
+    sft = [row for row in RunFolder(opened).paired() if row.variant == "main"]
+    assert {row: row.verdict for row in sft}.items() <= {row: row.verdict for row in RunFolder(run).paired()}.items()
+    assert {row.metric for row in sft} >= {"stereotype_choice", "female_choice"}
+
     again = tmp_path / "again.tar.xz"
     call(scores, monkeypatch, "keep", again, opened)
     assert again.read_bytes() == file.read_bytes()
