@@ -118,7 +118,7 @@ UNKNOWN = [
         "evaluate.steps: 'mydpo', the last policy of the variant 'main', is left out.\n  Add it",
     ),
     ("evaluate.0.winobias.moed", "paper", "evaluate.winobias.moed: unknown key."),
-    ("sources.0.format", "pears", "unknown format 'pears'.\n  Did you mean 'pairs'?"),
+    ("sources.0.format", "pears", "sources.0 (mine).format: unknown format 'pears'.\n  Did you mean 'pairs'?"),
     ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
     ("sources.1.axis", "halp", "sources.1 (stars).axis: unknown axis 'halp'.\n  Did you mean 'help'?"),
     ("sources.0.axis", "help", "This format has no axes; remove 'axis'."),

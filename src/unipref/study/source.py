@@ -87,6 +87,10 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
         )
     mapping = merge(entry.map if entry and name == entry.format else {}, source.map)
     _refuse_open_questions(mapping, f"{where}.map")
+    try:
+        registry.find("format", name)
+    except UserError as error:
+        raise UserError(error.what, where=f"{where}.format", mend=error.mend) from None
     form = registry.make("format", name, mapping, f"{where}.map")
     if not isinstance(form, Format):
         raise AssertionError(f"{name} is not a Format")
