@@ -395,6 +395,10 @@ def test_the_terminal_breaks_no_interval_and_shows_as_many_models_at_once_as_fit
         assert max(map(len, shown.splitlines())) <= width
     shown = in_terminal(render_results(table, []), 90)
     assert shown.count("61.578 [51.161, 71.443]") == 4  # two models leave room beside the value
+    based = [[Cell("base"), *cells], *rows[:3]]
+    shown = in_terminal(render_results(replace(table, rows=based), []), 85)
+    heads = [line.split() for line in shown.splitlines() if line.strip().startswith("base")]
+    assert [len(head) for head in heads] == [7, 4]  # base and two models, base and one
     # A long name may be broken: it does not cost a table of its own.
     rows = [[Cell(f"a-variant-with-a-long-name-{n} · dpo"), *row[1:]] for n, row in enumerate(rows)]
     shown = in_terminal(render_results(replace(table, rows=rows), []), 105)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from unipref.core.records import BASE
 from unipref.core.stats.chance import SKILL_AT_CHANCE, UNTESTED
 from unipref.report.content import Cell, Points, Table
 
@@ -67,7 +68,10 @@ def render_table(table: Table, hidden: Collection[str] = ()) -> "RenderableType"
 
 @dataclass(frozen=True)
 class _ResultTables:
-    """The result table in as few tables as fit the terminal with whole values and intervals; names may be broken."""
+    """The result table in as few tables as fit the terminal with whole values and intervals; names may be broken.
+
+    The base model is the first column of each.
+    """
 
     table: Table
 
@@ -79,9 +83,11 @@ class _ResultTables:
             return
         beside, below = ([_measure_column(self.table, model, mark) for model in models] for mark in (" ", "\n"))
         labels = max(cell_len(head) for column in self.table.columns for head in (f"  {column.head}", column.group))
-        for most in range(min(MODELS_AT_ONCE, len(models)), 0, -1):
-            size = ceil(len(models) / ceil(len(models) / most))
-            parts = [models[start : start + size] for start in models[::size]]
+        n_base = int(len(models) > 1 and self.table.rows[0][0].text == BASE)
+        others = models[n_base:]
+        for most in range(min(MODELS_AT_ONCE - n_base, len(others)), 0, -1):
+            size = ceil(len(others) / ceil(len(others) / most))
+            parts = [[*models[:n_base], *others[start : start + size]] for start in range(0, len(others), size)]
             if most == 1 or all(_add_widths(labels, part, below) <= options.max_width for part in parts):
                 break
         for number, part in enumerate(parts):
@@ -99,12 +105,12 @@ def _measure_column(table: Table, model: int, separator: str) -> int:
     return max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
 
 
-def _add_widths(labels: int, models: range, widths: Sequence[int]) -> int:
+def _add_widths(labels: int, models: Sequence[int], widths: Sequence[int]) -> int:
     """Returns the width of a table with some models' columns."""
     return labels + sum(GAP + widths[model] for model in models)
 
 
-def _transpose(table: Table, models: range, separator: str, widths: Sequence[int]) -> "RenderableType":
+def _transpose(table: Table, models: Sequence[int], separator: str, widths: Sequence[int]) -> "RenderableType":
     """Some models' columns with metrics as rows, under a heading per benchmark; `separator` is before an interval."""
     from rich.table import Table as RichTable
     from rich.text import Text
