@@ -101,10 +101,9 @@ def join(run: Path, measured: Path) -> None:
             (out / f"{label}.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
             record = Evaluated(variant, seed, step, label, out.relative_to(run).as_posix())
             manifest.evaluated = [one for one in manifest.evaluated if one != record] + [record]
-            model = {"variant": variant, "seed": seed, "step": step}
             found = score_rows(label, [one.score() for one in table.statistics(rows).values()], table.precision)
             scores = [one for one in scores if (one.variant, one.seed, one.step, one.benchmark) != _name(record)]
-            scores += [ScoreRow(**row, **model) for row in found]
+            scores += [ScoreRow(variant=variant, seed=seed, step=step, **row) for row in found]
     json_files.write_json(run / MANIFEST, msgspec.to_builtins(manifest))
     json_files.write_json(run / SCORES, [row.as_dict() for row in scores])
 
