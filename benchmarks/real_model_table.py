@@ -3,7 +3,8 @@
     python benchmarks/real_model_table.py RUN [--figure OUT.svg] [--variant main] [--step dpo]
 
 Each metric gets the interval of unipref's verdicts, over seeds and examples, as if the study had chosen it
-(`verdicts.headline`). With one seed it is over examples alone, and there is no verdict.
+(`verdicts.headline`). With one seed there is no verdict; the interval is then over examples, and over seeds as far as
+other models show how much they differ.
 """
 
 import argparse
