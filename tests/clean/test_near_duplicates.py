@@ -321,7 +321,7 @@ def test_a_missing_library_is_an_error_before_any_work(tmp_path: Path, monkeypat
         load({**study, "clean": {"duplicates": "near"}})
     assert "'clean.duplicates: near' needs the package 'rensa'" in str(caught.value)
     assert "pip install 'unipref[dedup]'" in str(caught.value)
-    with pytest.raises(UserError, match=r"'variants\.less\.clean\.duplicates: near' needs"):
+    with pytest.raises(UserError, match=r"variants\.less: 'clean\.duplicates: near' needs"):
         load({**study, "variants": {"less": {"clean": {"duplicates": "near"}}}})
 
 
