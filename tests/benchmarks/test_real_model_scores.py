@@ -1,8 +1,8 @@
 """Scores of runs that are kept in one file without texts."""
 
-import importlib.util
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,32 +11,24 @@ import msgspec
 import pytest
 
 import unipref
+from support.scripts import BENCHMARKS, open_script
 from support.study_files import study_of, write_sources
 from unipref.core.run_folder import RunFolder
 from unipref.evaluate.benchmarks.winogenerated import Winogenerated
 from unipref.evaluate.compare import compare
 from unipref.evaluate.example_files import write_example
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module")
+def scores() -> Iterator[ModuleType]:
+    with open_script(BENCHMARKS / "real_model_scores.py", "real_model_scores") as script:
+        yield script
 
 
 @pytest.fixture(scope="module")
-def scores() -> ModuleType:
-    return load("real_model_scores")
-
-
-@pytest.fixture(scope="module")
-def more() -> ModuleType:
-    return load("real_model_more")
+def more() -> Iterator[ModuleType]:
+    with open_script(BENCHMARKS / "real_model_more.py", "real_model_more") as script:
+        yield script
 
 
 @pytest.fixture(scope="module")
