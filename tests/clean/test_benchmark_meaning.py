@@ -96,6 +96,6 @@ def test_each_text_is_embedded_once(tmp_path: Path, data: dict[str, Path], model
 def test_the_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(UserError, match=r"'clean.benchmarks: semantic' needs the package") as caught:
-        CleanSettings(benchmarks="semantic").check("clean")
+        CleanSettings(benchmarks="semantic").check()
     assert "unipref[embed]" in str(caught.value)
-    CleanSettings().check("clean")
+    CleanSettings().check()

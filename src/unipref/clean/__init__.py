@@ -75,12 +75,12 @@ class CleanSettings(Settings):
         """Whether prompts are compared with benchmarks by meaning too."""
         return self.benchmarks == "semantic"
 
-    def check(self, where: str) -> None:
+    def check(self) -> None:
         """Raises UserError if a package that these settings need is missing."""
         if self.is_semantic and importlib.util.find_spec("sentence_transformers") is None:
-            raise needs_extra("sentence-transformers", "embed", f"'{where}.benchmarks: semantic'")
+            raise needs_extra("sentence-transformers", "embed", "'clean.benchmarks: semantic'")
         if self.duplicates == "near":
-            check_rensa(f"'{where}.duplicates: near'")
+            check_rensa("'clean.duplicates: near'")
 
 
 def clean(

@@ -28,7 +28,7 @@ def check_variant(study: Study, root: Path) -> None:
     _check_steps(study, root)
     _check_files(study, root)
     _check_benchmarks(study, root)
-    study.clean.check("clean")
+    study.clean.check()
     # Fails here, before any work starts, if a scorer needs a model and has none.
     study.select.models(study.model)
 
